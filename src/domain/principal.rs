@@ -1,0 +1,182 @@
+//! Who asks, who approves, and where it is said.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ids::Invalid;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ChatPlatform {
+    Slack,
+    Discord,
+}
+
+impl ChatPlatform {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ChatPlatform::Slack => "slack",
+            ChatPlatform::Discord => "discord",
+        }
+    }
+}
+
+/// A person, known by platform, tenant and user id and never by a display name.
+///
+/// The tenant is Slack's enterprise id where there is one, else its team id; on Discord the guild.
+/// Written `slack:T012AB:U034CD`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Principal {
+    pub platform: ChatPlatform,
+    pub tenant: String,
+    pub user: String,
+}
+
+/// A group that a chat platform keeps: a Slack user group or a Discord role. Written `slack:T012AB:S0SRE`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct GroupRef {
+    pub platform: ChatPlatform,
+    pub tenant: String,
+    pub group: String,
+}
+
+/// A channel, without any thread in it. Written `slack:T012AB:C0OPS`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ChannelRef {
+    pub platform: ChatPlatform,
+    pub tenant: String,
+    pub channel: String,
+}
+
+fn parts(text: &str, example: &str) -> Result<(ChatPlatform, String, String), Invalid> {
+    let wrong = || Invalid(format!("`{text}` should name platform, tenant and id, such as `{example}`"));
+    let mut words = text.split(':');
+    let (Some(platform), Some(tenant), Some(id), None) = (words.next(), words.next(), words.next(), words.next())
+    else {
+        return Err(wrong());
+    };
+    let platform = match platform {
+        "slack" => ChatPlatform::Slack,
+        "discord" => ChatPlatform::Discord,
+        _ => return Err(wrong()),
+    };
+    let good = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric());
+    if good(tenant) && good(id) { Ok((platform, tenant.to_owned(), id.to_owned())) } else { Err(wrong()) }
+}
+
+impl Principal {
+    #[must_use]
+    pub fn slack(tenant: &str, user: &str) -> Self {
+        Principal { platform: ChatPlatform::Slack, tenant: tenant.into(), user: user.into() }
+    }
+
+    /// The value that names this person in CloudTrail, as SourceIdentity: `slack.T012AB.U034CD`.
+    ///
+    /// STS allows `[\w+=,.@-]{2,64}`, so no colons.
+    #[must_use]
+    pub fn source_identity(&self) -> String {
+        let mut text = format!("{}.{}.{}", self.platform.as_str(), self.tenant, self.user);
+        text.truncate(64);
+        text
+    }
+}
+
+impl FromStr for Principal {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (platform, tenant, user) = parts(text, "slack:T012AB:U034CD")?;
+        Ok(Principal { platform, tenant, user })
+    }
+}
+impl FromStr for GroupRef {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (platform, tenant, group) = parts(text, "slack:T012AB:S0SRE")?;
+        Ok(GroupRef { platform, tenant, group })
+    }
+}
+impl FromStr for ChannelRef {
+    type Err = Invalid;
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let (platform, tenant, channel) = parts(text, "slack:T012AB:C0OPS")?;
+        Ok(ChannelRef { platform, tenant, channel })
+    }
+}
+macro_rules! written {
+    ($name:ident, $id:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}:{}:{}", self.platform.as_str(), self.tenant, self.$id)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{self}")
+            }
+        }
+        impl TryFrom<String> for $name {
+            type Error = Invalid;
+            fn try_from(text: String) -> Result<Self, Invalid> {
+                text.parse()
+            }
+        }
+        impl From<$name> for String {
+            fn from(value: $name) -> String {
+                value.to_string()
+            }
+        }
+    };
+}
+written!(Principal, user);
+written!(GroupRef, group);
+written!(ChannelRef, channel);
+
+/// The policy's own name for a set of principals, such as `sre`.
+pub type GroupName = String;
+
+/// Where something is said: a channel, and the thread in it if there is one.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    pub platform: ChatPlatform,
+    pub tenant: String,
+    pub channel: String,
+    /// The platform's id of the message that opens the thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
+}
+
+impl Place {
+    #[must_use]
+    pub fn channel_ref(&self) -> ChannelRef {
+        ChannelRef { platform: self.platform, tenant: self.tenant.clone(), channel: self.channel.clone() }
+    }
+}
+
+/// One message that was posted, by the platform's id for it (Slack's `ts`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct MessageRef {
+    pub platform: ChatPlatform,
+    pub channel: String,
+    pub id: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_principal_survives_its_text_and_names_itself_to_cloudtrail() {
+        let ana: Principal = "slack:T012AB:U034CD".parse().unwrap();
+        assert_eq!(ana.to_string(), "slack:T012AB:U034CD");
+        assert_eq!(ana.source_identity(), "slack.T012AB.U034CD");
+        for bad in ["U034CD", "slack:T1", "slack:T1:U1:x", "irc:T1:U1", "slack::U1", "slack:T1:U 1"] {
+            assert!(bad.parse::<Principal>().is_err(), "{bad}");
+        }
+    }
+}
