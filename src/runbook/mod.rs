@@ -1,0 +1,173 @@
+//! file -> [`Runbook`]; arguments against parameters; lint; the prelude that carries values as data.
+
+pub mod arguments;
+pub mod extract;
+pub mod library;
+pub mod lint;
+pub mod load;
+pub mod names;
+mod parameter;
+pub mod prelude;
+mod shell;
+mod step;
+pub mod value;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use arguments::{ArgumentFault, check};
+pub use library::Library;
+pub use prelude::{ALREADY_RAN, Guard, NOT_DECODED, NOT_GUARDED, Rendered, already_ran, commands, needs_guard, render};
+
+use crate::domain::{Amount, Digest, Millis, NodePlatform, RunbookName};
+
+/// One reviewed file in `runbooks/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runbook {
+    pub name: RunbookName,
+    /// SHA-256 of the file.
+    pub revision: Digest,
+    pub title: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub risk: Risk,
+    pub owner: String,
+    pub parameters: BTreeMap<String, Parameter>,
+    pub targets: TargetRules,
+    pub steps: Vec<Step>,
+    pub rollout: Rollout,
+}
+
+/// The one truth about risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Risk {
+    /// Changes nothing.
+    Read,
+    /// Changes something that can be changed back.
+    Change,
+    /// Destroys something.
+    Destructive,
+}
+
+impl Risk {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Risk::Read => "read",
+            Risk::Change => "change",
+            Risk::Destructive => "destructive",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parameter {
+    pub kind: Kind,
+    pub description: String,
+    pub examples: Vec<String>,
+    /// Canonical text of the value that stands when none is given; without one the parameter is required.
+    pub default: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The pattern is anchored by us; control characters never pass.
+    String {
+        pattern: String,
+    },
+    Integer {
+        min: i64,
+        max: i64,
+    },
+    /// Decimal text, compared as a number.
+    Number {
+        min: Option<String>,
+        max: Option<String>,
+    },
+    Boolean,
+    Choice {
+        values: Vec<String>,
+    },
+    Duration {
+        min: Millis,
+        max: Millis,
+    },
+    Version,
+    Account,
+    Region,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRules {
+    /// Narrows every selector; empty means any platform.
+    pub platforms: Vec<NodePlatform>,
+    pub max: u32,
+    pub offline: Offline,
+    pub exclusive: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Offline {
+    /// The node is a target that is not started: `NotStarted(Offline)`.
+    Skip,
+    /// Sent all the same; SSM may deliver it if the agent comes back in time.
+    Send,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub name: String,
+    pub action: Action,
+    /// Execution timeout: the agent kills the script after it. 5 s to 48 h (SSM's own limits).
+    pub timeout: Millis,
+    /// How long SSM may wait for the agent to answer. At least 30 s (SSM's own limit).
+    pub delivery_timeout: Millis,
+    /// Name to regular expression; the first capture group, or the whole match, of the last match in stdout.
+    pub extract: BTreeMap<String, String>,
+    /// Extracted name to the value it must have; otherwise the node has failed.
+    pub expect: BTreeMap<String, String>,
+    pub on_failure: OnFailure,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    Shell {
+        script: String,
+    },
+    Powershell {
+        script: String,
+    },
+    /// A named SSM document with its parameters; `$name` alone as a value is a runbook parameter's value.
+    Document {
+        name: String,
+        version: Option<String>,
+        hash: Option<String>,
+        parameters: BTreeMap<String, Vec<String>>,
+    },
+}
+
+/// What a node does with its later steps after one has failed on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    Stop,
+    Continue,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Cumulative shares of the targets, canary first; the last one is everything.
+    pub waves: Vec<Amount>,
+    /// Nodes in flight over the whole run.
+    pub max_in_flight: Amount,
+    /// Failures over the whole run after which no further node is started.
+    pub max_errors: Amount,
+}
+
+/// Checked arguments: parameter name to the canonical text of its value, defaults filled in.
+pub type Arguments = BTreeMap<String, String>;

@@ -1,0 +1,294 @@
+//! The `[[steps]]` of a runbook file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::strict::{At, Table};
+use crate::domain::{Millis, NodePlatform};
+
+use super::lint::{self, Finding};
+use super::load::{DELIVERY_TIMEOUT_DEFAULT_SECS, TIMEOUT_DEFAULT_SECS};
+use super::{Action, OnFailure, Parameter, Step, names, value};
+
+/// More would make one run last for days.
+const STEPS_MAX: usize = 20;
+
+type Parameters = BTreeMap<String, Parameter>;
+
+pub(super) fn read_steps(
+    root: &Table<'_>,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+) -> Vec<Step> {
+    let has_steps = root.has("steps");
+    let tables = root.tables("steps");
+    if !has_steps {
+        root.missing("steps", "add `[[steps]]` with `name = \"…\"` and `shell = '''…'''`");
+    }
+    if tables.len() > STEPS_MAX {
+        root.fault(format!("{} steps, at most {STEPS_MAX} are allowed", tables.len()), "split the runbook");
+    }
+    let mut names = BTreeSet::new();
+    let mut used = BTreeSet::new();
+    let mut steps = Vec::new();
+    let mut complete = true;
+    for table in tables {
+        let step = read_step(table, parameters, platforms, &mut names, &mut used);
+        complete &= step.is_some();
+        steps.extend(step);
+    }
+    if complete && !steps.is_empty() {
+        unused(root, parameters, &used);
+    }
+    steps
+}
+
+/// A parameter that nothing reads is a slip, or a promise to the approver that the script does not keep.
+fn unused(root: &Table<'_>, parameters: &Parameters, used: &BTreeSet<String>) {
+    let Some(table) = root.optional_table("parameters") else { return };
+    for name in parameters.keys().filter(|name| !used.contains(*name)) {
+        if let Some(span) = table.key_span(name) {
+            let what = format!("no step uses the parameter `{name}`");
+            root.document().fault(&span, what, format!("use `\"${name}\"` in a step, or take the parameter out"));
+        }
+    }
+}
+
+fn read_step(
+    table: Table<'_>,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+    names: &mut BTreeSet<String>,
+    used: &mut BTreeSet<String>,
+) -> Option<Step> {
+    let document = table.document();
+    let name = table.required_str("name");
+    if let Some(name) = &name {
+        if let Err(e) = names::plain(name.value) {
+            document.fault(&name.span, e.to_string(), "write it like `restart`");
+        }
+        if !names.insert(name.value.to_owned()) {
+            let what = format!("there is a step `{}` before this one", name.value);
+            document.fault(&name.span, what, "give each step its own name");
+        }
+    }
+    for (key, remedy) in [
+        ("automation", "use `shell`, `powershell` or `document`"),
+        ("when", "decide inside the script"),
+        ("reboots", "reboot outside Muster for now"),
+    ] {
+        table.refuse(key, &format!("`{key}` in a step is not supported by this version"), remedy);
+    }
+    let action = read_action(&table, parameters, platforms, used);
+    let timeout = within(&table, "timeout", 5, 48 * 3600, TIMEOUT_DEFAULT_SECS, "`5s` to `48h`");
+    let delivery = within(&table, "delivery_timeout", 30, 30 * 86_400, DELIVERY_TIMEOUT_DEFAULT_SECS, "`30s` to `30d`");
+    let (extract, expect) = read_extract(&table);
+    let on_failure = read_on_failure(&table);
+    table.finish();
+    Some(Step {
+        name: name?.value.to_owned(),
+        action: action?,
+        timeout,
+        delivery_timeout: delivery,
+        extract,
+        expect,
+        on_failure,
+    })
+}
+
+fn within(table: &Table<'_>, key: &str, low: u64, high: u64, default: u64, range: &str) -> Millis {
+    let Some(length) = table.optional::<Millis>(key) else { return Millis::from_secs(default) };
+    if length.value < Millis::from_secs(low) || length.value > Millis::from_secs(high) {
+        let what = format!("`{}.{key}` is {}, outside what Systems Manager allows", table.path(), length.value);
+        table.document().fault(&length.span, what, format!("use {range}"));
+    }
+    length.value
+}
+
+fn read_on_failure(table: &Table<'_>) -> OnFailure {
+    let Some(item) = table.item("on_failure") else { return OnFailure::Stop };
+    if item.kind() == crate::domain::strict::Kind::Text && item.text().is_some_and(|t| t.value == "rollback") {
+        item.fault("`on_failure = \"rollback\"` is not supported by this version", "use `stop` or `continue`");
+        return OnFailure::Stop;
+    }
+    let choices = [("stop", OnFailure::Stop), ("continue", OnFailure::Continue)];
+    table.optional_choice("on_failure", &choices).map_or(OnFailure::Stop, |c| c.value)
+}
+
+fn read_extract(table: &Table<'_>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let document = table.document();
+    let entries = |key: &str| table.optional_table(key).map(|t| t.entries()).unwrap_or_default();
+    let mut extract = BTreeMap::new();
+    let mut named = Vec::new();
+    for (name, item) in entries("extract") {
+        named.push(name.value.to_owned());
+        if let Err(e) = names::plain(name.value) {
+            document.fault(&name.span, e.to_string(), "write it like `state`");
+        }
+        let Some(text) = item.text() else { continue };
+        match value::compile(text.value) {
+            Ok(_) => {
+                extract.insert(name.value.to_owned(), text.value.to_owned());
+            }
+            Err(why) => item.fault(
+                format!("`{}` is not a regular expression: {why}", item.path()),
+                "correct it; the syntax is that of Rust's regex crate",
+            ),
+        }
+    }
+    let mut expect = BTreeMap::new();
+    for (name, item) in entries("expect") {
+        if !named.iter().any(|n| n == name.value) {
+            let near = crate::domain::fault::closest(name.value, named.iter().map(String::as_str));
+            let remedy = match near {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add `extract.{} = '…'` to this step", name.value),
+            };
+            document.fault(
+                &name.span,
+                format!("`expect.{}` names nothing that this step extracts", name.value),
+                remedy,
+            );
+        }
+        if let Some(value) = item.scalar() {
+            expect.insert(name.value.to_owned(), value.value);
+        }
+    }
+    (extract, expect)
+}
+
+fn read_action(
+    table: &Table<'_>,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+    used: &mut BTreeSet<String>,
+) -> Option<Action> {
+    let kinds = ["shell", "powershell", "document"];
+    let present: Vec<&str> = kinds.into_iter().filter(|key| table.has(key)).collect();
+    let more = table.has("parameters") || table.has("document_version") || table.has("document_hash");
+    if more && !present.contains(&"document") {
+        for key in ["parameters", "document_version", "document_hash"] {
+            table.refuse(key, &format!("`{key}` is only for `document` steps"), "take it out");
+        }
+    }
+    match present.as_slice() {
+        [one] => read_one(table, one, parameters, platforms, used),
+        [] => {
+            // A step of an unsupported kind was already reported by name.
+            if table.key_span("automation").is_none() {
+                table.fault(
+                    format!("`{}` does nothing", table.path()),
+                    "add `shell = '''…'''`, `powershell` or `document`",
+                );
+            }
+            None
+        }
+        [_, second, ..] => {
+            let span = table.key_span(second).unwrap_or(table.span());
+            let what = format!("a step is one of {}", crate::domain::fault::quoted_list(kinds));
+            table.document().fault(&span, what, "make two steps of it");
+            None
+        }
+    }
+}
+
+fn read_one(
+    table: &Table<'_>,
+    kind: &str,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+    used: &mut BTreeSet<String>,
+) -> Option<Action> {
+    let text = table.item(kind)?.text()?;
+    let document = table.document();
+    let report = |findings: Vec<Finding>| {
+        for finding in findings {
+            document.fault(&document.inside(&text, finding.at), finding.what, finding.remedy);
+        }
+    };
+    let wrong = |platform: NodePlatform, kind: &str, remedy: &str| {
+        for found in platforms.unwrap_or_default().iter().filter(|p| p.value == platform) {
+            let what = format!("a `{kind}` step cannot run on {}", platform.as_str());
+            document.fault(&found.span, what, remedy);
+        }
+    };
+    match kind {
+        "shell" => {
+            wrong(NodePlatform::Windows, kind, "take `windows` out, or make a runbook of its own with `powershell`");
+            let scanned = super::shell::scan(text.value);
+            used.extend(scanned.expansions.into_iter().map(|e| e.name));
+            report(lint::text(text.value));
+            report(lint::shell(text.value, parameters));
+            Some(Action::Shell { script: text.value.to_owned() })
+        }
+        "powershell" => {
+            let remedy = "write `platforms = [\"windows\"]`; for the others make a runbook of its own with `shell`";
+            wrong(NodePlatform::Linux, kind, remedy);
+            wrong(NodePlatform::Macos, kind, remedy);
+            let lower = text.value.to_lowercase();
+            used.extend(parameters.keys().filter(|name| lower.contains(&format!("env:{name}"))).cloned());
+            report(lint::text(text.value));
+            report(lint::powershell(text.value, parameters));
+            Some(Action::Powershell { script: text.value.to_owned() })
+        }
+        _ => read_document(table, &text, parameters, used),
+    }
+}
+
+fn read_document(
+    table: &Table<'_>,
+    name: &At<&str>,
+    parameters: &Parameters,
+    used: &mut BTreeSet<String>,
+) -> Option<Action> {
+    let document = table.document();
+    // The service's own pattern for names and ARNs of documents.
+    let good =
+        (3..=200).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.:/".contains(&b));
+    if !good {
+        document.fault(
+            &name.span,
+            format!("`{}` is not a document name", name.value),
+            "write it like `AWS-ConfigureAWSPackage`",
+        );
+    }
+    if matches!(name.value, "AWS-RunShellScript" | "AWS-RunPowerShellScript") {
+        let kind = if name.value == "AWS-RunShellScript" { "shell" } else { "powershell" };
+        let what = format!("`{}` would run values as program text", name.value);
+        document.fault(&name.span, what, format!("write a `{kind}` step"));
+    }
+    let version = table.optional_str("document_version");
+    let hash = table.optional::<crate::domain::Digest>("document_hash");
+    let mut values = BTreeMap::new();
+    if let Some(inner) = table.optional_table("parameters") {
+        for (key, item) in inner.entries() {
+            let items = if item.kind() == crate::domain::strict::Kind::List { item.list()? } else { vec![item] };
+            let texts: Vec<At<String>> = items.iter().filter_map(|item| item.scalar()).collect();
+            for text in &texts {
+                if let Some(parameter) = text.value.strip_prefix('$') {
+                    if parameters.contains_key(parameter) {
+                        used.insert(parameter.to_owned());
+                    } else {
+                        let near = crate::domain::fault::closest(parameter, parameters.keys().map(String::as_str));
+                        let remedy = near.map_or("name one of the runbook's parameters, alone".to_owned(), |near| {
+                            format!("did you mean `${near}`?")
+                        });
+                        document.fault(&text.span, format!("`{}` is no parameter of this runbook", text.value), remedy);
+                    }
+                } else if parameters.keys().any(|name| text.value.contains(&format!("${name}"))) {
+                    let what = format!("`{}` puts a value inside another text", text.value);
+                    document.fault(&text.span, what, "a value stands alone: `\"$name\"`");
+                }
+                if text.value.contains("{{") {
+                    document.fault(&text.span, "`{{` would be replaced by Systems Manager", "write the value itself");
+                }
+            }
+            values.insert(key.value.to_owned(), texts.into_iter().map(|t| t.value).collect());
+        }
+    }
+    Some(Action::Document {
+        name: name.value.to_owned(),
+        version: version.map(|v| v.value.to_owned()),
+        hash: hash.map(|h| h.value.to_string()),
+        parameters: values,
+    })
+}
