@@ -1,0 +1,92 @@
+//! text -> [`Command`]: one grammar for slash text, mention and command line.
+//!
+//! What cannot be read is refused in one sentence with the remedy; nothing is guessed. Names are checked
+//! here, whether they exist is for later: `run` and `plan` know neither runbooks nor accounts yet.
+
+mod help;
+mod parse;
+mod reference;
+mod verb;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::{RunbookName, Selector};
+
+pub use help::{Help, Topic, Usage, help};
+pub use parse::parse;
+pub use reference::{Found, RunRef};
+pub use verb::Verb;
+
+/// What a person asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    Help(Topic),
+    /// The runbooks that the person may run.
+    List,
+    Show {
+        runbook: RunbookName,
+    },
+    /// What `run` would do; nothing is sent.
+    Plan(Request),
+    Run(Request),
+    /// One run, or without a reference what is going on.
+    Status {
+        run: Option<RunRef>,
+    },
+    Cancel {
+        run: RunRef,
+    },
+    /// The outputs of a run, or of one node of it by id or name.
+    Output {
+        run: RunRef,
+        node: Option<String>,
+    },
+    Accounts,
+    /// Which nodes a selector picks.
+    Targets {
+        selector: Selector,
+    },
+}
+
+/// A runbook with its arguments, where to run it, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    pub runbook: RunbookName,
+    /// As typed; the runbook's parameters check them.
+    pub arguments: BTreeMap<String, String>,
+    pub selector: Selector,
+    pub reason: Option<String>,
+}
+
+impl Command {
+    #[must_use]
+    pub fn verb(&self) -> Verb {
+        match self {
+            Command::Help(_) => Verb::Help,
+            Command::List => Verb::List,
+            Command::Show { .. } => Verb::Show,
+            Command::Plan(_) => Verb::Plan,
+            Command::Run(_) => Verb::Run,
+            Command::Status { .. } => Verb::Status,
+            Command::Cancel { .. } => Verb::Cancel,
+            Command::Output { .. } => Verb::Output,
+            Command::Accounts => Verb::Accounts,
+            Command::Targets { .. } => Verb::Targets,
+        }
+    }
+}
+
+/// The text could not be read as a command: what is wrong, and what to type instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Lower case, no full stop, values in backticks.
+    pub what: String,
+    pub remedy: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.remedy)
+    }
+}

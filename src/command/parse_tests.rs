@@ -1,0 +1,200 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn read(text: &str) -> Command {
+    parse(text).unwrap_or_else(|r| panic!("`{text}`: {r}"))
+}
+fn request_of(text: &str) -> Request {
+    match read(text) {
+        Command::Run(request) | Command::Plan(request) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_run_carries_runbook_arguments_selector_and_reason() {
+    let text = r#"run restart-service service=nginx note="two words" on env=prod tag:team="a b" because "ticket 4711""#;
+    let request = request_of(text);
+    assert_eq!(request.runbook.as_str(), "restart-service");
+    let arguments: Vec<(&str, &str)> = request.arguments.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(arguments, [("note", "two words"), ("service", "nginx")]);
+    assert_eq!(request.selector.to_string(), r#"tag:team="a b" env=prod"#);
+    assert_eq!(request.reason.as_deref(), Some("ticket 4711"));
+    assert_eq!(request_of(&text.replace('"', "”")), request, "curly quotes mean the same");
+    assert_eq!(request_of(&text.replacen("run", "plan", 1)), request);
+}
+
+#[test]
+fn every_verb_is_read() {
+    let run = || "r-7F3K".parse().unwrap();
+    assert_eq!(read(""), Command::Help(Topic::Overview));
+    assert_eq!(read("  \n"), Command::Help(Topic::Overview));
+    assert_eq!(read("—help"), Command::Help(Topic::Overview));
+    assert_eq!(read("help selector"), Command::Help(Topic::Selector));
+    assert_eq!(read("List"), Command::List);
+    assert_eq!(read("accounts"), Command::Accounts);
+    assert_eq!(read("show disk-usage"), Command::Show { runbook: "disk-usage".parse().unwrap() });
+    assert_eq!(read("status"), Command::Status { run: None });
+    assert_eq!(read("status 7f3k"), Command::Status { run: Some(run()) });
+    assert_eq!(read("cancel r-7f3k"), Command::Cancel { run: run() });
+    assert_eq!(read("output r-7F3K"), Command::Output { run: run(), node: None });
+    assert_eq!(read("output r-7F3K web-1"), Command::Output { run: run(), node: Some("web-1".into()) });
+    let selector = Selector::parse("env=prod nodes=web-*").unwrap();
+    assert_eq!(read("targets env=prod nodes=web-*"), Command::Targets { selector: selector.clone() });
+    assert_eq!(read("targets on env=prod nodes=web-*"), Command::Targets { selector });
+}
+
+#[test]
+fn a_quoted_keyword_is_data() {
+    let request = request_of(r#"run x a="on" b='because' on "tag:on"=because"#);
+    assert_eq!(request.arguments["a"], "on");
+    assert_eq!(request.arguments["b"], "because");
+    assert_eq!(request.selector.to_string(), "tag:on=because");
+    assert_eq!(request.reason, None);
+}
+
+#[test]
+fn nothing_is_expanded_in_an_argument() {
+    let request = request_of(r"run x a=$HOME b=`id` c=@/etc/passwd d=*.log e=$(id) f=a=b on env=prod");
+    let values: Vec<&str> = request.arguments.values().map(String::as_str).collect();
+    assert_eq!(values, ["$HOME", "`id`", "@/etc/passwd", "*.log", "$(id)", "a=b"]);
+}
+
+#[test]
+fn a_reason_needs_no_quotes() {
+    let reason = |text: &str| request_of(text).reason.unwrap();
+    assert_eq!(reason("run x on env=prod because it's on fire"), "it's on fire");
+    assert_eq!(reason("run x on env=prod because “it’s on fire”"), "it’s on fire");
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_the_remedy() {
+    let refusals: Vec<String> = [
+        "lst",
+        "disk-usage on env=prod",
+        "frobnicate",
+        "retry r-7F3K",
+        "halt",
+        "run",
+        "run Disk",
+        "run restart-service service=nginx",
+        "run restart-service service=nginx on",
+        "targets",
+        "run x because y on env=prod",
+        "run x a=1 a=2 on env=prod",
+        "run x nginx on env=prod",
+        "run x a = 1 on env=prod",
+        "run x on evn",
+        "run x on accounts=11111111111",
+        "run x on env=prod because",
+        "run x on env=prod because \"a\" b",
+        "show",
+        "show a b",
+        "list all",
+        "status r-12",
+        "help frob",
+        "help rnu",
+        "run x a=\"b on env=prod",
+        "run x on regions=eu-west",
+    ]
+    .iter()
+    .map(|text| match parse(text) {
+        Err(refusal) => format!("{text}\n  {}\n  {}", refusal.what, refusal.remedy),
+        Ok(command) => panic!("{text}: {command:?}"),
+    })
+    .collect();
+    insta::assert_snapshot!(refusals.join("\n"), @r#"
+    lst
+      `lst` is not a command
+      did you mean `list`?
+    disk-usage on env=prod
+      `disk-usage` is not a command
+      did you mean `run disk-usage on env=prod`?
+    frobnicate
+      `frobnicate` is not a command
+      `help` shows what can be typed, `list` the runbooks
+    retry r-7F3K
+      `retry` is not available in this version
+      type the `run` again on the nodes that are left
+    halt
+      `halt` is not available in this version
+      `cancel` stops one run
+    run
+      `run` needs the name of a runbook
+      write for example `run disk-usage on accounts=acme-* env=staging tag:service=web`; `list` shows the runbooks
+    run Disk
+      `Disk` is not a runbook name: lower-case letters, digits and `-`, starting with a letter, at most 64
+      `list` shows the runbooks
+    run restart-service service=nginx
+      `run` does not say on what
+      write for example `run restart-service service=nginx on accounts=acme-* env=staging tag:service=web`
+    run restart-service service=nginx on
+      `run` does not say on what
+      write for example `run restart-service service=nginx on accounts=acme-* env=staging tag:service=web because "ticket 4711"`
+    targets
+      `targets` does not say on what
+      write for example `targets accounts=acme-* env=staging tag:service=web`
+    run x because y on env=prod
+      `run` does not say on what
+      put `on …` before `because`
+    run x a=1 a=2 on env=prod
+      `a` is given twice, as `1` and as `2`
+      keep one of them
+    run x nginx on env=prod
+      `nginx` is not an argument of the form `name=value`
+      `show x` lists the parameters; values with spaces go in quotes
+    run x a = 1 on env=prod
+      there is a space beside the `=` behind `a`
+      write `a=1`
+    run x on evn
+      `evn` does not say what to match
+      write for example `on accounts=acme-* env=staging tag:service=web`
+    run x on accounts=11111111111
+      `11111111111` has 11 digits, an AWS account id has 12
+      `help selector` tells how to pick machines
+    run x on env=prod because
+      there is no reason behind `because`
+      write for example `because "ticket 4711"`, or leave it out
+    run x on env=prod because "a" b
+      `b` stands behind the reason
+      `because "…"` comes last
+    show
+      `show` needs a name
+      write `show RUNBOOK`
+    show a b
+      `show` does not know what to do with `b`
+      write `show RUNBOOK`
+    list all
+      `list` does not know what to do with `all`
+      write `list`
+    status r-12
+      `r-12` is not a run such as `r-7F3K`
+      the name stands on the run's card; `status` shows what is going on
+    help frob
+      there is no help on `frob`
+      `help` alone shows what can be typed, `show frob` a runbook
+    help rnu
+      there is no help on `rnu`
+      did you mean `help run`?
+    run x a="b on env=prod
+      the quote that opens at `"b on env=prod` is not closed
+      close it, or leave it out
+    run x on regions=eu-west
+      `eu-west` is not an AWS region such as `eu-west-1`
+      `help selector` tells how to pick machines
+    "#);
+}
+
+proptest! {
+    #[test]
+    fn parsing_never_panics(text in "\\PC{0,60}|(run|plan|targets|output|help)( [a-c=:\"'“”*-]{0,8}| on| because){0,8}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn any_value_survives_quoting(value in "[ a-zé$`'\"\\\\=,*@“”]{0,20}") {
+        let text = format!("run x value={} on env=prod", words::quote(&value, &[]));
+        prop_assert_eq!(&request_of(&text).arguments["value"], &value);
+    }
+}

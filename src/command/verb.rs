@@ -1,0 +1,65 @@
+//! The first word of a command.
+
+/// Every verb of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verb {
+    List,
+    Show,
+    Plan,
+    Run,
+    Status,
+    Output,
+    Cancel,
+    Accounts,
+    Targets,
+    Help,
+}
+
+impl Verb {
+    /// In the order in which help tells them.
+    pub const ALL: &[Verb] = &[
+        Verb::List,
+        Verb::Show,
+        Verb::Plan,
+        Verb::Run,
+        Verb::Status,
+        Verb::Output,
+        Verb::Cancel,
+        Verb::Accounts,
+        Verb::Targets,
+        Verb::Help,
+    ];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verb::List => "list",
+            Verb::Show => "show",
+            Verb::Plan => "plan",
+            Verb::Run => "run",
+            Verb::Status => "status",
+            Verb::Output => "output",
+            Verb::Cancel => "cancel",
+            Verb::Accounts => "accounts",
+            Verb::Targets => "targets",
+            Verb::Help => "help",
+        }
+    }
+
+    /// The verb of this name. The case of letters does not count: phones capitalise the first word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Verb> {
+        let word = word.to_lowercase();
+        Verb::ALL.iter().copied().find(|v| v.as_str() == word)
+    }
+}
+
+/// Verbs of the grammar that this version does not have, with what serves instead.
+pub(super) const LATER: &[(&str, &str)] = &[
+    ("runs", "`status` shows what is going on"),
+    ("retry", "type the `run` again on the nodes that are left"),
+    ("why", "`plan` shows the decision and its reasons"),
+    ("approvals", "`status` shows what waits for approval"),
+    ("halt", "`cancel` stops one run"),
+    ("resume", "nothing can be halted yet"),
+];
