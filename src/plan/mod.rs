@@ -1,0 +1,101 @@
+//! Runbook + arguments + inventory snapshot -> [`Plan`]: frozen targets, waves, shards, delivery, digest.
+
+pub mod build;
+pub mod digest;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::BTreeMap;
+
+pub use build::{NoPlan, SHARD_MAX, build};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{AccountId, Digest, NodePlatform, Region, RunbookName, Target, Unread};
+use crate::runbook::{Arguments, Risk, Step};
+
+/// What people approve, and exactly what runs.
+///
+/// It carries everything a run needs, so that a run in progress does not depend on files that may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Format version of the digest's fields.
+    pub version: u32,
+    pub runbook: RunbookName,
+    pub revision: Digest,
+    pub title: String,
+    pub risk: Risk,
+    pub owner: String,
+    pub arguments: Arguments,
+    pub delivery: Delivery,
+    pub steps: Vec<Step>,
+    /// Sorted by account, region, node, without duplicates. Events name a target by its index here.
+    pub targets: Vec<PlannedTarget>,
+    pub shards: Vec<Shard>,
+    /// Number of waves; every shard belongs to one.
+    pub waves: u32,
+    /// Nodes in flight over the whole run, at least 1.
+    pub max_in_flight: u32,
+    /// Failures over the whole run after which nothing further is started.
+    pub max_errors: u32,
+    pub exclusive: bool,
+    /// The selector as canonical text.
+    pub selector: String,
+    /// Names and labels of the accounts in it, for people; not part of the digest.
+    pub accounts: BTreeMap<AccountId, AccountNote>,
+    /// What the plan leaves out and why; not part of the digest.
+    pub coverage: Coverage,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountNote {
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Delivery {
+    /// AWS-RunShellScript and AWS-RunPowerShellScript.
+    Inline,
+    /// Published `Muster-…` documents pinned by hash.
+    Document,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedTarget {
+    pub target: Target,
+    pub name: String,
+    pub platform: NodePlatform,
+    pub agent_version: String,
+    pub tags: BTreeMap<String, String>,
+    /// It was offline when the plan was made.
+    pub offline: bool,
+    /// From 0.
+    pub wave: u32,
+}
+
+/// At most 50 targets of one account, region and wave: what one SendCommand covers.
+///
+/// Offline targets that are skipped stand in no shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shard {
+    pub account: AccountId,
+    pub region: Region,
+    pub wave: u32,
+    /// Indices into [`Plan::targets`], ascending.
+    pub targets: Vec<u32>,
+}
+
+/// What a plan does not reach, told before anybody approves it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// Managed nodes that matched the selector but not the runbook's own `[targets]`.
+    pub narrowed: u32,
+    /// Why they were left out, such as `platform windows`, with their number.
+    pub narrowed_by: BTreeMap<String, u32>,
+    /// Running instances that match and are not managed by SSM: account, region, name or id.
+    pub unmanaged: Vec<(AccountId, Region, String)>,
+    /// Unmanaged instances were not looked for.
+    pub unmanaged_unknown: bool,
+    pub unread: Vec<Unread>,
+}
