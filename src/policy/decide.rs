@@ -1,0 +1,294 @@
+//! One question -> one decision.
+//!
+//! Default deny. Any forbid wins. Grants are OR, the clauses inside one are AND, and one grant has to cover all
+//! targets. Forbids and approval rules fire when any target may match. A missing attribute fails a grant and fires
+//! everything else. Approvals are the union of all rules that fire, the highest count per group. The order of the text
+//! means nothing.
+//!
+//! A denial explains itself by the closest grant: of those whose `who` matches, the one with the fewest false clauses,
+//! ties by id. A grant that is about this runbook is closer than one that is not, however many clauses fail: "you may
+//! restart nginx, not sshd" helps, "you may look at disks" does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{ChannelRef, GroupName, RunbookName};
+use crate::runbook::{Arguments, Risk};
+
+use super::ground::{Ground, Production};
+use super::request::{Asker, Request, RunbookFacts};
+use super::set::{
+    ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Grant, Granted, ParameterRule, PolicySet, When, Where,
+};
+use super::words;
+use super::{Decision, Reason, Seats, Verdict};
+
+/// Whether `request` may run, and with whose approval.
+#[must_use]
+pub fn decide(policy: &PolicySet, request: &Request<'_>) -> Decision {
+    if request.targets.is_empty() {
+        return refusal("the plan has no target");
+    }
+    let ground = Ground::survey(policy, &request.targets, request.recent);
+    ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)))
+}
+
+/// The cheap check before planning: `Forbid` if no plan of this runbook could be permitted, else `Permit`.
+///
+/// It reads neither targets nor arguments, so a `Permit` promises nothing.
+#[must_use]
+pub fn may_run_at_all(policy: &PolicySet, asker: &Asker, runbook: RunbookFacts<'_>) -> Decision {
+    ask(policy, asker, runbook, None)
+}
+
+/// Muster's own no, for which there is no rule in a file.
+fn refusal(text: &str) -> Decision {
+    Decision {
+        verdict: Verdict::Forbid,
+        quorum: Vec::new(),
+        expires: None,
+        reasons: vec![Reason { rule: BUILT_IN.into(), text: text.into() }],
+        could: Vec::new(),
+    }
+}
+
+/// Who asks what, as far as rules look at it.
+struct Question<'q> {
+    groups: &'q BTreeSet<GroupName>,
+    channel: Option<&'q ChannelRef>,
+    runbook: RunbookFacts<'q>,
+    /// `None` before there is a plan.
+    plan: Option<(&'q Arguments, &'q Ground<'q>)>,
+}
+
+fn ask(
+    policy: &PolicySet,
+    asker: &Asker,
+    runbook: RunbookFacts<'_>,
+    plan: Option<(&Arguments, &Ground<'_>)>,
+) -> Decision {
+    if asker.bot {
+        return refusal("bots and workflows run nothing, only people do");
+    }
+    if asker.foreign {
+        return refusal("people of another organisation run nothing here");
+    }
+    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan };
+    let mut decision = judge(policy, &question);
+    if decision.verdict == Verdict::Forbid {
+        // Asked once more for somebody who is in that group only.
+        let permitted = |group: &GroupName| {
+            let alone = BTreeSet::from([group.clone()]);
+            judge(policy, &Question { groups: &alone, ..question }).verdict != Verdict::Forbid
+        };
+        decision.could = policy.groups.keys().filter(|g| permitted(g)).cloned().collect();
+    }
+    decision
+}
+
+fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
+    let mut decision =
+        Decision { verdict: Verdict::Forbid, quorum: vec![], expires: None, reasons: vec![], could: vec![] };
+
+    let mut forbids: Vec<&Forbid> = policy.forbids.iter().filter(|f| fires(f, question)).collect();
+    if !forbids.is_empty() {
+        forbids.sort_by_key(|f| &f.id);
+        decision.reasons = forbids.iter().map(|f| Reason { rule: f.id.clone(), text: f.because.clone() }).collect();
+        return decision;
+    }
+
+    match closest(policy, question) {
+        None => {
+            let text = "no grant names a group that you are in".into();
+            decision.reasons = vec![Reason { rule: BUILT_IN.into(), text }];
+            return decision;
+        }
+        Some((grant, gap)) if !gap.clauses.is_empty() => {
+            decision.reasons = gap
+                .clauses
+                .iter()
+                .map(|clause| Reason { rule: grant.id.clone(), text: in_words(clause, question) })
+                .collect();
+            return decision;
+        }
+        Some((grant, _)) => {
+            decision.verdict = Verdict::Permit;
+            decision.reasons = vec![Reason { rule: grant.id.clone(), text: words::allowed(grant) }];
+        }
+    }
+
+    if let Some((_, ground)) = question.plan {
+        add_approvals(&mut decision, &policy.approvals, question.runbook, ground);
+    }
+    decision
+}
+
+/// The grant that permits, or the one that comes closest, with what it lacks.
+fn closest<'q>(policy: &'q PolicySet, question: &Question<'q>) -> Option<(&'q Grant, Gap<'q>)> {
+    let mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups));
+    mine.map(|grant| (grant, gap(grant, question))).min_by(|(a, x), (b, y)| {
+        (x.other_runbook, x.clauses.len(), &a.id).cmp(&(y.other_runbook, y.clauses.len(), &b.id))
+    })
+}
+
+/// What a grant lacks to cover a question: nothing, and it permits.
+struct Gap<'q> {
+    /// It is about another runbook.
+    other_runbook: bool,
+    clauses: Vec<Clause<'q>>,
+}
+
+/// One clause of a grant that is false. Put into words for the closest grant only.
+enum Clause<'q> {
+    Runbook(&'q BTreeSet<RunbookName>),
+    Risk(&'q BTreeSet<Risk>),
+    Owner(&'q BTreeSet<String>),
+    Parameter { name: &'q str, value: Option<&'q str>, rule: &'q ParameterRule },
+    Outside { ground: &'q Ground<'q>, place: &'q Where },
+    TooMany { asked: u32, allowed: u32 },
+    Channel(&'q BTreeSet<ChannelRef>),
+}
+
+fn gap<'q>(grant: &'q Grant, question: &Question<'q>) -> Gap<'q> {
+    let Question { runbook, plan, .. } = question;
+    let mut clauses = Vec::new();
+    let mut parameters: Option<&BTreeMap<String, ParameterRule>> = None;
+    match &grant.run {
+        Granted::Names { names, parameters: rules } => {
+            if names.contains(runbook.name) {
+                parameters = Some(rules);
+            } else {
+                clauses.push(Clause::Runbook(names));
+            }
+        }
+        Granted::Kind { risk, owner } => {
+            if !risk.contains(&runbook.risk) {
+                clauses.push(Clause::Risk(risk));
+            }
+            if let Some(owners) = owner.as_ref().filter(|o| !o.contains(runbook.owner)) {
+                clauses.push(Clause::Owner(owners));
+            }
+        }
+    }
+    let other_runbook = !clauses.is_empty();
+    if let Some((arguments, ground)) = plan {
+        for (name, rule) in parameters.into_iter().flatten() {
+            let value = arguments.get(name).map(String::as_str);
+            if !value.is_some_and(|value| rule.allows(value)) {
+                clauses.push(Clause::Parameter { name, value, rule });
+            }
+        }
+        if ground.kin.iter().any(|kin| !ground.surely_in(kin, &grant.place)) {
+            clauses.push(Clause::Outside { ground, place: &grant.place });
+        }
+        if ground.targets > grant.max_targets {
+            clauses.push(Clause::TooMany { asked: ground.targets, allowed: grant.max_targets });
+        }
+    }
+    if let Some(channels) = &grant.channels
+        && !question.channel.is_some_and(|c| channels.contains(c))
+    {
+        clauses.push(Clause::Channel(channels));
+    }
+    Gap { other_runbook, clauses }
+}
+
+/// What was asked and what is allowed.
+fn in_words(clause: &Clause<'_>, question: &Question<'_>) -> String {
+    let runbook = question.runbook;
+    match clause {
+        Clause::Runbook(names) => words::runbook(runbook.name, names),
+        Clause::Risk(risk) => words::risk(runbook.risk, risk),
+        Clause::Owner(owners) => words::owner(runbook.owner, owners),
+        Clause::Parameter { name, value, rule } => words::parameter(name, *value, rule),
+        Clause::Outside { ground, place } => words::outside(ground, place),
+        Clause::TooMany { asked, allowed } => words::too_many(*asked, *allowed),
+        Clause::Channel(channels) => words::channel(question.channel, channels),
+    }
+}
+
+impl ParameterRule {
+    fn allows(&self, value: &str) -> bool {
+        match self {
+            ParameterRule::OneOf(values) => values.contains(value),
+            ParameterRule::Int { min, max } => value.parse().is_ok_and(|n: i64| (*min..=*max).contains(&n)),
+            ParameterRule::Matches(pattern) => pattern.matches(value),
+        }
+    }
+}
+
+fn fires(forbid: &Forbid, question: &Question<'_>) -> bool {
+    let Question { runbook, plan, groups, .. } = question;
+    let who = forbid.who.as_ref().is_none_or(|who| !who.is_disjoint(groups));
+    let run = match &forbid.run {
+        Forbidden::Everything => true,
+        Forbidden::Names(names) => names.contains(runbook.name),
+        Forbidden::Kind { risk, owner } => {
+            risk.as_ref().is_none_or(|r| r.contains(&runbook.risk))
+                && owner.as_ref().is_none_or(|o| o.contains(runbook.owner))
+        }
+    };
+    let place = match plan {
+        Some((_, ground)) => ground.kin.iter().any(|kin| ground.maybe_in(kin, &forbid.place)),
+        // Before there are targets only what holds for every target can be said.
+        None => forbid.place == Where::Anywhere,
+    };
+    who && run && place
+}
+
+fn add_approvals(decision: &mut Decision, rules: &[ApprovalRule], runbook: RunbookFacts<'_>, ground: &Ground<'_>) {
+    let mut fired: Vec<(&ApprovalRule, String)> =
+        rules.iter().filter_map(|rule| Some((rule, why(&rule.when, runbook, ground)?))).collect();
+    if fired.is_empty() {
+        return;
+    }
+    fired.sort_by_key(|(rule, _)| &rule.id);
+    let mut seats: BTreeMap<&GroupName, Seats> = BTreeMap::new();
+    for (rule, text) in fired {
+        decision.reasons.push(Reason { rule: rule.id.clone(), text });
+        for (group, count) in &rule.need {
+            let empty = || Seats { group: group.clone(), count: 0, rules: Vec::new() };
+            let seat = seats.entry(group).or_insert_with(empty);
+            seat.count = seat.count.max(*count);
+            seat.rules.push(rule.id.clone());
+        }
+        decision.expires = decision.expires.into_iter().chain(rule.expires).min();
+    }
+    decision.verdict = Verdict::PermitWithApproval;
+    decision.quorum = seats.into_values().collect();
+    decision.expires = decision.expires.or(Some(DEFAULT_EXPIRY));
+}
+
+/// Why the rule fires, in words; `None` if it does not.
+fn why(when: &When, runbook: RunbookFacts<'_>, ground: &Ground<'_>) -> Option<String> {
+    let holds = when.runbooks.as_ref().is_none_or(|names| names.contains(runbook.name))
+        && when.risk.as_ref().is_none_or(|risk| risk.contains(&runbook.risk))
+        && when.targets_over.is_none_or(|n| ground.hourly > n);
+    let hit = || {
+        ground
+            .kin
+            .iter()
+            .filter(|kin| ground.maybe_in(kin, &when.place) && (!when.production || kin.production != Production::No))
+    };
+    if !holds || hit().next().is_none() {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if when.runbooks.is_some() {
+        parts.push(format!("the runbook is `{}`", runbook.name));
+    }
+    if when.risk.is_some() {
+        parts.push(format!("its risk is `{}`", runbook.risk.as_str()));
+    }
+    if when.production || when.place != Where::Anywhere {
+        let unclassified = hit().filter(|k| k.production == Production::Unclassified).map(|k| k.count).sum();
+        let unclassified = if when.production { unclassified } else { 0 };
+        parts.push(words::inside(ground, when, hit().map(|k| k.count).sum(), unclassified));
+    }
+    if let Some(limit) = when.targets_over {
+        parts.push(words::over(ground, limit));
+    }
+    if parts.is_empty() {
+        parts.push("every run needs it".into());
+    }
+    Some(parts.join(", "))
+}

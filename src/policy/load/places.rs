@@ -1,0 +1,150 @@
+//! `[groups]` and `[sets]`: who people are, and which targets belong together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::strict::{At, Item, Table};
+use crate::domain::{AccountId, ChatPlatform, GroupName, GroupRef, Principal, Region};
+use crate::policy::set::{Members, Pattern, SetName, TargetSet, Where};
+
+use super::Reader;
+use super::names::Of;
+
+impl Reader<'_> {
+    pub(super) fn group(&self, name: &At<&str>, item: &Item<'_>) -> Option<(GroupName, Members)> {
+        let table = item.table()?;
+        let name = self.define(table.document(), Of::Group, name);
+        let mut refs = BTreeSet::new();
+        for (key, platform, example) in [
+            ("slack_usergroups", ChatPlatform::Slack, "slack:T012AB:S0SRE"),
+            ("discord_roles", ChatPlatform::Discord, "discord:1122334455:6677889900"),
+        ] {
+            for group in filled(&table, key, table.optional_list::<GroupRef>(key)) {
+                let good =
+                    group.platform == platform && (platform != ChatPlatform::Slack || group.group.starts_with('S'));
+                if !good {
+                    let what = format!("`{}` does not belong under `{key}`", group.value);
+                    table.document().fault(&group.span, what, format!("it is written like `{example}`"));
+                }
+                refs.insert(group.value);
+            }
+        }
+        let users = filled(&table, "users", table.optional_list::<Principal>("users"));
+        for user in &users {
+            if user.platform == ChatPlatform::Slack && !user.user.starts_with(['U', 'W']) {
+                let what = format!("`{}` is not a person: Slack's user ids start with `U` or `W`", user.value);
+                table.document().fault(&user.span, what, "write the person's user id, like `slack:T012AB:U034CD`");
+            }
+        }
+        let users: BTreeSet<Principal> = users.into_iter().map(|u| u.value).collect();
+        let said = ["slack_usergroups", "discord_roles", "users"].into_iter().any(|key| table.has(key));
+        if !said {
+            table.fault(
+                format!("the group `{name}` has no members"),
+                "give it `slack_usergroups`, `discord_roles` or `users`",
+            );
+        }
+        table.finish();
+        Some((name, Members { refs, users }))
+    }
+
+    pub(super) fn set(&self, name: &At<&str>, item: &Item<'_>) -> Option<(SetName, TargetSet)> {
+        let table = item.table()?;
+        let name = self.define(table.document(), Of::Set, name);
+        let set = TargetSet {
+            accounts: patterns(&table, "accounts", account),
+            regions: patterns(&table, "regions", region),
+            labels: attributes(&table, "labels"),
+            tags: attributes(&table, "tags"),
+            production: table.optional_bool("production").map(|b| b.value),
+        };
+        let said = ["accounts", "regions", "labels", "tags"].into_iter().any(|key| table.has(key));
+        if !said {
+            let what = format!("the set `{name}` has no condition");
+            table.fault(
+                what,
+                "give it `accounts`, `regions`, `labels` or `tags`; `accounts = [\"*\"]` is every account",
+            );
+        }
+        table.finish();
+        Some((name, set))
+    }
+
+    /// `where = ["production"]` or `["*"]`; `None` if the key is absent.
+    pub(super) fn place(&self, table: &Table<'_>) -> Option<Where> {
+        let names = filled(table, "where", table.optional_strings("where"));
+        if !table.has("where") {
+            return None;
+        }
+        if let Some(star) = names.iter().find(|n| n.value == "*") {
+            if names.len() > 1 {
+                let remedy = "`\"*\"` is every target already: write `[\"*\"]`, or the sets alone";
+                table.document().fault(&star.span, "`*` stands beside other sets", remedy);
+            }
+            return Some(Where::Anywhere);
+        }
+        names.iter().for_each(|name| self.refer(table.document(), Of::Set, name));
+        Some(Where::Sets(names.into_iter().map(|n| n.value.to_owned()).collect()))
+    }
+}
+
+/// The values of a list; a fault if it is there and empty, which would mean nothing or everything.
+pub(super) fn filled<T>(table: &Table<'_>, key: &str, list: Option<Vec<At<T>>>) -> Vec<At<T>> {
+    let list = list.unwrap_or_default();
+    // Faulty members are left out of the list, so that it can be empty without being written so.
+    if list.is_empty()
+        && let Some(item) = table.item(key)
+        && item.kind() == crate::domain::strict::Kind::List
+        && item.list().is_some_and(|l| l.is_empty())
+    {
+        item.fault(format!("`{}` is empty", item.path()), "name at least one, or take the key out");
+    }
+    list
+}
+
+/// Checks one pattern; `Err` says what is wrong with it.
+type Check = fn(&str) -> Result<(), String>;
+
+fn account(text: &str) -> Result<(), String> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        return text.parse::<AccountId>().map(|_| ()).map_err(|e| e.to_string());
+    }
+    word(text)
+}
+
+fn region(text: &str) -> Result<(), String> {
+    let in_pattern = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'*';
+    if text.contains('*') && text.bytes().all(in_pattern) {
+        return Ok(());
+    }
+    text.parse::<Region>().map(|_| ()).map_err(|e| e.to_string())
+}
+
+fn word(text: &str) -> Result<(), String> {
+    let blank = text.is_empty() || text.trim() != text || text.chars().any(char::is_control);
+    if blank { Err(format!("`{text}` is blank at an end or holds what cannot be seen")) } else { Ok(()) }
+}
+
+fn patterns(table: &Table<'_>, key: &str, check: Check) -> Vec<Pattern> {
+    let texts = filled(table, key, table.optional_strings(key));
+    for text in &texts {
+        if let Err(what) = check(text.value) {
+            let remedy = "write the whole value, or a part of it with `*`";
+            table.document().fault(&text.span, format!("`{key}`: {what}"), remedy);
+        }
+    }
+    texts.into_iter().map(|t| Pattern::new(t.value)).collect()
+}
+
+/// `labels = { env = ["prod"] }`.
+fn attributes(table: &Table<'_>, key: &str) -> BTreeMap<String, Vec<Pattern>> {
+    let Some(inner) = table.optional_table(key) else { return BTreeMap::new() };
+    let names = inner.entries();
+    if names.is_empty() {
+        inner.fault(format!("`{}` is empty", inner.path()), "name at least one, or take the key out");
+    }
+    let names = names.into_iter().map(|(name, _)| {
+        // Any text may be a value, also an empty one: AWS allows tags without a value.
+        (name.value.to_owned(), patterns(&inner, name.value, |_| Ok(())))
+    });
+    names.collect()
+}

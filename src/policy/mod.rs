@@ -1,0 +1,66 @@
+//! Principal + Plan -> [`Decision`], with its reasons. Pure: `now` and the facts about people are inputs.
+//!
+//! [`PolicySet`] holds the checked rules, [`decide()`] answers one [`Request`], [`approve`] says when a quorum is met,
+//! [`stricter`] joins the decision at proposal with the one of today's policy, [`view`] says who may read.
+
+pub mod approve;
+pub mod decide;
+mod ground;
+pub mod load;
+pub mod request;
+pub mod restrict;
+pub mod set;
+pub mod view;
+mod words;
+
+pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
+pub use decide::{decide, may_run_at_all};
+pub use load::{DEFAULT_FILE, load};
+pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
+pub use restrict::stricter;
+pub use set::{BUILT_IN, PolicySet};
+pub use view::{may_show_in_shared, may_view};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{GroupName, Millis};
+
+/// What the policy says to one plan of one principal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub verdict: Verdict,
+    /// Empty unless the verdict is `PermitWithApproval`.
+    pub quorum: Vec<Seats>,
+    /// How long a request waits for its approvals: the shortest of the rules that fired.
+    pub expires: Option<Millis>,
+    /// Rules that made the decision, or, for a refusal, the false clauses of the closest grant.
+    pub reasons: Vec<Reason>,
+    /// Groups whose members could run it as asked, for a refusal's "who could".
+    pub could: Vec<GroupName>,
+}
+
+/// In the order of strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Permit,
+    PermitWithApproval,
+    Forbid,
+}
+
+/// So many different people of one group, none of them the requester.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seats {
+    pub group: GroupName,
+    pub count: u32,
+    /// Ids of the rules that ask for them.
+    pub rules: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Id of the grant, forbid or approval rule.
+    pub rule: String,
+    /// One fragment for people, such as `60 targets asked, at most 48 allowed`.
+    pub text: String,
+}

@@ -1,0 +1,312 @@
+//! The rules of all policy files, checked and merged: who may run what where, what is forbidden, what needs approval.
+//!
+//! Plain data. [`super::load`] makes it from text, [`super::decide()`] and its neighbours read it. The order of the
+//! rules means nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::domain::{ChannelRef, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName};
+use crate::runbook::Risk;
+
+/// How long a request waits for its approvals where no rule that fired says so.
+pub const DEFAULT_EXPIRY: Millis = Millis::from_secs(30 * 60);
+
+/// Stands in [`super::Reason::rule`] where no rule of a file but Muster itself decides. No rule may have this id.
+pub const BUILT_IN: &str = "built-in";
+
+/// The name of a `[sets]` entry.
+pub type SetName = String;
+
+/// The checked rules of all `policies/*.toml`. The empty one denies everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicySet {
+    pub groups: BTreeMap<GroupName, Members>,
+    pub sets: BTreeMap<SetName, TargetSet>,
+    pub grants: Vec<Grant>,
+    pub forbids: Vec<Forbid>,
+    pub approvals: Vec<ApprovalRule>,
+    pub view: Vec<ViewRule>,
+    /// SHA-256 over the names and texts of the files, in the order of their names.
+    pub revision: Digest,
+}
+
+impl PolicySet {
+    /// No rules: every run is denied. What stands until a first valid set is loaded.
+    #[must_use]
+    pub fn deny_all() -> Self {
+        PolicySet {
+            groups: BTreeMap::new(),
+            sets: BTreeMap::new(),
+            grants: Vec::new(),
+            forbids: Vec::new(),
+            approvals: Vec::new(),
+            view: Vec::new(),
+            revision: Digest::of(b""),
+        }
+    }
+
+    /// The chat platforms' groups whose members the policy asks for.
+    #[must_use]
+    pub fn group_refs(&self) -> BTreeSet<&GroupRef> {
+        self.groups.values().flat_map(|m| &m.refs).collect()
+    }
+
+    /// The policy's groups that `person` is in; `is_member` answers for the groups that a chat platform keeps.
+    ///
+    /// Where a look-up failed there is no answer to give: the caller refuses, because a forbid may name the group.
+    #[must_use]
+    pub fn groups_of(&self, person: &Principal, is_member: impl Fn(&GroupRef) -> bool) -> BTreeSet<GroupName> {
+        let inside = |m: &Members| m.users.contains(person) || m.refs.iter().any(&is_member);
+        self.groups.iter().filter(|(_, m)| inside(m)).map(|(name, _)| name.clone()).collect()
+    }
+}
+
+/// Who is in a group: listed people, and the members of groups that a chat platform keeps.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Members {
+    pub refs: BTreeSet<GroupRef>,
+    pub users: BTreeSet<Principal>,
+}
+
+/// A set of targets: those for which every given condition holds. An empty list or map is no condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetSet {
+    /// Of the account's id or name.
+    pub accounts: Vec<Pattern>,
+    pub regions: Vec<Pattern>,
+    /// Of the account; each label named has one of the values.
+    pub labels: BTreeMap<String, Vec<Pattern>>,
+    /// Of the node; each tag named has one of the values.
+    pub tags: BTreeMap<String, Vec<Pattern>>,
+    /// Whether targets in it are production. `None` says nothing about it.
+    pub production: Option<bool>,
+}
+
+/// A value in which `*` stands for any text. Case matters, as it does in AWS.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pattern(String);
+
+impl Pattern {
+    pub fn new(text: impl Into<String>) -> Self {
+        Pattern(text.into())
+    }
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+    /// Twelve digits, so that it can only be meant as an account's id.
+    #[must_use]
+    pub fn is_account_id(&self) -> bool {
+        self.0.len() == 12 && self.0.bytes().all(|b| b.is_ascii_digit())
+    }
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        let Some((head, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(mut text) = text.strip_prefix(head) else { return false };
+        let mut rest = rest;
+        // Each middle piece takes its first place: a later one could only leave less for the pieces after it.
+        while let Some((piece, after)) = rest.split_once('*') {
+            let Some(at) = text.find(piece) else { return false };
+            text = &text[at + piece.len()..];
+            rest = after;
+        }
+        text.ends_with(rest)
+    }
+}
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Which targets a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Where {
+    /// Written `["*"]`.
+    Anywhere,
+    /// Targets in at least one of these.
+    Sets(BTreeSet<SetName>),
+}
+
+/// Allows its groups to run something somewhere. One grant has to cover the whole plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub id: String,
+    pub who: BTreeSet<GroupName>,
+    pub run: Granted,
+    pub place: Where,
+    /// Distinct targets of one plan.
+    pub max_targets: u32,
+    /// Where it may be asked; `None` is everywhere.
+    pub channels: Option<BTreeSet<ChannelRef>>,
+}
+
+/// What a grant lets people run. A runbook's own words cannot widen it, except its risk and owner, which reviewers see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Granted {
+    Names {
+        names: BTreeSet<RunbookName>,
+        /// Restricts the parameters that it names; others are free. A restricted parameter must have a value.
+        parameters: BTreeMap<String, ParameterRule>,
+    },
+    Kind {
+        risk: BTreeSet<Risk>,
+        /// `None` is any owner.
+        owner: Option<BTreeSet<String>>,
+    },
+}
+
+/// What the value of one parameter may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParameterRule {
+    OneOf(BTreeSet<String>),
+    /// A whole number, both ends included.
+    Int {
+        min: i64,
+        max: i64,
+    },
+    Matches(Anchored),
+}
+
+/// A regular expression that has to match the whole value.
+#[derive(Clone)]
+pub struct Anchored {
+    text: String,
+    whole: regex::Regex,
+}
+
+impl Anchored {
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let wrong = |e: &regex::Error| {
+            // The crate draws a picture over several lines; its last line holds the reason.
+            let why = e.to_string();
+            let why = why.lines().last().unwrap_or_default().trim().trim_start_matches("error: ").to_owned();
+            Invalid(format!("`{text}` is not a regular expression: {why}"))
+        };
+        // Alone first, so that `a)|(b` cannot climb out of the group that anchors it.
+        regex::Regex::new(text).map_err(|e| wrong(&e))?;
+        let whole = regex::Regex::new(&format!(r"\A(?:{text})\z")).map_err(|e| wrong(&e))?;
+        Ok(Anchored { text: text.to_owned(), whole })
+    }
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        self.whole.is_match(value)
+    }
+}
+impl PartialEq for Anchored {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+impl Eq for Anchored {}
+impl fmt::Debug for Anchored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Refuses, whatever the grants say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forbid {
+    pub id: String,
+    /// `None` is everybody.
+    pub who: Option<BTreeSet<GroupName>>,
+    pub run: Forbidden,
+    /// Fires when any target may be in it.
+    pub place: Where,
+    /// The sentence that the refused person reads.
+    pub because: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Forbidden {
+    Everything,
+    Names(BTreeSet<RunbookName>),
+    /// Both hold where both are given.
+    Kind {
+        risk: Option<BTreeSet<Risk>>,
+        owner: Option<BTreeSet<String>>,
+    },
+}
+
+/// Asks for approvals where all its conditions hold; those about targets must hold for the same target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalRule {
+    pub id: String,
+    pub when: When,
+    /// People of each group, at least 1.
+    pub need: BTreeMap<GroupName, u32>,
+    pub expires: Option<Millis>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct When {
+    /// Only production targets fire it.
+    pub production: bool,
+    /// Only targets that may be in it fire it.
+    pub place: Where,
+    /// More distinct targets than this, those of the rolling hour included.
+    pub targets_over: Option<u32>,
+    pub risk: Option<BTreeSet<Risk>>,
+    pub runbooks: Option<BTreeSet<RunbookName>>,
+}
+
+/// Lets people read status, outputs and files of runs that they neither asked for nor approve.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViewRule {
+    pub id: String,
+    pub audience: Audience,
+    /// Has to cover every target of the run.
+    pub place: Where,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    Groups(BTreeSet<GroupName>),
+    /// Everybody in these channels, which are shared with another organisation.
+    SharedChannels(BTreeSet<ChannelRef>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text_and_nothing_else_is_special() {
+        let yes =
+            [("*", ""), ("acme-*", "acme-"), ("*-prod", "acme-prod"), ("a*b*c", "a1b2bc"), ("a*a", "aa"), ("é*", "éa")];
+        let no = [
+            ("acme", "acme-prod"),
+            ("acme-*", "acme"),
+            ("a*a", "a"),
+            ("a.c", "abc"),
+            ("a*b*c", "acb"),
+            ("A*", "a"),
+            ("a**b", "a"),
+        ];
+        for (pattern, text) in yes {
+            assert!(Pattern::new(pattern).matches(text), "{pattern} {text}");
+        }
+        for (pattern, text) in no {
+            assert!(!Pattern::new(pattern).matches(text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_holds_the_whole_value_and_cannot_climb_out_of_its_anchors() {
+        let web = Anchored::new("web|app").unwrap();
+        assert!(web.matches("web") && web.matches("app"));
+        for bad in ["webx", "xapp", "web\n", "\nweb", ""] {
+            assert!(!web.matches(bad), "{bad:?}");
+        }
+        assert!(Anchored::new("a)|(?:b").is_err());
+        assert!(Anchored::new("(?m)^a$").is_ok_and(|p| !p.matches("a\nb")));
+        let fault = Anchored::new("a(").unwrap_err().to_string();
+        assert_eq!(fault, "`a(` is not a regular expression: unclosed group");
+    }
+}

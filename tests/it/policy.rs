@@ -1,0 +1,295 @@
+//! The shipped policy, as the people of the playground meet it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use muster::domain::{Digest, GroupRef, NodePlatform, Principal, Target};
+use muster::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget};
+use muster::policy::{
+    Asker, CannotApprove, Decision, PolicySet, Request, Verdict, Vote, decide, load, may_approve, may_run_at_all,
+    may_show_in_shared, may_view, quorum_met, stricter, targets_of, waiting_for,
+};
+use muster::runbook::Risk;
+
+const ACCOUNTS: [(&str, &str); 6] = [
+    ("111111111111", "acme-prod"),
+    ("222222222222", "acme-staging"),
+    ("333333333333", "globex-prod"),
+    ("444444444444", "globex-staging"),
+    ("555555555555", "initech-prod"),
+    ("666666666666", "sandbox"),
+];
+
+fn shipped() -> PolicySet {
+    let (name, text) = muster::policy::DEFAULT_FILE;
+    load(&[(PathBuf::from(name), text.to_owned())], None).unwrap()
+}
+
+fn person(user: &str, groups: &[&str]) -> Asker {
+    Asker {
+        principal: Principal::slack("T0MUSTER", user),
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+        foreign: false,
+        bot: false,
+        channel: Some("slack:T0MUSTER:C0OPS".parse().unwrap()),
+    }
+}
+fn susan() -> Asker {
+    person("U0SUSAN", &["support"])
+}
+fn arne() -> Asker {
+    person("U0ARNE", &["sre"])
+}
+fn priya() -> Asker {
+    person("U0PRIYA", &["sre"])
+}
+fn omar() -> Asker {
+    person("U0OMAR", &[])
+}
+fn fred() -> Asker {
+    Asker { principal: Principal::slack("T0OTHER", "U0FOREIGN"), foreign: true, ..person("U0FOREIGN", &["sre"]) }
+}
+
+/// A plan on so many nodes of each account.
+fn plan(runbook: &str, arguments: &[(&str, &str)], nodes: &[(&str, u32)]) -> Plan {
+    let risk = match runbook {
+        "restart-service" => Risk::Change,
+        "drop-database" => Risk::Destructive,
+        _ => Risk::Read,
+    };
+    let mut targets = Vec::new();
+    let mut accounts = BTreeMap::new();
+    for (name, count) in nodes {
+        let (id, _) = ACCOUNTS.iter().find(|a| a.1 == *name).unwrap();
+        for n in 0..*count {
+            let target = Target {
+                account: id.parse().unwrap(),
+                region: "eu-west-1".parse().unwrap(),
+                node: format!("i-{n:08x}").parse().unwrap(),
+            };
+            targets.push(PlannedTarget {
+                target,
+                name: format!("web-{n}"),
+                platform: NodePlatform::Linux,
+                agent_version: String::new(),
+                tags: BTreeMap::new(),
+                offline: false,
+                wave: 0,
+            });
+        }
+        accounts.insert(id.parse().unwrap(), AccountNote { name: (*name).into(), labels: BTreeMap::new() });
+    }
+    Plan {
+        version: 1,
+        runbook: runbook.parse().unwrap(),
+        revision: Digest::of(b"runbook"),
+        title: String::new(),
+        risk,
+        owner: "platform".into(),
+        arguments: arguments.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+        delivery: Delivery::Inline,
+        steps: vec![],
+        targets,
+        shards: vec![],
+        waves: 1,
+        max_in_flight: 1,
+        max_errors: 0,
+        exclusive: false,
+        selector: String::new(),
+        accounts,
+        coverage: Coverage::default(),
+    }
+}
+
+fn ask(asker: &Asker, plan: &Plan) -> Decision {
+    decide(&shipped(), &Request::of(asker, plan, &BTreeSet::new()))
+}
+
+fn told(decision: &Decision) -> String {
+    let mut text = format!("{:?}", decision.verdict);
+    for seats in &decision.quorum {
+        write!(text, ", {} of {} ({})", seats.count, seats.group, seats.rules.join(", ")).unwrap();
+    }
+    if let Some(expires) = decision.expires {
+        write!(text, ", expires in {expires}").unwrap();
+    }
+    for reason in &decision.reasons {
+        write!(text, "\n    {}: {}", reason.rule, reason.text).unwrap();
+    }
+    if !decision.could.is_empty() {
+        write!(text, "\n    could: {}", decision.could.join(", ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_answer_of_the_shipped_policy_says_what_was_asked_and_what_is_allowed() {
+    let restart = |service: &str, nodes: &[(&str, u32)]| plan("restart-service", &[("service", service)], nodes);
+    let asked = [
+        ("susan looks", susan(), plan("disk-usage", &[], &[("acme-prod", 8), ("acme-staging", 3)])),
+        ("susan looks at too much", susan(), plan("disk-usage", &[], &[("acme-prod", 101)])),
+        ("susan looks elsewhere", susan(), plan("disk-usage", &[], &[("acme-prod", 2), ("sandbox", 1)])),
+        ("susan restarts in staging", susan(), restart("nginx", &[("acme-staging", 5)])),
+        ("susan restarts in production", susan(), restart("nginx", &[("acme-staging", 5), ("globex-prod", 2)])),
+        ("susan restarts what she may not, too often, in too many places", susan(), {
+            restart("sshd", &[("acme-staging", 12), ("sandbox", 9)])
+        }),
+        ("susan reboots", susan(), plan("reboot", &[], &[("acme-staging", 1)])),
+        ("arne restarts in staging", arne(), restart("sshd", &[("acme-staging", 50)])),
+        ("arne restarts many in staging", arne(), restart("sshd", &[("acme-staging", 51)])),
+        ("arne restarts many everywhere", arne(), restart("sshd", &[("acme-prod", 40), ("sandbox", 20)])),
+        ("arne restarts in an account that no set knows", arne(), restart("sshd", &[("sandbox", 1)])),
+        ("arne drops a database", arne(), plan("drop-database", &[], &[("acme-staging", 1)])),
+        ("omar looks", omar(), plan("disk-usage", &[], &[("acme-staging", 1)])),
+        ("fred looks", fred(), plan("disk-usage", &[], &[("acme-staging", 1)])),
+        ("a bot looks", Asker { bot: true, ..arne() }, plan("disk-usage", &[], &[("acme-staging", 1)])),
+        ("arne looks at nothing", arne(), plan("disk-usage", &[], &[])),
+    ];
+    let answers: Vec<String> =
+        asked.iter().map(|(what, who, plan)| format!("{what}\n  {}\n", told(&ask(who, plan)))).collect();
+    insta::assert_snapshot!("shipped_answers", answers.join("\n"));
+}
+
+#[test]
+fn ten_small_runs_within_the_hour_count_as_one_large_one() {
+    let (policy, arne) = (shipped(), arne());
+    let earlier = plan("restart-service", &[], &[("globex-staging", 45)]);
+    let recent: BTreeSet<Target> = earlier.targets.iter().map(|t| t.target.clone()).collect();
+    let now = plan("restart-service", &[], &[("acme-staging", 6)]);
+    let decision = decide(&policy, &Request::of(&arne, &now, &recent));
+    assert_eq!(decision.verdict, Verdict::PermitWithApproval);
+    assert_eq!(
+        decision.reasons[1].text,
+        "its risk is `change`, 51 targets, 45 of them in other runs of the last hour, are more than 50"
+    );
+    // The same nodes again are not more nodes.
+    let again = decide(&policy, &Request::of(&arne, &earlier, &recent));
+    assert_eq!(again.verdict, Verdict::Permit);
+}
+
+#[test]
+fn the_cheap_check_knows_who_may_not_run_it_anywhere() {
+    let policy = shipped();
+    let check = |asker: &Asker, runbook: &str| {
+        let plan = plan(runbook, &[], &[]);
+        told(&may_run_at_all(&policy, asker, (&plan).into()))
+    };
+    let lines = [
+        check(&susan(), "restart-service"),
+        check(&susan(), "reboot"),
+        check(&arne(), "reboot"),
+        check(&arne(), "drop-database"),
+        check(&omar(), "reboot"),
+    ];
+    insta::assert_snapshot!("cheap_check", lines.join("\n"));
+}
+
+#[test]
+fn groups_come_from_user_groups_and_from_listed_people() {
+    let text = "version = 1\n[groups]\nsre = { slack_usergroups = [\"slack:T1:S1\"], users = [\"slack:T1:U9\"] }\n\
+                ops = { slack_usergroups = [\"slack:T1:S2\"] }\n";
+    let policy = load(&[("a.toml".into(), text.into())], None).unwrap();
+    let refs: Vec<String> = policy.group_refs().iter().map(ToString::to_string).collect();
+    assert_eq!(refs, ["slack:T1:S1", "slack:T1:S2"]);
+    let second: GroupRef = "slack:T1:S2".parse().unwrap();
+    let of = |user: &str| policy.groups_of(&Principal::slack("T1", user), |group| *group == second);
+    assert_eq!(of("U9"), BTreeSet::from(["ops".to_owned(), "sre".to_owned()]));
+    assert_eq!(of("U1"), BTreeSet::from(["ops".to_owned()]));
+    // The same user id in another workspace is another person.
+    assert!(policy.groups_of(&Principal::slack("T2", "U9"), |_| false).is_empty());
+}
+
+#[test]
+fn an_approval_is_refused_with_its_reason() {
+    let (susan, arne, priya) = (susan(), arne(), priya());
+    let one = ask(&susan, &plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
+    let two = ask(&susan, &plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
+    let two = Decision { quorum: vec![muster::policy::Seats { count: 2, ..two.quorum[0].clone() }], ..two };
+    let groups = vec!["sre".to_owned()];
+    let by_arne = Vote { by: &arne.principal, groups: &groups };
+    let by_priya = Vote { by: &priya.principal, groups: &groups };
+    let may = |decision: &Decision, votes: &[Vote<'_>], who: &Asker| {
+        may_approve(decision, &susan.principal, votes, who).map_err(|e| e.to_string())
+    };
+
+    assert_eq!(may(&one, &[], &arne), Ok(groups.clone()));
+    assert!(quorum_met(&one, &susan.principal, &[by_arne]));
+    assert!(!quorum_met(&two, &susan.principal, &[by_arne, by_arne]));
+    assert!(quorum_met(&two, &susan.principal, &[by_arne, by_priya]));
+    assert_eq!(waiting_for(&two.quorum, &susan.principal, &[by_arne])[0].count, 1);
+
+    let both = Asker { groups: BTreeSet::from(["sre".into(), "support".into()]), ..susan.clone() };
+    let elsewhere = Asker { principal: Principal::slack("T0SECOND", "U0ARNE"), ..arne.clone() };
+    let refusals = [
+        may(&one, &[], &both),
+        may(&one, &[], &omar()),
+        may(&one, &[], &fred()),
+        may(&one, &[], &Asker { bot: true, ..arne.clone() }),
+        may(&one, &[], &elsewhere),
+        may(&one, &[by_arne], &arne),
+        may(&one, &[by_arne], &priya),
+        may(&ask(&susan, &plan("disk-usage", &[], &[("acme-prod", 2)])), &[], &arne),
+        may(&ask(&susan, &plan("reboot", &[], &[("acme-prod", 2)])), &[], &arne),
+    ];
+    let refusals: Vec<String> = refusals.into_iter().map(Result::unwrap_err).collect();
+    insta::assert_snapshot!("approval_refusals", refusals.join("\n"));
+    assert_eq!(
+        may_approve(&one, &susan.principal, &[], &both),
+        Err(CannotApprove::Requester),
+        "being in the approvers' group does not make the requester an approver"
+    );
+}
+
+#[test]
+fn one_person_takes_the_seat_that_leaves_room_for_the_other() {
+    let seat = |group: &str| muster::policy::Seats { group: group.into(), count: 1, rules: vec![] };
+    let quorum = [seat("dba"), seat("sre")];
+    let susan = susan().principal;
+    let (both, dba) = (arne().principal, priya().principal);
+    let in_both = ["dba".to_owned(), "sre".to_owned()];
+    let in_dba = ["dba".to_owned()];
+    // Whichever comes first, the one who can sit on either makes room.
+    for (first, second) in [((&both, &in_both[..]), (&dba, &in_dba[..])), ((&dba, &in_dba[..]), (&both, &in_both[..]))]
+    {
+        let votes = [first, second].map(|(by, groups)| Vote { by, groups });
+        assert_eq!(waiting_for(&quorum, &susan, &votes), []);
+    }
+    assert_eq!(waiting_for(&quorum, &susan, &[Vote { by: &both, groups: &in_both }]).len(), 1);
+}
+
+#[test]
+fn a_stricter_policy_stands_and_a_milder_one_does_not() {
+    let plan = plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]);
+    let (permit, denied) = (ask(&susan(), &plan), ask(&omar(), &plan));
+    assert_eq!(permit.verdict, Verdict::PermitWithApproval);
+    assert_eq!(stricter(&permit, &denied), denied);
+    assert_eq!(stricter(&denied, &permit), denied);
+    assert_eq!(stricter(&permit, &permit), permit);
+}
+
+#[test]
+fn reading_needs_a_rule_a_seat_or_the_run_to_be_ones_own() {
+    let policy = shipped();
+    let plan = plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]);
+    let decision = ask(&susan(), &plan);
+    let sees =
+        |policy: &PolicySet, who: &Asker| may_view(policy, who, &susan().principal, &decision, &targets_of(&plan));
+    assert!(sees(&policy, &arne()) && sees(&policy, &susan()));
+    assert!(!sees(&policy, &omar()) && !sees(&policy, &fred()));
+    // Without any rule the requester and those who are asked to approve still see it, and nobody else.
+    let silent = PolicySet { view: vec![], ..policy.clone() };
+    assert!(sees(&silent, &Asker { groups: BTreeSet::new(), ..susan() }) && sees(&silent, &priya()));
+    assert!(!sees(&silent, &person("U0ANNA", &["support"])));
+    let partner = "slack:T0MUSTER:C0PARTNER".parse().unwrap();
+    assert!(!may_show_in_shared(&policy, &partner, &targets_of(&plan)));
+}
+
+#[test]
+fn without_any_file_everything_is_denied() {
+    let policy = load(&[], None).unwrap();
+    assert_eq!(PolicySet { revision: PolicySet::deny_all().revision, ..policy }, PolicySet::deny_all());
+    let plan = plan("disk-usage", &[], &[("acme-staging", 1)]);
+    let decision = decide(&PolicySet::deny_all(), &Request::of(&arne(), &plan, &BTreeSet::new()));
+    assert_eq!(decision.verdict, Verdict::Forbid);
+}
