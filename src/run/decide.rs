@@ -1,0 +1,337 @@
+//! `decide(state, input, now) -> events`: the only place where something may come to happen.
+
+use crate::domain::{CommandId, Digest, GroupName, MessageRef, Outcome, Principal, Timestamp};
+use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, may_approve, quorum_met};
+
+use super::event::{Event, NodeReport, PostKey};
+use super::state::{Phase, Run, SendState};
+
+/// What comes to a run: people's clicks, and results of its effects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// `by`: the person with the groups of this moment.
+    Approve {
+        by: Asker,
+        digest: Digest,
+    },
+    Deny {
+        by: Asker,
+        why: String,
+    },
+    /// `allowed`: the requester, or somebody who could have approved it.
+    Cancel {
+        by: Principal,
+        allowed: bool,
+    },
+    /// What the current policy says to the same plan.
+    Start {
+        decision: Decision,
+    },
+    /// It cannot be started for a reason outside the policy, such as a channel that Muster is not in.
+    Withdraw {
+        why: String,
+    },
+    /// Time has passed.
+    Tick,
+    /// A rate slot is held and the session is open.
+    SlotHeld {
+        shard: u32,
+        step: u32,
+        send: u32,
+        token: String,
+        signed_at: Timestamp,
+    },
+    /// The session or the send was refused before an intent was written.
+    CannotSend {
+        shard: u32,
+        step: u32,
+        send: u32,
+        cause: String,
+    },
+    Answered {
+        shard: u32,
+        step: u32,
+        send: u32,
+        answer: Answer,
+    },
+    /// One page of results.
+    Reported {
+        shard: u32,
+        step: u32,
+        results: Vec<NodeReport>,
+    },
+    Settle,
+    PostBegun {
+        key: PostKey,
+    },
+    Posted {
+        key: PostKey,
+        message: MessageRef,
+    },
+    PostFailed {
+        key: PostKey,
+        cause: String,
+    },
+}
+
+/// What became of one send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    Taken {
+        command: CommandId,
+        adopted: bool,
+    },
+    /// Not taken and never will be.
+    Refused {
+        cause: String,
+    },
+    /// Not taken; a new send may be made.
+    NotTaken {
+        cause: String,
+    },
+    /// Not taken, because these targets are gone.
+    Gone {
+        targets: Vec<u32>,
+    },
+    Unknown {
+        cause: String,
+    },
+    /// Looked for until AWS could no longer take it, and not there.
+    Absent,
+    /// It cannot be looked for: its fate stays unknown, and people are told so.
+    Unverifiable {
+        cause: String,
+    },
+}
+
+/// Why an input changes nothing. For people where a person asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("it is over")]
+    Over(Phase),
+    #[error("it was started before")]
+    Started,
+    #[error("the plan is not the one that was shown")]
+    OtherPlan,
+    #[error("it expired")]
+    Expired,
+    #[error("{0}")]
+    MayNotDecide(CannotApprove),
+    #[error("only the person who asked for it, or somebody who may approve it, can cancel it")]
+    MayNotCancel,
+    #[error("nobody is asked to approve it")]
+    NothingToApprove,
+    /// A late or repeated result. Nobody asked, so nobody is told.
+    #[error("it is known already")]
+    Stale,
+}
+
+impl Run {
+    /// The permission stands: by the policy alone, or by enough approvals.
+    #[must_use]
+    pub fn is_agreed(&self) -> bool {
+        let decision = &self.proposal.decision;
+        match decision.verdict {
+            Verdict::Permit => true,
+            Verdict::PermitWithApproval => self.quorum_met(decision),
+            Verdict::Forbid => false,
+        }
+    }
+
+    fn quorum_met(&self, decision: &Decision) -> bool {
+        quorum_met(decision, &self.proposal.by, &self.votes())
+    }
+
+    fn votes(&self) -> Vec<Vote<'_>> {
+        self.approvals.iter().map(|a| Vote { by: &a.by, groups: &a.groups }).collect()
+    }
+
+    /// The events that `input` makes at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it changes nothing.
+    pub fn decide(&self, input: Input, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        match input {
+            Input::Approve { by, digest } => {
+                self.is_waiting(now)?;
+                if digest != self.proposal.digest {
+                    return Err(Refusal::OtherPlan);
+                }
+                let groups = self.may_decide(&by, &self.votes())?;
+                Ok(vec![Event::Approved { by: by.principal, groups, digest, at: now }])
+            }
+            Input::Deny { by, why } => {
+                self.is_waiting(now)?;
+                // Somebody who has said yes may still say no, as long as it has not started.
+                self.may_decide(&by, &[])?;
+                Ok(vec![Event::Denied { by: by.principal, why, at: now }])
+            }
+            Input::Cancel { by, allowed } => self.cancel(by, allowed, now),
+            Input::Start { decision } => self.start(&decision, now),
+            Input::Withdraw { why } if self.phase == Phase::AwaitingApproval => {
+                Ok(vec![Event::Withdrawn { why, at: now }])
+            }
+            Input::Withdraw { .. } => Err(Refusal::Stale),
+            Input::Tick => {
+                let expired = self.phase == Phase::AwaitingApproval && now >= self.start_by();
+                Ok(if expired { vec![Event::Expired { at: now }] } else { vec![] })
+            }
+            Input::SlotHeld { shard, step, send, token, signed_at } => {
+                self.may_send(shard, step, send)?;
+                let targets = self.due_targets(shard);
+                Ok(vec![Event::SendIntent { shard, step, send, targets, token, signed_at }])
+            }
+            Input::CannotSend { shard, step, send, cause } => {
+                self.may_send(shard, step, send)?;
+                let outcome = Some(Outcome::Denied);
+                Ok(vec![Event::SendRefused { shard, step, send, cause, outcome, at: now }])
+            }
+            Input::Answered { shard, step, send, answer } => self.answered(shard, step, send, answer, now),
+            Input::Reported { shard, step, results } => self.reported(shard, step, results, now),
+            Input::Settle => self.settle(now),
+            Input::PostBegun { key } => {
+                if self.posts.contains_key(&key) || self.failed_posts.contains_key(&key) {
+                    return Err(Refusal::Stale);
+                }
+                Ok(vec![Event::PostIntent { key, at: now }])
+            }
+            Input::Posted { key, message } => match self.posts.get(&key) {
+                Some(None) => Ok(vec![Event::Posted { key, message, at: now }]),
+                None | Some(Some(_)) => Err(Refusal::Stale),
+            },
+            Input::PostFailed { key, cause } => match self.posts.get(&key) {
+                Some(None) => Ok(vec![Event::PostFailed { key, cause, at: now }]),
+                None | Some(Some(_)) => Err(Refusal::Stale),
+            },
+        }
+    }
+
+    fn is_waiting(&self, now: Timestamp) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::AwaitingApproval if self.proposal.decision.verdict != Verdict::PermitWithApproval => {
+                Err(Refusal::NothingToApprove)
+            }
+            Phase::AwaitingApproval if self.is_agreed() => Err(Refusal::Started),
+            Phase::AwaitingApproval if now >= self.expires_at() => Err(Refusal::Expired),
+            Phase::AwaitingApproval => Ok(()),
+            Phase::Running => Err(Refusal::Started),
+            over @ (Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn) => {
+                Err(Refusal::Over(over))
+            }
+        }
+    }
+
+    fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Vec<GroupName>, Refusal> {
+        may_approve(&self.proposal.decision, &self.proposal.by, votes, by).map_err(Refusal::MayNotDecide)
+    }
+
+    fn cancel(&self, by: Principal, allowed: bool, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        if self.phase.is_over() {
+            return Err(Refusal::Over(self.phase));
+        }
+        if self.cancelled_by.is_some() {
+            return Err(Refusal::Stale);
+        }
+        if !allowed {
+            return Err(Refusal::MayNotCancel);
+        }
+        Ok(vec![Event::Cancelled { by, at: now }])
+    }
+
+    /// The stricter of the decision that people saw and the one that stands now wins.
+    fn start(&self, decision: &Decision, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        if self.phase != Phase::AwaitingApproval || !self.is_agreed() || !self.root_posted() {
+            return Err(Refusal::Stale);
+        }
+        if now >= self.start_by() {
+            return Ok(vec![Event::Expired { at: now }]);
+        }
+        let withdrawn = |why: String| Ok(vec![Event::Withdrawn { why, at: now }]);
+        match decision.verdict {
+            Verdict::Permit => Ok(vec![Event::Started { at: now }]),
+            // The decision at proposal was agreed to before; the one that stands now has to be as well.
+            Verdict::PermitWithApproval if self.quorum_met(decision) => Ok(vec![Event::Started { at: now }]),
+            Verdict::PermitWithApproval => {
+                withdrawn("the policy has changed and now asks for more approvals; ask for it again".into())
+            }
+            Verdict::Forbid => {
+                let why = decision.reasons.first().map_or("no rule permits it any more", |r| r.text.as_str());
+                withdrawn(format!("the policy no longer permits it: {why}"))
+            }
+        }
+    }
+
+    fn may_send(&self, shard: u32, step: u32, send: u32) -> Result<(), Refusal> {
+        let due = self.effects().contains(&super::Effect::Send { shard, step, send });
+        if due { Ok(()) } else { Err(Refusal::Stale) }
+    }
+
+    fn answered(
+        &self,
+        shard: u32,
+        step: u32,
+        send: u32,
+        answer: Answer,
+        now: Timestamp,
+    ) -> Result<Vec<Event>, Refusal> {
+        let progress = self.shards.get(shard as usize).ok_or(Refusal::Stale)?;
+        let unsure = match progress.state {
+            SendState::Intent { .. } => false,
+            SendState::Unsure { .. } => true,
+            SendState::Waiting | SendState::Sent { .. } | SendState::Over => return Err(Refusal::Stale),
+        };
+        if progress.step != step || progress.sends != send {
+            return Err(Refusal::Stale);
+        }
+        let at = now;
+        Ok(vec![match answer {
+            Answer::Taken { command, adopted } => Event::Sent { shard, step, send, command, adopted, at },
+            Answer::Absent if unsure => Event::SendAbsent { shard, step, send, at },
+            Answer::Unverifiable { cause } if unsure => {
+                Event::SendRefused { shard, step, send, cause, outcome: Some(Outcome::Unknown), at }
+            }
+            // Once unsure, only a find or the end of AWS's own expiry settles it.
+            _ if unsure => return Err(Refusal::Stale),
+            Answer::Absent | Answer::Unverifiable { .. } => return Err(Refusal::Stale),
+            Answer::Refused { cause } => {
+                Event::SendRefused { shard, step, send, cause, outcome: Some(Outcome::Denied), at }
+            }
+            Answer::NotTaken { cause } => Event::SendRefused { shard, step, send, cause, outcome: None, at },
+            Answer::Gone { targets } => Event::NodesGone { shard, step, send, targets, at },
+            Answer::Unknown { cause } => Event::SendUnknown { shard, step, send, cause, at },
+        }])
+    }
+
+    /// Keeps what is news: late, repeated and foreign reports change nothing.
+    fn reported(&self, shard: u32, step: u32, results: Vec<NodeReport>, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        let progress = self.shards.get(shard as usize).ok_or(Refusal::Stale)?;
+        let SendState::Sent { targets, .. } = &progress.state else { return Err(Refusal::Stale) };
+        if progress.step != step {
+            return Err(Refusal::Stale);
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        let news: Vec<NodeReport> = results
+            .into_iter()
+            .filter(|r| {
+                targets.contains(&r.target)
+                    && self.targets[r.target as usize].outcome.is_none()
+                    && !self.targets[r.target as usize].reports.iter().any(|(s, _)| *s == step)
+                    && seen.insert(r.target)
+            })
+            .collect();
+        if news.is_empty() {
+            return Err(Refusal::Stale);
+        }
+        Ok(vec![Event::Reported { shard, step, results: news, at: now }])
+    }
+
+    fn settle(&self, now: Timestamp) -> Result<Vec<Event>, Refusal> {
+        if self.phase != Phase::Running || !self.effects().contains(&super::Effect::Settle) {
+            return Err(Refusal::Stale);
+        }
+        if self.counts.pending() == 0 {
+            return Ok(vec![Event::Finished { at: now }]);
+        }
+        Ok(vec![Event::BudgetSpent { errors: self.counts.errors(), at: now }])
+    }
+}

@@ -1,0 +1,198 @@
+//! Facts of a run. Append-only; the journal is the truth and memory is a fold of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{CommandId, Digest, GroupName, MessageRef, Outcome, Principal, Timestamp};
+
+use super::state::Proposal;
+
+/// One fact. The wire form is tagged by `event` in snake case; a new meaning gets a new name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A plan was made and decided on. Always the first.
+    Proposed(Box<Proposal>),
+    /// One principal's yes to one plan digest, with the groups whose seats that person can fill.
+    Approved {
+        by: Principal,
+        groups: Vec<GroupName>,
+        digest: Digest,
+        at: Timestamp,
+    },
+    /// One no ends the request.
+    Denied {
+        by: Principal,
+        why: String,
+        at: Timestamp,
+    },
+    /// Nobody decided in time.
+    Expired {
+        at: Timestamp,
+    },
+    /// Cancelled by a person. Before the start nothing was sent; after it no new send is made.
+    Cancelled {
+        by: Principal,
+        at: Timestamp,
+    },
+    /// The current policy no longer permits it.
+    Withdrawn {
+        why: String,
+        at: Timestamp,
+    },
+    /// From here on sends may happen.
+    Started {
+        at: Timestamp,
+    },
+    /// Written before the call to AWS, so that a crash cannot hide a send.
+    SendIntent {
+        shard: u32,
+        step: u32,
+        /// Counts the sends of this shard and step within the try, from 1.
+        send: u32,
+        /// Indices into the plan's targets.
+        targets: Vec<u32>,
+        token: String,
+        /// The time the request is signed with: AWS rejects it `request_expiry` later.
+        signed_at: Timestamp,
+    },
+    /// AWS took it. `adopted`: the answer was lost and the command was found by its token.
+    Sent {
+        shard: u32,
+        step: u32,
+        send: u32,
+        command: CommandId,
+        adopted: bool,
+        at: Timestamp,
+    },
+    /// AWS definitely did not take it; `outcome` ends its targets for good, `None` allows a new send at once.
+    SendRefused {
+        shard: u32,
+        step: u32,
+        send: u32,
+        cause: String,
+        outcome: Option<Outcome>,
+        at: Timestamp,
+    },
+    /// These nodes are gone: AWS refused the whole call because of them. The rest is sent anew.
+    NodesGone {
+        shard: u32,
+        step: u32,
+        send: u32,
+        targets: Vec<u32>,
+        at: Timestamp,
+    },
+    /// No answer: AWS may or may not have taken it. It is looked for by its token, never sent blindly again.
+    SendUnknown {
+        shard: u32,
+        step: u32,
+        send: u32,
+        cause: String,
+        at: Timestamp,
+    },
+    /// AWS cannot have taken it any more, and has not: a new send may be made.
+    SendAbsent {
+        shard: u32,
+        step: u32,
+        send: u32,
+        at: Timestamp,
+    },
+    /// One page of results of one step.
+    Reported {
+        shard: u32,
+        step: u32,
+        results: Vec<NodeReport>,
+        at: Timestamp,
+    },
+    /// The error budget is spent: nothing further is started.
+    BudgetSpent {
+        errors: u32,
+        at: Timestamp,
+    },
+    /// Every target has ended.
+    Finished {
+        at: Timestamp,
+    },
+    /// Written before the call to the chat platform.
+    PostIntent {
+        key: PostKey,
+        at: Timestamp,
+    },
+    Posted {
+        key: PostKey,
+        message: MessageRef,
+        at: Timestamp,
+    },
+    /// The platform refused it for good; it is not tried again.
+    PostFailed {
+        key: PostKey,
+        cause: String,
+        at: Timestamp,
+    },
+}
+
+/// What one node did in one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeReport {
+    /// Index into the plan's targets.
+    pub target: u32,
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// Key of its redacted output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<Digest>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cut: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub extracted: BTreeMap<String, String>,
+    /// Expectations not met: name, wanted, found.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmet: Vec<(String, String, Option<String>)>,
+}
+
+impl NodeReport {
+    /// A report that says nothing yet: an unknown outcome.
+    #[must_use]
+    pub fn blank(target: u32) -> Self {
+        NodeReport {
+            target,
+            outcome: Outcome::Unknown,
+            exit_code: None,
+            cause: None,
+            output: None,
+            cut: false,
+            extracted: BTreeMap::new(),
+            unmet: Vec::new(),
+        }
+    }
+}
+
+/// The messages a run owes, each posted once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PostKey {
+    /// The living card; its thread holds the rest.
+    Root,
+    /// The request for approval, in the thread.
+    Ask,
+    /// The results, in the thread, with the long outputs as a file beside them.
+    Results,
+    /// The short reply that mentions the requester when it is over.
+    Closing,
+}
+
+impl PostKey {
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            PostKey::Root => "root",
+            PostKey::Ask => "ask",
+            PostKey::Results => "results",
+            PostKey::Closing => "closing",
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The life-cycle of a run, pure: `decide(state, input, now) -> events`, `evolve(state, event)`,
+//! `effects(state)`.
+//!
+//! The engine appends the events to the journal and carries out the effects; results come back as inputs.
+//! Recovery is not a special case: fold the journal, carry out the effects. Nothing here is `async`, reads
+//! a clock, draws a random number or does I/O.
+
+pub mod decide;
+pub mod effects;
+pub mod event;
+pub mod evolve;
+pub mod state;
+#[cfg(test)]
+mod tests;
+
+pub use decide::{Answer, Input, Refusal};
+pub use effects::Effect;
+pub use event::{Event, NodeReport, PostKey};
+pub use evolve::Misfit;
+pub use state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};

@@ -1,0 +1,127 @@
+//! The state of a run: what its events fold to.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{CommandId, Counts, Digest, GroupName, MessageRef, Outcome, Place, Principal, RunId, Timestamp};
+use crate::plan::Plan;
+use crate::policy::Decision;
+
+use super::event::{NodeReport, PostKey};
+
+/// What was asked, planned and decided: the first event of every run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    pub run: RunId,
+    pub by: Principal,
+    /// Where it was asked. The root card is posted here; if it names a thread, the card stands in it.
+    pub place: Place,
+    /// What the person typed, with secrets taken out.
+    pub request: String,
+    /// Why, where the person said so.
+    pub reason: Option<String>,
+    pub plan: Plan,
+    pub digest: Digest,
+    pub decision: Decision,
+    /// Revision of the policy files that decided.
+    pub policy: Digest,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    AwaitingApproval,
+    Running,
+    /// Every target has ended.
+    Finished,
+    Denied,
+    Expired,
+    /// Cancelled before anything was sent.
+    Cancelled,
+    /// The policy no longer permits it; nothing was sent.
+    Withdrawn,
+}
+
+impl Phase {
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        match self {
+            Phase::AwaitingApproval | Phase::Running => false,
+            Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => true,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Approval {
+    pub by: Principal,
+    pub groups: Vec<GroupName>,
+    pub at: Timestamp,
+}
+
+/// One target: where it stands and, once it has ended, how.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TargetState {
+    pub outcome: Option<Outcome>,
+    /// The last report of each step, in step order.
+    pub reports: Vec<(u32, NodeReport)>,
+    /// Why it ended without a report, such as a refusal by AWS.
+    pub cause: Option<String>,
+    /// The step in which it ended, or that it is in.
+    pub step: u32,
+}
+
+/// Where one shard stands in its current step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardProgress {
+    pub step: u32,
+    /// Sends made of this step so far.
+    pub sends: u32,
+    pub state: SendState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendState {
+    /// Waiting for its wave and for room.
+    Waiting,
+    /// The intent is written; the call may be on its way.
+    Intent { token: String, targets: Vec<u32>, signed_at: Timestamp },
+    /// AWS took it; results are awaited.
+    Sent { command: CommandId, token: String, targets: Vec<u32>, signed_at: Timestamp, at: Timestamp },
+    /// No answer; it is being looked for by its token.
+    Unsure { token: String, targets: Vec<u32>, signed_at: Timestamp, cause: String },
+    /// Nothing left to do.
+    Over,
+}
+
+/// One run, as its events fold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub id: RunId,
+    pub proposal: Proposal,
+    pub phase: Phase,
+    pub approvals: Vec<Approval>,
+    /// Who denied or cancelled it and why, or why it was withdrawn.
+    pub ended_by: Option<(Option<Principal>, String)>,
+    /// When sends were allowed.
+    pub started: Option<Timestamp>,
+    /// When the run was over, however it ended.
+    pub ended: Option<Timestamp>,
+    /// Somebody cancelled it after the start.
+    pub cancelled_by: Option<Principal>,
+    pub budget_spent: bool,
+    /// One for each of the plan's targets.
+    pub targets: Vec<TargetState>,
+    /// One for each of the plan's shards.
+    pub shards: Vec<ShardProgress>,
+    /// The wave being run, from 0.
+    pub wave: u32,
+    pub counts: Counts,
+    /// Posts intended and made: `None` is an intent without a known result.
+    pub posts: BTreeMap<PostKey, Option<MessageRef>>,
+    /// Posts that the platform refused, with the cause.
+    pub failed_posts: BTreeMap<PostKey, String>,
+    /// Number of events folded; also the revision that buttons carry.
+    pub revision: u32,
+}
