@@ -1,0 +1,94 @@
+//! The request for approval: all that a person needs who will have to answer for the yes.
+//!
+//! After the decision the same card stands without buttons and says who decided, so that nobody clicks in vain.
+
+use crate::run::{Phase, Run};
+
+use super::root::{approvers, ended, expires, open_seats};
+use super::verdict::{TITLE_MAX, subject};
+use super::words::{Line, cut, lines, number, say, size};
+use super::{Block, Button, Card, Style, Tone, Verb, View, blast, plan};
+
+/// Who wants what, where and why, what exactly runs, and which rule asks for whose approval.
+#[must_use]
+pub fn ask(run: &Run, view: &View) -> Card {
+    let p = &run.proposal;
+    let asked = subject(p.plan.runbook.as_str(), size(p.plan.targets.len()));
+    let (tone, title) = match run.phase {
+        Phase::AwaitingApproval => (Tone::Waiting, format!("Approve {asked}? Risk: {}", p.plan.risk.as_str())),
+        Phase::Running | Phase::Finished => (Tone::Good, format!("Approved: {asked}")),
+        Phase::Denied => (Tone::Bad, format!("Denied: {asked}")),
+        Phase::Expired => (Tone::Warning, format!("Expired: {asked}")),
+        Phase::Cancelled => (Tone::Warning, format!("Cancelled: {asked}")),
+        Phase::Withdrawn => (Tone::Bad, format!("No longer allowed: {asked}")),
+    };
+    let mut blocks = vec![Block::Text(decision(run, view))];
+    let mut who = vec![("Asked by".to_owned(), Line::default().person(&p.by).spans())];
+    let why = p.reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
+    who.push(("Why".to_owned(), say(why.unwrap_or("no reason given")).spans()));
+    who.push(("What".to_owned(), plan::what(&p.plan)));
+    // At most ten fields stand in one block.
+    blocks.push(Block::Fields(who));
+    blocks.push(Block::Fields(plan::facts(&p.plan)));
+    blocks.extend(plan::not_reached(&p.plan));
+    if run.phase == Phase::AwaitingApproval {
+        let rules = plan::reasons(&p.decision);
+        if !rules.is_empty() {
+            let head = Line::default().bold("Why it needs approval");
+            blocks.push(Block::Text(lines([head].into_iter().chain(rules))));
+        }
+    }
+    blocks.extend(blast::steps(&p.plan.steps));
+    blocks.push(Line::default().bold("Exactly these targets").text());
+    blocks.push(blast::targets(&p.plan));
+    blocks.push(plan::fingerprint(&p.plan, &p.digest));
+    Card { tone, title: cut(&title, TITLE_MAX), blocks, buttons: buttons(run) }
+}
+
+/// Whom it waits for, or who decided.
+fn decision(run: &Run, view: &View) -> Vec<super::Span> {
+    let open = open_seats(run);
+    let wanted: u32 = run.proposal.decision.quorum.iter().map(|s| s.count).sum();
+    let filled = wanted.saturating_sub(open.iter().map(|s| s.count).sum());
+    let mut told = Vec::new();
+    if !run.approvals.is_empty() {
+        let share = format!(" ({} of {})", number(filled), number(wanted));
+        told.push(say("Approved by ").then(approvers(run)).plain(share));
+    }
+    match run.phase {
+        Phase::AwaitingApproval => {
+            let mut line = say("Waiting for ");
+            for (i, seat) in open.iter().enumerate() {
+                if i > 0 {
+                    line = line.plain(" and ");
+                }
+                // The one mention of the group: this card is what it should look at.
+                line = line.plain(format!("{} of ", number(seat.count))).span(view.mention(&seat.group));
+            }
+            if let Some(at) = expires(run) {
+                line = line.plain(", expires ").when(at);
+            }
+            told.push(line.plain(". The requester cannot approve it; one Deny ends it."));
+        }
+        Phase::Running | Phase::Finished => {
+            if told.is_empty() {
+                told.push(say("It needed no approval."));
+            }
+        }
+        Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => told.extend(ended(run)),
+    }
+    lines(told)
+}
+
+fn buttons(run: &Run) -> Vec<Button> {
+    let button =
+        |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };
+    match run.phase {
+        Phase::AwaitingApproval => {
+            vec![button(Verb::Approve, "Approve", Style::Primary), button(Verb::Deny, "Deny", Style::Danger)]
+        }
+        Phase::Running | Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
+            Vec::new()
+        }
+    }
+}

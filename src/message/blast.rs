@@ -1,0 +1,218 @@
+//! How far a plan reaches: its targets counted by what people think in.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{AccountId, Target};
+use crate::plan::{Delivery, Plan};
+use crate::runbook::{Action, Step};
+
+use super::words::{Line, count, nodes, number, say, size, some};
+use super::{Block, Span};
+
+/// So many names of accounts, customers or regions are told; the rest is a number.
+const NAMED: usize = 6;
+
+/// What people call the account.
+pub(super) fn account_name<'a>(plan: &'a Plan, id: &'a AccountId) -> &'a str {
+    plan.accounts.get(id).map_or(id.as_str(), |note| note.name.as_str())
+}
+
+/// `8 acme-prod, 4 globex-prod`: largest first.
+fn shares(names: impl Iterator<Item = String>) -> String {
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+    names.for_each(|name| *counts.entry(name).or_default() += 1);
+    let mut counts: Vec<(String, u32)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let told: Vec<String> = counts.iter().map(|(name, n)| format!("{} {name}", number(*n))).collect();
+    some(&told, NAMED)
+}
+
+fn label(plan: &Plan, account: &AccountId, name: &str) -> String {
+    let value = plan.accounts.get(account).and_then(|note| note.labels.get(name));
+    value.cloned().unwrap_or_else(|| format!("without {name}"))
+}
+
+/// `12 nodes in 3 accounts and 2 regions`.
+pub(super) fn reach(plan: &Plan) -> String {
+    let distinct = |mut names: Vec<&str>| {
+        names.sort_unstable();
+        names.dedup();
+        size(names.len())
+    };
+    let accounts = distinct(plan.targets.iter().map(|t| t.target.account.as_str()).collect());
+    let regions = distinct(plan.targets.iter().map(|t| t.target.region.as_str()).collect());
+    format!("{} in {} and {}", nodes(size(plan.targets.len())), count(accounts, "account"), count(regions, "region"))
+}
+
+/// Counts by customer, environment, account and region; what is offline.
+pub(super) fn fields(plan: &Plan) -> Vec<(String, Vec<Span>)> {
+    let mut fields = vec![("Targets".to_owned(), say(reach(plan)).spans())];
+    let labelled = |name: &str| plan.accounts.values().any(|note| note.labels.contains_key(name));
+    for (title, name) in [("Customers", "customer"), ("Environments", "env")] {
+        if labelled(name) {
+            let told = shares(plan.targets.iter().map(|t| label(plan, &t.target.account, name)));
+            fields.push((title.to_owned(), say(told).spans()));
+        }
+    }
+    let accounts = shares(plan.targets.iter().map(|t| account_name(plan, &t.target.account).to_owned()));
+    fields.push(("Accounts".to_owned(), say(accounts).spans()));
+    let regions = shares(plan.targets.iter().map(|t| t.target.region.to_string()));
+    fields.push(("Regions".to_owned(), say(regions).spans()));
+    fields
+}
+
+pub(super) fn offline(plan: &Plan) -> u32 {
+    size(plan.targets.iter().filter(|t| t.offline).count())
+}
+
+/// Offline targets that stand in no shard are skipped; the others are sent all the same.
+fn skipped(plan: &Plan) -> u32 {
+    let mut sent = vec![false; plan.targets.len()];
+    for &t in plan.shards.iter().flat_map(|s| &s.targets) {
+        if let Some(sent) = sent.get_mut(t as usize) {
+            *sent = true;
+        }
+    }
+    size(sent.iter().filter(|s| !**s).count())
+}
+
+/// How it is rolled out: waves, nodes at once, and when it stops by itself.
+pub(super) fn rollout(plan: &Plan) -> Line {
+    let mut waves = vec![0u32; plan.waves.max(1) as usize];
+    for target in &plan.targets {
+        if let Some(wave) = waves.get_mut(target.wave as usize) {
+            *wave += 1;
+        }
+    }
+    let told: Vec<String> = waves.iter().map(|n| number(*n)).collect();
+    let mut text = match told.as_slice() {
+        [one] => format!("{one} in one wave"),
+        more => format!("{} in {} waves", more.join(" + "), more.len()),
+    };
+    text.push_str(&format!(", at most {} at once", number(plan.max_in_flight)));
+    text.push_str(&match plan.max_errors {
+        0 => ", nothing further starts after the first failure".to_owned(),
+        n => format!(", nothing further starts after more than {}", count(n, "failure")),
+    });
+    say(text)
+}
+
+pub(super) fn delivery(plan: &Plan) -> &'static str {
+    match plan.delivery {
+        Delivery::Inline => "inline scripts (AWS-RunShellScript)",
+        Delivery::Document => "published documents, pinned by hash",
+    }
+}
+
+/// What the plan does not reach, one line each; empty where it reaches everything that matched.
+pub(super) fn coverage(plan: &Plan) -> Vec<Line> {
+    let mut told = Vec::new();
+    let (offline, skipped) = (offline(plan), skipped(plan));
+    let left = skipped.min(offline);
+    if left > 0 {
+        told.push(say(format!("{} offline and will be skipped: {}", nodes_are(left), names(plan, |t| t.offline))));
+    }
+    if offline > left {
+        told.push(say(format!(
+            "{} offline: it is sent all the same and delivered if they come back",
+            nodes_are(offline - left)
+        )));
+    }
+    let c = &plan.coverage;
+    if !c.unmanaged.is_empty() {
+        let n = size(c.unmanaged.len());
+        let names: Vec<String> = c
+            .unmanaged
+            .iter()
+            .map(|(account, region, name)| format!("{name} ({}, {region})", account_name(plan, account)))
+            .collect();
+        let (match_, are) = if n == 1 { ("matches", "is") } else { ("match", "are") };
+        told.push(say(format!(
+            "{} {match_} but {are} not managed by SSM: {}",
+            count(n, "running instance"),
+            some(&names, NAMED)
+        )));
+    }
+    if c.unmanaged_unknown {
+        told.push(say("Running instances that SSM does not manage were not looked for"));
+    }
+    if c.narrowed > 0 {
+        let why: Vec<String> = c.narrowed_by.iter().map(|(why, n)| format!("{} {why}", number(*n))).collect();
+        let why = if why.is_empty() { String::new() } else { format!(": {}", some(&why, NAMED)) };
+        told.push(say(format!("{} left out by the runbook itself{why}", nodes_are(c.narrowed))));
+    }
+    told.extend(unread(plan));
+    told
+}
+
+fn unread(plan: &Plan) -> impl Iterator<Item = Line> {
+    plan.coverage.unread.iter().map(|u| {
+        let place = match &u.region {
+            Some(region) => format!("{}, {region}", account_name(plan, &u.account)),
+            None => account_name(plan, &u.account).to_owned(),
+        };
+        say("Could not read ").bold(place).plain(": ").prose(&u.cause)
+    })
+}
+
+fn nodes_are(n: u32) -> String {
+    format!("{} {}", nodes(n), super::words::are(n))
+}
+
+fn names(plan: &Plan, which: impl Fn(&crate::plan::PlannedTarget) -> bool) -> String {
+    let names: Vec<String> = plan.targets.iter().filter(|t| which(t)).map(|t| t.name.clone()).collect();
+    some(&names, NAMED)
+}
+
+/// `service=nginx`, one code span for each argument.
+pub(super) fn arguments(plan: &Plan) -> Line {
+    plan.arguments.iter().fold(Line::default(), |line, (name, value)| {
+        let line = if line.is_empty() { line } else { line.plain(" ") };
+        line.code(format!("{name}={value}"))
+    })
+}
+
+/// Every step: what runs, for how long, and what it must show.
+pub(super) fn steps(steps: &[Step]) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    for (i, step) in steps.iter().enumerate() {
+        let mut line = Line::default()
+            .bold(format!("Step {} of {}: {}", i + 1, steps.len(), step.name))
+            .plain(format!(", at most {} on each node", super::words::duration(step.timeout)));
+        for (name, wanted) in &step.expect {
+            line = line.plain(", must show ").code(format!("{name}={wanted}"));
+        }
+        blocks.push(line.text());
+        blocks.push(Block::Code(match &step.action {
+            Action::Shell { script } | Action::Powershell { script } => script.trim_matches('\n').to_owned(),
+            Action::Document { name, version, hash, parameters } => {
+                let mut text = format!("document {name}");
+                version.iter().for_each(|v| text.push_str(&format!(" version {v}")));
+                hash.iter().for_each(|h| text.push_str(&format!("\nsha256 {h}")));
+                parameters.iter().for_each(|(k, v)| text.push_str(&format!("\n{k} = {}", v.join(", "))));
+                text
+            }
+        }));
+    }
+    blocks
+}
+
+/// The exact targets, one line each, wave by wave in the order in which they start.
+pub(super) fn targets(plan: &Plan) -> Block {
+    let mut order: Vec<&crate::plan::PlannedTarget> = plan.targets.iter().collect();
+    order.sort_by_key(|t| t.wave);
+    let name = order.iter().map(|t| t.name.chars().count()).max().unwrap_or(0).min(32);
+    let account =
+        order.iter().map(|t| account_name(plan, &t.target.account).chars().count()).max().unwrap_or(0).min(32);
+    let lines: Vec<String> = order
+        .iter()
+        .map(|t| {
+            let wave = if plan.waves > 1 { format!("wave {}  ", t.wave + 1) } else { String::new() };
+            let state = if t.offline { " offline" } else { "" };
+            let Target { account: id, region, node } = &t.target;
+            let title = super::words::cut(&t.name, 64);
+            format!("{wave}{title:name$} {:account$} {region} {node}{state}", account_name(plan, id))
+        })
+        .collect();
+    Block::Code(lines.join("\n"))
+}

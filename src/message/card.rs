@@ -1,0 +1,130 @@
+//! The platform-neutral message.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{GroupRef, Principal, RunId, Timestamp};
+
+/// One message. Fits the intersection of the platforms' limits after `fit`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    pub tone: Tone,
+    /// Line one: verdict, counts and largest cause in at most 150 characters. Also the notification's text.
+    pub title: String,
+    pub blocks: Vec<Block>,
+    pub buttons: Vec<Button>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tone {
+    Waiting,
+    Running,
+    Good,
+    Warning,
+    Bad,
+    Neutral,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Block {
+    Text(Vec<Span>),
+    /// Label and value, at most 10.
+    Fields(Vec<(String, Vec<Span>)>),
+    /// Preformatted.
+    Code(String),
+    /// Small print.
+    Note(Vec<Span>),
+    Divider,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    Plain(String),
+    Bold(String),
+    Code(String),
+    /// Only addresses that we made ourselves.
+    Link {
+        url: String,
+        text: String,
+    },
+    /// Notifies the person.
+    Person(Principal),
+    /// Notifies the group; `name` is shown where the platform cannot mention it.
+    Group {
+        group: Option<GroupRef>,
+        name: String,
+    },
+    /// Shown in the reader's time zone where the platform can.
+    When(Timestamp),
+}
+
+impl Span {
+    pub fn plain(text: impl Into<String>) -> Self {
+        Span::Plain(text.into())
+    }
+    pub fn bold(text: impl Into<String>) -> Self {
+        Span::Bold(text.into())
+    }
+    pub fn code(text: impl Into<String>) -> Self {
+        Span::Code(text.into())
+    }
+}
+
+/// A button carries what it does, a run and a revision, and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    pub verb: Verb,
+    pub label: String,
+    pub style: Style,
+    pub run: RunId,
+    pub revision: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Approve,
+    /// Opens the form that asks why.
+    Deny,
+    Cancel,
+    /// Shows one whole output as a file.
+    Output,
+    /// Starts the same again: planned and decided afresh.
+    RunAgain,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Style {
+    Plain,
+    Primary,
+    Danger,
+}
+
+/// A small form, such as "why do you deny it?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// What it submits to.
+    pub verb: Verb,
+    pub run: RunId,
+    pub revision: u32,
+    /// At most 24 characters.
+    pub title: String,
+    /// At most 24 characters.
+    pub submit: String,
+    pub intro: Vec<Span>,
+    pub fields: Vec<FormField>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormField {
+    /// `[a-z_]+`; names the value in the submission.
+    pub name: String,
+    pub label: String,
+    pub hint: Option<String>,
+    pub required: bool,
+    pub multiline: bool,
+    pub max_length: u16,
+}

@@ -1,0 +1,38 @@
+//! plan, decision, refusal, progress, summary -> [`Card`]; every sentence the bot says.
+//!
+//! A card is platform-neutral: adapters render it and add nothing. Text from people and machines only
+//! ever stands in [`Span::Plain`], [`Span::Code`] or [`Block::Code`], which renderers escape. One file for each
+//! occasion: a plan, the living card, the request for approval, results, refusals, what people look up.
+//! [`fit()`] brings a card under the platforms' limits, [`text`] prints it for terminals and logs.
+
+pub mod ask;
+mod blast;
+pub mod browse;
+pub mod card;
+pub mod fit;
+pub mod form;
+pub mod outputs;
+pub mod plan;
+pub mod refusal;
+pub mod results;
+pub mod root;
+pub mod rows;
+pub mod text;
+pub mod trouble;
+pub mod verdict;
+mod view;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use ask::ask;
+pub use card::{Block, Button, Card, Form, FormField, Span, Style, Tone, Verb};
+pub use fit::{Limits, fit};
+pub use form::deny_form;
+pub use plan::{plan_card, planning};
+pub use results::{OutputFile, closing, output_file, results};
+pub use root::root;
+pub use rows::summary_input;
+pub use text::render as to_text;
+pub use view::View;

@@ -1,0 +1,272 @@
+//! The living card: one message per run, edited in place from the request to the end.
+//!
+//! It always says what is going on, whom or what it waits for, and what a person can do about it.
+
+use crate::domain::{Outcome, Timestamp};
+use crate::policy::{Seats, Vote, waiting_for};
+use crate::run::{Phase, Run, SendState};
+use crate::summary::{Summary, summarise};
+
+use super::rows::summary_input;
+use super::verdict::subject;
+use super::words::{Line, are, count, cut, duration, lines, list, nodes, number, say, size};
+use super::{Block, Button, Card, Span, Style, Tone, Verb, View, blast, plan, verdict};
+
+/// The card of a run in its present phase. `summary` names the largest cause; without one it is taken from the
+/// reports alone, without outputs.
+#[must_use]
+pub fn root(run: &Run, summary: Option<&Summary>, view: &View) -> Card {
+    let (tone, title) = title(run, summary);
+    let mut blocks: Vec<Block> = Vec::new();
+    let state = state(run, view);
+    if !state.is_empty() {
+        blocks.push(Block::Text(state));
+    }
+    blocks.push(Block::Fields(facts(run)));
+    if matches!(run.phase, Phase::AwaitingApproval | Phase::Running | Phase::Finished)
+        && let Some(gaps) = plan::not_reached(&run.proposal.plan)
+    {
+        blocks.push(gaps);
+    }
+    blocks.push(small_print(run, view));
+    Card { tone, title: cut(&title, verdict::TITLE_MAX), blocks, buttons: buttons(run) }
+}
+
+/// The seats that nobody has filled yet.
+pub(super) fn open_seats(run: &Run) -> Vec<Seats> {
+    let votes: Vec<Vote<'_>> = run.approvals.iter().map(|a| Vote { by: &a.by, groups: &a.groups }).collect();
+    waiting_for(&run.proposal.decision.quorum, &run.proposal.by, &votes)
+}
+
+/// `1 of @sre and 2 of @dba`, without notifying anybody.
+pub(super) fn seats(open: &[Seats]) -> String {
+    let told: Vec<String> = open.iter().map(|s| format!("{} of @{}", number(s.count), s.group)).collect();
+    list(&told, "and")
+}
+
+/// When nobody can approve it any more.
+pub(super) fn expires(run: &Run) -> Option<Timestamp> {
+    let wait = run.proposal.decision.expires?;
+    run.proposal.at.checked_add(wait.signed()).ok()
+}
+
+fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
+    let p = &run.proposal.plan;
+    let total = run.counts.total;
+    let asked = subject(p.runbook.as_str(), size(p.targets.len()));
+    match run.phase {
+        Phase::AwaitingApproval if run.is_agreed() => (Tone::Running, format!("{asked}: about to start")),
+        Phase::AwaitingApproval => (Tone::Waiting, format!("{asked}: waiting for {}", seats(&open_seats(run)))),
+        Phase::Running => {
+            let done = run.counts.ended();
+            let errors = run.counts.errors();
+            let mut text = format!("{}: ", cut(p.runbook.as_str(), 40));
+            let mut tone = if errors > 0 { Tone::Warning } else { Tone::Running };
+            if run.cancelled_by.is_some() {
+                text.push_str("cancelled, stopping; ");
+                tone = Tone::Warning;
+            } else if run.budget_spent {
+                text.push_str("too many failures, stopping; ");
+                tone = Tone::Bad;
+            }
+            text.push_str(&format!("{} of {} done", number(done), nodes(total)));
+            if errors > 0 {
+                text.push_str(&format!(", {} of them failed", number(errors)));
+            }
+            if p.waves > 1 {
+                text.push_str(&format!(", wave {} of {}", run.wave.saturating_add(1).min(p.waves), p.waves));
+            }
+            (tone, text)
+        }
+        Phase::Finished => {
+            let own;
+            let summary = match summary {
+                Some(summary) => summary,
+                None => {
+                    own = summarise(&summary_input(run, std::collections::BTreeMap::new()));
+                    &own
+                }
+            };
+            verdict::outcome(p, summary)
+        }
+        Phase::Denied => (Tone::Bad, format!("{asked}: denied, nothing was run")),
+        Phase::Expired => (Tone::Warning, format!("{asked}: expired, nobody approved it in time")),
+        Phase::Cancelled => (Tone::Warning, format!("{asked}: cancelled, nothing was run")),
+        Phase::Withdrawn => (Tone::Bad, format!("{asked}: no longer allowed, nothing was run")),
+    }
+}
+
+/// Where it stands and whom it waits for.
+fn state(run: &Run, view: &View) -> Vec<Span> {
+    let mut told = Vec::new();
+    match run.phase {
+        // Nobody has to approve it, or nobody more: it waits for the last check, or for another change on its nodes.
+        Phase::AwaitingApproval if run.is_agreed() => told.push(say("Nothing has been sent yet.")),
+        Phase::AwaitingApproval => {
+            let mut line = say("Waiting for ").bold(seats(&open_seats(run)));
+            if let Some(at) = expires(run) {
+                line = line.plain(", expires ").when(at);
+            }
+            told.push(line.plain(". The request stands in this thread."));
+        }
+        Phase::Running => told.extend(progress(run, view)),
+        Phase::Finished => {
+            if let Some(by) = &run.cancelled_by {
+                told.push(say("Cancelled by ").person(by).plain(" while it ran."));
+            }
+            if run.budget_spent {
+                told.push(say(format!(
+                    "Stopped by itself after {}; nothing further was started.",
+                    count(run.counts.errors(), "failure")
+                )));
+            }
+            told.push(say("The results stand in this thread."));
+            let unknown = run.counts.unknown;
+            if unknown > 0 {
+                told.push(say(format!(
+                    "{} may have run: AWS gave no answer. Look there before you run it again.",
+                    nodes(unknown)
+                )));
+            }
+        }
+        Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => told.extend(ended(run)),
+    }
+    lines(told)
+}
+
+/// By whom and why it ended before anything ran.
+pub(super) fn ended(run: &Run) -> Option<Line> {
+    let (by, why) = match &run.ended_by {
+        Some((by, why)) => (by.as_ref(), why.trim()),
+        None => (None, ""),
+    };
+    let whom = |line: Line, by: Option<&crate::domain::Principal>| match by {
+        Some(by) => line.plain(" by ").person(by),
+        None => line,
+    };
+    let because = |line: Line| if why.is_empty() { line.plain(".") } else { line.plain(": ").prose(why) };
+    match run.phase {
+        Phase::AwaitingApproval | Phase::Running | Phase::Finished => None,
+        Phase::Denied => Some(because(whom(say("Denied"), by))),
+        Phase::Cancelled => Some(because(whom(say("Cancelled"), by))),
+        Phase::Withdrawn => Some(because(say("The policy no longer allows it"))),
+        Phase::Expired => {
+            let open = open_seats(run);
+            let missing = if open.is_empty() { String::new() } else { format!("; it waited for {}", seats(&open)) };
+            Some(say(format!("Nobody decided in time{missing}. Run again asks once more.")))
+        }
+    }
+}
+
+fn progress(run: &Run, view: &View) -> Vec<Line> {
+    let c = &run.counts;
+    let flying = in_flight(run);
+    let mut parts = vec![format!("{} succeeded", number(c.succeeded))];
+    let stopped = c.cancelled + c.not_started;
+    let stopping = run.cancelled_by.is_some() || run.budget_spent;
+    let rest = if stopping { "will not start" } else { "waiting" };
+    for (n, word) in
+        [(c.errors(), "failed or not reached"), (stopped, "not run"), (flying, "running"), (c.pending() - flying, rest)]
+    {
+        if n > 0 {
+            parts.push(format!("{} {word}", number(n)));
+        }
+    }
+    let mut told = vec![say(parts.join(" · "))];
+    if let Some(by) = &run.cancelled_by {
+        told.push(
+            say("Cancelled by ")
+                .person(by)
+                .plain(format!(". No new sends are made; what was already sent to {} may still run.", nodes(flying))),
+        );
+    } else if run.budget_spent {
+        told.push(say(format!("Nothing further is started; {} {} still running.", nodes(flying), are(flying))));
+    }
+    let unsure = run.shards.iter().filter(|s| matches!(s.state, SendState::Unsure { .. })).count();
+    if unsure > 0 {
+        told.push(say(format!(
+            "{} unsure, verifying with AWS, at most {}. Nothing is sent twice.",
+            count(size(unsure), "shard"),
+            duration(view.unsure)
+        )));
+    }
+    told
+}
+
+/// Nodes whose send is on its way or made, and that have not ended.
+fn in_flight(run: &Run) -> u32 {
+    let mut flying = vec![false; run.targets.len()];
+    for shard in &run.shards {
+        let targets = match &shard.state {
+            SendState::Intent { targets, .. } | SendState::Sent { targets, .. } | SendState::Unsure { targets, .. } => {
+                targets
+            }
+            SendState::Waiting | SendState::Over => continue,
+        };
+        for &t in targets {
+            if let Some(flying) = flying.get_mut(t as usize) {
+                *flying = true;
+            }
+        }
+    }
+    let open = |t: &crate::run::TargetState| t.outcome.is_none();
+    size(flying.iter().zip(&run.targets).filter(|(f, t)| **f && open(t)).count()).min(run.counts.pending())
+}
+
+fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
+    let p = &run.proposal;
+    let mut fields = vec![("What".to_owned(), plan::what(&p.plan))];
+    if !p.plan.arguments.is_empty() {
+        fields.push(("Arguments".to_owned(), blast::arguments(&p.plan).spans()));
+    }
+    let on = Line::default().code(&p.plan.selector).plain(format!(": {}", blast::reach(&p.plan)));
+    fields.push(("On".to_owned(), on.spans()));
+    fields.push(("Asked by".to_owned(), Line::default().person(&p.by).spans()));
+    if let Some(reason) = &p.reason {
+        fields.push(("Why".to_owned(), say(reason).spans()));
+    }
+    if !run.approvals.is_empty() {
+        fields.push(("Approved by".to_owned(), approvers(run).spans()));
+    }
+    if run.phase == Phase::Finished
+        && let Some(took) = super::rows::took(run)
+    {
+        fields.push(("Took".to_owned(), say(duration(took)).spans()));
+    }
+    fields
+}
+
+/// `@arne 14:03, @priya 14:05`.
+pub(super) fn approvers(run: &Run) -> Line {
+    run.approvals.iter().enumerate().fold(Line::default(), |line, (i, approval)| {
+        let line = if i > 0 { line.plain(", ") } else { line };
+        line.person(&approval.by).plain(" ").when(approval.at)
+    })
+}
+
+fn small_print(run: &Run, view: &View) -> Block {
+    let mut line = say(format!("{} · plan ", view.short)).code(run.proposal.digest.short(12));
+    if let Some(at) = run.started {
+        line = line.plain(" · started ").when(at);
+    }
+    line.note()
+}
+
+fn buttons(run: &Run) -> Vec<Button> {
+    let button =
+        |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };
+    match run.phase {
+        Phase::AwaitingApproval => vec![button(Verb::Cancel, "Cancel", Style::Plain)],
+        Phase::Running if run.cancelled_by.is_some() => Vec::new(),
+        Phase::Running => vec![button(Verb::Cancel, "Cancel", Style::Danger)],
+        Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
+            vec![button(Verb::RunAgain, "Run again", Style::Plain)]
+        }
+    }
+}
+
+/// Targets that ended in this way.
+#[must_use]
+pub(super) fn ended_as(run: &Run, outcome: Outcome) -> u32 {
+    size(run.targets.iter().filter(|t| t.outcome == Some(outcome)).count())
+}

@@ -1,0 +1,183 @@
+//! Every refusal: what, why, and the door.
+
+use super::make::*;
+use super::read;
+use crate::message::refusal::*;
+use crate::plan::Coverage;
+use crate::run::Phase;
+
+#[test]
+fn every_refusal_says_what_why_and_what_to_do_instead() {
+    let name = |n: &str| n.parse().unwrap();
+    let runbook = runbook();
+    let narrowed =
+        Coverage { narrowed: 3, narrowed_by: [("platform windows".to_owned(), 3)].into(), ..Coverage::default() };
+    let waiting = run(plan(2), needs(1), Phase::AwaitingApproval);
+    let decided = approved(run(plan(2), needs(1), Phase::Running));
+    let cards = [
+        denied(&name("restart-service"), Some(12), &forbid(), &view()),
+        unknown_runbook("restart-servce", &[name("restart-service"), name("disk-usage")], &view()),
+        unknown_runbook("zzz", &[name("disk-usage")], &view()),
+        argument_faults(
+            &runbook,
+            &["unknown parameter `servce`: did you mean `service`?".into(), "`service` is required".into()],
+            &view(),
+        ),
+        not_understood("`frobnicate` is not a command", &view()),
+        no_selector(&runbook, &view()),
+        nothing_matched("env=prodd", &narrowed, &view()),
+        too_many_targets(
+            &name("restart-service"),
+            201,
+            200,
+            &[("acme-prod".into(), 120), ("globex-prod".into(), 81)],
+            &view(),
+        ),
+        foreign_click(),
+        cannot_approve("you proposed this run, so someone else has to approve it", &waiting, &view()),
+        cannot_deny(&["sre".into()]),
+        cannot_cancel(&decided, "you neither started it nor may approve it"),
+        already_decided(&decided, &view()),
+        already_decided(&run(plan(2), needs(1), Phase::Expired), &view()),
+        already_over(&run(plan(2), needs(1), Phase::Expired), &view()),
+        unknown_run("r-ZZZZ", &view()),
+        ambiguous_run("3K", &["r-7F3K".into(), "r-AA3K".into()]),
+        no_policy(),
+        may_not_view(),
+        shared_channel(&view()),
+        not_in_channel(),
+        fault("the store did not answer", "r-7F3K"),
+    ];
+    let told: Vec<String> = cards.iter().map(read).collect();
+    insta::assert_snapshot!(told.join("--\n"), @r#"
+    You may not run restart-service on 12 nodes
+
+    • 12 targets asked, at most 10 allowed (rule `support-restart`)
+    • `service` is `sshd`, allowed are `nginx` and `api` (rule `support-restart`)
+
+    Members of @sre could run it as asked.
+    See what you may run: `/runbook list`
+    --
+    There is no runbook restart-servce
+
+    Did you mean `/runbook run restart-service`?
+    All that you may run: `/runbook list`
+    --
+    There is no runbook zzz
+
+    All that you may run: `/runbook list`
+    --
+    2 mistakes in the arguments of restart-service: nothing was run
+
+    • unknown parameter `servce`: did you mean `service`?
+    • `service` is required
+
+    For example: `/runbook run restart-service service=nginx on env=staging`
+    What it takes: `/runbook show restart-service`
+    --
+    I did not understand that
+
+    `frobnicate` is not a command.
+
+    Examples: `/runbook help`
+    --
+    Where should restart-service run?
+
+    Nothing runs everywhere by default, so every run says where.
+
+    Add where: `/runbook run restart-service service=nginx on env=staging`
+    --
+    No node matches, so nothing was run
+
+    Asked: `env=prodd`
+    3 nodes matched, but not what the runbook is made for (3 platform windows).
+
+    See what a selector finds: `/runbook targets env=prodd`
+    --
+    201 nodes where 200 are allowed: restart-service was not run
+
+    The selector finds 201 nodes, the runbook allows 200 at once.
+    By account: 120 acme-prod and 81 globex-prod.
+
+    Narrow it, for example to `accounts=acme-prod` (120 nodes), or by `regions=…` or `tag:…=…`.
+    See what it finds: `/runbook targets …`
+    --
+    Only people of this organisation can use these buttons
+
+    This channel is shared, and your account belongs to another organisation.
+
+    Ask the person who started the run.
+    --
+    Your approval does not count here
+
+    You proposed this run, so someone else has to approve it.
+
+    r-7F3K waits for 1 of @sre.
+    --
+    You cannot deny this request
+
+    Only a member of @sre, or the person who asked, can end it.
+    --
+    You cannot cancel this run
+
+    You neither started it nor may approve it.
+
+    Ask slack:T0MUSTER:U0SUSAN, who started it.
+    --
+    It was already approved
+
+    slack:T0MUSTER:U0ARNE approved it at 2026-11-22 14:03 UTC.
+
+    How it stands: `/runbook status r-7F3K`
+    --
+    It has expired
+
+    Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
+
+    How it stands: `/runbook status r-7F3K`
+    --
+    r-7F3K is already over
+
+    Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
+    --
+    There is no run r-ZZZZ
+
+    The latest runs: `/runbook status`
+    --
+    3K is more than one run
+
+    It could be r-7F3K and r-AA3K.
+
+    Type a few characters more.
+    --
+    No policy is loaded, so nothing may run
+
+    There is no "authorisation off": without a valid policy every run is denied.
+
+    Ask the operators of this bot to run `muster check`; it lists every fault in the files.
+    --
+    You may not read this
+
+    The policy's view permission does not cover you here.
+
+    Ask the person who started the run, or an owner of the policy.
+    --
+    Not in a channel that is shared with another organisation
+
+    The outputs of machines would be visible outside.
+
+    Type it in an internal channel, or ask for a view permission for this one. `/runbook list` works everywhere.
+    --
+    I am not in this channel, so nothing was run
+
+    The result of a run stands where it was asked for, and I cannot write here.
+
+    Type `/invite @muster` in this channel, then ask again.
+    --
+    Something went wrong on my side
+
+    The store did not answer.
+
+    Try again in a minute. If it stays, give `r-7F3K` to the operators of this bot.
+    "#);
+}

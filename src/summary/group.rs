@@ -1,0 +1,410 @@
+//! Texts -> sets that mean the same.
+//!
+//! Texts of one shape belong together; a slot that holds few values is then put back, because those values
+//! are the answer: `nginx/1.18.0` on two nodes of a hundred must never hide behind a star. Slots that stay
+//! masked are shown as a range or by what they are. Nothing here depends on the order of the input beyond
+//! the order in which the units stand, and no text is looked at twice.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::mask::{Kind, SLOT, Value, mask};
+
+/// One text and how many nodes said it, byte for byte.
+#[derive(Debug)]
+pub(super) struct Unit<'a> {
+    pub text: &'a str,
+    /// The name that all these nodes have, or nothing.
+    pub own: &'a str,
+    pub nodes: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    /// Indices into the units, ascending.
+    pub units: Vec<usize>,
+    /// The first lines as they read for all of them.
+    pub lines: Vec<String>,
+}
+
+/// A slot with at most this many values is split by value; so many classes at most come of one shape.
+const FEW: usize = 12;
+/// Only these lines can become a title.
+const LINES: usize = 40;
+const LINE_MAX: usize = 200;
+
+/// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
+pub(super) fn group(units: &[Unit<'_>]) -> Vec<Group> {
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut values: Vec<Vec<Value>> = Vec::with_capacity(units.len());
+    let mut shape = String::new();
+    for (i, unit) in units.iter().enumerate() {
+        let masked = mask(unit.text, unit.own, &mut shape);
+        let (sorted, masked, order) = sort_lines(&shape, masked);
+        values.push(masked);
+        match known.get(&sorted) {
+            Some(&s) => shapes[s].members.push(i),
+            None => {
+                known.insert(sorted.clone(), shapes.len());
+                shapes.push(Shape { text: sorted, order, members: vec![i] });
+            }
+        }
+    }
+    let mut groups = Vec::new();
+    for shape in shapes {
+        for class in split(units, &values, &shape.members) {
+            let lines = read(&shape, units, &values, &class);
+            groups.push(Group { units: class, lines });
+        }
+    }
+    groups.sort_by_key(|g| g.units.first().copied());
+    groups
+}
+
+/// Units that are alike but for the values in their slots and the order of their lines.
+struct Shape {
+    /// Its lines, sorted.
+    text: String,
+    /// The lines in the order in which the first unit has them.
+    order: Vec<usize>,
+    members: Vec<usize>,
+}
+
+/// Sorts the lines of a shape, each with its values: a list sorted by size is the same list in another order.
+fn sort_lines(shape: &str, values: Vec<Value>) -> (String, Vec<Value>, Vec<usize>) {
+    let mut from = 0;
+    let mut lines: Vec<(&str, usize, usize)> = shape
+        .split('\n')
+        .enumerate()
+        .map(|(i, line)| {
+            let start = from;
+            from += line.matches(SLOT).count();
+            (line, start, i)
+        })
+        .collect();
+    if lines.is_sorted_by(|a, b| a.0 <= b.0) {
+        return (shape.to_owned(), values, (0..lines.len()).collect());
+    }
+    // Stable, so that the values of equal lines keep their order.
+    lines.sort_by_key(|(line, ..)| *line);
+    let mut text = String::with_capacity(shape.len());
+    let mut sorted = Vec::with_capacity(values.len());
+    let mut order = vec![0; lines.len()];
+    for (to, (line, start, i)) in lines.iter().enumerate() {
+        if to > 0 {
+            text.push('\n');
+        }
+        text.push_str(line);
+        sorted.extend_from_slice(&values[*start..*start + line.matches(SLOT).count()]);
+        order[*i] = to;
+    }
+    (text, sorted, order)
+}
+
+/// What a slot's values come to over one shape.
+struct Slot<'a> {
+    index: usize,
+    /// The values to split by; every other value falls into one class.
+    kept: BTreeSet<&'a str>,
+    version: bool,
+}
+
+/// Splits the units of one shape by the slots that have few values.
+fn split(units: &[Unit<'_>], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<usize>> {
+    let Some(&first) = members.first() else { return Vec::new() };
+    if members.len() == 1 {
+        return vec![vec![first]];
+    }
+    let nodes: u32 = members.iter().map(|&i| units[i].nodes).sum();
+    let mut tallies: Vec<Tally<'_>> = values[first].iter().map(|_| Tally::default()).collect();
+    for &i in members {
+        for (tally, value) in tallies.iter_mut().zip(&values[i]) {
+            tally.add(*value, units[i].text, units[i].nodes, nodes);
+        }
+    }
+    let mut slots: Vec<Slot<'_>> =
+        tallies.into_iter().enumerate().filter_map(|(index, tally)| tally.verdict(index, nodes)).collect();
+    // Fewest values first: the coarse distinctions are the ones that people name.
+    slots.sort_by_key(|s| (s.kept.len(), s.index));
+    let mut classes = vec![0usize; members.len()];
+    let mut count = 1;
+    for slot in &slots {
+        let mut known: HashMap<(usize, Option<&str>), usize> = HashMap::new();
+        let finer: Vec<usize> = members
+            .iter()
+            .zip(&classes)
+            .map(|(&i, &class)| {
+                let value = slot.kept.get(values[i][slot.index].of(units[i].text)).copied();
+                let next = known.len();
+                *known.entry((class, value)).or_insert(next)
+            })
+            .collect();
+        let enough = slot.version || known.len() * 2 <= nodes as usize;
+        if known.len() <= FEW && enough {
+            count = known.len();
+            classes = finer;
+        }
+    }
+    let mut sets = vec![Vec::new(); count];
+    for (&i, class) in members.iter().zip(classes) {
+        sets[class].push(i);
+    }
+    sets
+}
+
+/// The values of one slot with their nodes, for as long as they can still lead to a split.
+#[derive(Default)]
+struct Tally<'a> {
+    /// Most slots hold one value: it is counted without hashing.
+    first: Option<(&'a str, u32)>,
+    others: HashMap<&'a str, u32>,
+    kinds: Kinds,
+    hopeless: bool,
+}
+
+impl<'a> Tally<'a> {
+    fn add(&mut self, value: Value, text: &'a str, count: u32, nodes: u32) {
+        self.kinds.add(value.kind);
+        if self.hopeless {
+            return;
+        }
+        let text = value.of(text);
+        match &mut self.first {
+            None => self.first = Some((text, count)),
+            Some((first, sum)) if *first == text => *sum += count,
+            Some(_) => *self.others.entry(text).or_default() += count,
+        }
+        // Each further value takes at least one node from the usual one, until none can be usual any more.
+        // Versions are kept whatever their number.
+        if self.others.len() >= FEW && self.others.len() * 5 > nodes as usize && !self.kinds.may_be(Kind::Version) {
+            self.hopeless = true;
+        }
+    }
+
+    /// Whether the slot is worth a split: few values, or one usual value with a tail of others.
+    fn verdict(self, index: usize, nodes: u32) -> Option<Slot<'a>> {
+        if self.hopeless || self.others.is_empty() || self.kinds.only(Kind::Time) || self.kinds.only(Kind::Own) {
+            return None;
+        }
+        let version = self.kinds.only(Kind::Version);
+        let mut by_count: Vec<(&str, u32)> = self.first.into_iter().chain(self.others).collect();
+        by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let kept: BTreeSet<&str> = if by_count.len() <= FEW && (version || by_count.len() * 2 <= nodes as usize) {
+            by_count.iter().map(|(v, _)| *v).collect()
+        } else if version {
+            by_count.iter().take(FEW - 1).map(|(v, _)| *v).collect()
+        } else if u64::from(by_count[0].1) * 10 >= u64::from(nodes) * 8 {
+            BTreeSet::from([by_count[0].0])
+        } else {
+            return None;
+        };
+        Some(Slot { index, kept, version })
+    }
+}
+
+/// The kinds that were seen in one slot.
+#[derive(Default, Clone, Copy)]
+struct Kinds(u8);
+
+impl Kinds {
+    fn add(&mut self, kind: Kind) {
+        self.0 |= 1 << kind as u8;
+    }
+    fn only(self, kind: Kind) -> bool {
+        self.0 == 1 << kind as u8
+    }
+    fn may_be(self, kind: Kind) -> bool {
+        self.0 == 0 || self.only(kind)
+    }
+}
+
+/// The first lines of a shape, with what its slots hold over `class`.
+fn read(shape: &Shape, units: &[Unit<'_>], values: &[Vec<Value>], class: &[usize]) -> Vec<String> {
+    let sorted: Vec<&str> = shape.text.split('\n').collect();
+    let mut starts = Vec::with_capacity(sorted.len());
+    let mut slots = 0;
+    for line in &sorted {
+        starts.push(slots);
+        slots += line.matches(SLOT).count();
+    }
+    // The first lines as the first unit has them, and where their slots stand.
+    let wanted: Vec<usize> = shape.order.iter().copied().take(LINES).collect();
+    let places: Vec<usize> =
+        wanted.iter().flat_map(|&l| starts[l]..starts[l] + sorted[l].matches(SLOT).count()).collect();
+    let mut shown: Vec<Shown<'_>> = places.iter().map(|_| Shown::default()).collect();
+    for &i in class {
+        for (slot, &place) in shown.iter_mut().zip(&places) {
+            if let Some(value) = values[i].get(place) {
+                slot.add(*value, units[i].text);
+            }
+        }
+    }
+    let mut shown = shown.into_iter();
+    let mut lines = Vec::new();
+    for line in wanted.iter().map(|&l| sorted[l]) {
+        let mut text = String::new();
+        let mut length = 0;
+        for c in line.chars() {
+            if c == SLOT {
+                let slot = shown.next().unwrap_or_default();
+                if length < LINE_MAX {
+                    let words = slot.words();
+                    length += words.chars().count();
+                    text.push_str(&words);
+                }
+            } else if length < LINE_MAX {
+                text.push(c);
+                length += 1;
+            }
+        }
+        lines.push(super::cause::cut(&text, LINE_MAX));
+    }
+    lines
+}
+
+/// How many different values of one slot are named.
+const ALTERNATIVES: usize = 3;
+
+/// What one slot reads as: one value as it stands, up to three of them, a range of numbers, or what they are.
+#[derive(Default)]
+struct Shown<'a> {
+    /// The first different values, one more than are named at most.
+    distinct: Vec<&'a str>,
+    kinds: Kinds,
+    range: Option<(Number<'a>, Number<'a>)>,
+    mixed: bool,
+}
+
+impl<'a> Shown<'a> {
+    fn add(&mut self, value: Value, text: &'a str) {
+        self.kinds.add(value.kind);
+        let text = value.of(text);
+        if self.distinct.last() == Some(&text) {
+            return;
+        }
+        if self.distinct.len() <= ALTERNATIVES && !self.distinct.contains(&text) {
+            self.distinct.push(text);
+        }
+        if self.mixed {
+            return;
+        }
+        let Some(n) = Number::of(text).filter(|n| self.range.is_none_or(|(low, _)| low.unit == n.unit)) else {
+            self.mixed = true;
+            return;
+        };
+        let (low, high) = self.range.unwrap_or((n, n));
+        self.range = Some((if n.value < low.value { n } else { low }, if n.value > high.value { n } else { high }));
+    }
+
+    fn words(mut self) -> String {
+        self.distinct.sort_unstable();
+        if let [one] = self.distinct.as_slice() {
+            return (*one).to_owned();
+        }
+        if !self.mixed
+            && let Some((low, high)) = self.range
+        {
+            return format!("{}–{}{}", low.digits, high.digits, low.unit);
+        }
+        let kind = Kind::ALL.into_iter().find(|k| self.kinds.only(*k)).unwrap_or(Kind::Id);
+        let (time, own) = (kind == Kind::Time, kind == Kind::Own);
+        if (1..=ALTERNATIVES).contains(&self.distinct.len()) && !time && !own {
+            return self.distinct.join(" or ");
+        }
+        kind.word().to_owned()
+    }
+}
+
+/// A number as written, with the unit right behind it.
+#[derive(Clone, Copy)]
+pub(super) struct Number<'a> {
+    pub value: f64,
+    pub digits: &'a str,
+    pub unit: &'a str,
+}
+
+impl<'a> Number<'a> {
+    /// `44%`, `-1.5`, `1.2 GB`: at most one point, at most four characters of unit, never `NaN` or `1e9`.
+    pub(super) fn of(text: &'a str) -> Option<Self> {
+        let text = text.trim();
+        let sign = usize::from(text.starts_with(['-', '+']));
+        let body = &text[sign..];
+        let whole = body.bytes().take_while(u8::is_ascii_digit).count();
+        if whole == 0 || whole > 15 {
+            return None;
+        }
+        let mut end = whole;
+        if body[end..].starts_with('.') {
+            let part = body[end + 1..].bytes().take_while(u8::is_ascii_digit).count();
+            if part > 0 {
+                end += 1 + part;
+            }
+        }
+        let (digits, unit) = text.split_at(sign + end);
+        let unit_text = unit.trim_start();
+        if unit_text.len() > 4 || !unit_text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'%') {
+            return None;
+        }
+        Some(Number { value: digits.parse().ok()?, digits, unit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sets(texts: &[(&str, u32)]) -> Vec<(u32, String)> {
+        let units: Vec<Unit<'_>> = texts.iter().map(|(text, nodes)| Unit { text, own: "", nodes: *nodes }).collect();
+        group(&units)
+            .into_iter()
+            .map(|g| (g.units.iter().map(|i| units[*i].nodes).sum(), g.lines.join(" / ")))
+            .collect()
+    }
+
+    #[test]
+    fn a_rare_version_never_hides_behind_the_usual_one() {
+        assert_eq!(
+            sets(&[("nginx/1.24.0", 61), ("nginx/1.18.0", 1)]),
+            [(61, "nginx/1.24.0".to_owned()), (1, "nginx/1.18.0".to_owned())]
+        );
+        // Even when every node has its own.
+        assert_eq!(sets(&[("nginx/1.24.0", 1), ("nginx/1.18.0", 1)]).len(), 2);
+    }
+
+    #[test]
+    fn numbers_that_differ_everywhere_become_a_range() {
+        let texts: Vec<String> = (0..20).map(|n| format!("used {}% of / at 14:20:{n:02}", 31 + n)).collect();
+        let texts: Vec<(&str, u32)> = texts.iter().map(|t| (t.as_str(), 1)).collect();
+        assert_eq!(sets(&texts), [(20, "used 31–50% of / at ‹time›".to_owned())]);
+    }
+
+    #[test]
+    fn a_usual_value_with_a_tail_of_others_is_told_apart() {
+        let texts: Vec<String> = (0..15).map(|n| format!("kernel build {n}x9")).collect();
+        let mut texts: Vec<(&str, u32)> = texts.iter().map(|t| (t.as_str(), 1)).collect();
+        texts[0].1 = 200;
+        assert_eq!(sets(&texts), [(200, "kernel build 0x9".to_owned()), (14, "kernel build ‹id›".to_owned())]);
+    }
+
+    #[test]
+    fn many_two_valued_slots_do_not_explode() {
+        let texts: Vec<String> = (0..256u32)
+            .map(|n| (0..8).map(|bit| format!("x{bit}={}", (n >> bit) & 1)).collect::<Vec<_>>().join(" "))
+            .collect();
+        let texts: Vec<(&str, u32)> = texts.iter().map(|t| (t.as_str(), 1)).collect();
+        assert!(sets(&texts).len() <= FEW);
+    }
+
+    #[test]
+    fn a_list_in_another_order_is_the_same_list() {
+        assert_eq!(
+            sets(&[("top:\n31M /var/log\n12M /var/lib", 1), ("top:\n90M /var/lib\n40M /var/log", 1)]),
+            [(2, "top: / 31–40M /var/log / 12–90M /var/lib".to_owned())]
+        );
+    }
+
+    #[test]
+    fn words_without_digits_always_count() {
+        assert_eq!(sets(&[("active", 3), ("inactive", 1)]).len(), 2);
+    }
+}

@@ -1,0 +1,319 @@
+//! Text -> its shape and the values that stood in it.
+//!
+//! Numbers, times, ids and the node's own name become slots, and white space shrinks to one blank, so that
+//! outputs that differ only in those have one shape. Too many slots do no harm: `group` puts back every
+//! value that turns out to be common.
+
+/// Stands for a slot in a shape. Control characters are gone after normalising, so it cannot occur in text.
+pub(super) const SLOT: char = '\u{1}';
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// A number with or without a unit right behind it: `44%`, `1.2G`, `31`.
+    Number,
+    /// `1.18.0`, `5.10.213-201.855.amzn2`.
+    Version,
+    Time,
+    Ip,
+    /// The node's own name.
+    Own,
+    /// Any other word with a digit in it.
+    Id,
+}
+
+impl Kind {
+    pub(super) const ALL: [Kind; 6] = [Kind::Number, Kind::Version, Kind::Time, Kind::Ip, Kind::Own, Kind::Id];
+
+    /// How a slot reads whose values differ.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Kind::Number => "‹number›",
+            Kind::Version => "‹version›",
+            Kind::Time => "‹time›",
+            Kind::Ip => "‹ip›",
+            Kind::Own => "‹node›",
+            Kind::Id => "‹id›",
+        }
+    }
+}
+
+/// A value that was masked: a range of the text and what it looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Value {
+    pub from: u32,
+    pub to: u32,
+    pub kind: Kind,
+}
+
+impl Value {
+    pub(super) fn of(self, text: &str) -> &str {
+        text.get(self.from as usize..self.to as usize).unwrap_or_default()
+    }
+}
+
+/// Words end at these. `.`, `-`, `_`, `+`, `~` and `%` stay inside words: they join versions, ids and units.
+fn ends_word(b: u8) -> bool {
+    matches!(
+        b,
+        b' ' | b'\t'
+            | b'\n'
+            | b'"'
+            | b'\''
+            | b'('
+            | b')'
+            | b'['
+            | b']'
+            | b'{'
+            | b'}'
+            | b'<'
+            | b'>'
+            | b'|'
+            | b','
+            | b';'
+            | b'='
+            | b':'
+            | b'/'
+            | b'@'
+            | b'#'
+            | b'!'
+            | b'?'
+            | b'*'
+            | b'`'
+    )
+}
+
+/// Writes the shape of `text` into `shape` (cleared first) and returns its values, in the order of the slots.
+///
+/// `own` is the node's own name, masked where it stands as a whole word; empty where there is none.
+pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
+    shape.clear();
+    shape.reserve(text.len());
+    let bytes = text.as_bytes();
+    let mut values = Vec::new();
+    let mut slot = |shape: &mut String, from: usize, to: usize, kind: Kind| {
+        shape.push(SLOT);
+        values.push(Value { from: to_u32(from), to: to_u32(to), kind });
+    };
+    let own = if own.len() >= 3 { own.as_bytes() } else { b"" };
+    let mut at = 0;
+    while at < bytes.len() {
+        let b = bytes[at];
+        if b == b' ' || b == b'\t' {
+            while at < bytes.len() && (bytes[at] == b' ' || bytes[at] == b'\t') {
+                at += 1;
+            }
+            // Right-aligned columns move with the width of their numbers, also at the start of a line.
+            if !shape.is_empty() && !shape.ends_with('\n') && at < bytes.len() && bytes[at] != b'\n' {
+                shape.push(' ');
+            }
+            continue;
+        }
+        if ends_word(b) {
+            shape.push(char::from(b));
+            at += 1;
+            continue;
+        }
+        if !own.is_empty() && bytes[at..].starts_with(own) && bytes.get(at + own.len()).is_none_or(|b| ends_word(*b)) {
+            slot(shape, at, at + own.len(), Kind::Own);
+            at += own.len();
+            continue;
+        }
+        if b.is_ascii_digit() {
+            let length = time_length(&bytes[at..]);
+            if length > 0 {
+                slot(shape, at, at + length, Kind::Time);
+                at += length;
+                continue;
+            }
+        }
+        let mut end = at;
+        let mut digit = false;
+        while end < bytes.len() && !ends_word(bytes[end]) {
+            digit |= bytes[end].is_ascii_digit();
+            end += 1;
+        }
+        // A full stop at the end of a word ends the sentence.
+        let mut word_end = end;
+        while word_end > at + 1 && bytes[word_end - 1] == b'.' {
+            word_end -= 1;
+        }
+        // INVARIANT: `at`, `word_end` and `end` stand at ASCII bytes or the ends of the text.
+        if digit {
+            slot(shape, at, word_end, kind_of(&bytes[at..word_end]));
+            shape.push_str(&text[word_end..end]);
+        } else {
+            shape.push_str(&text[at..end]);
+        }
+        at = end;
+    }
+    values
+}
+
+fn to_u32(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().take_while(|b| b.is_ascii_digit()).count()
+}
+
+/// `2026-11-22`, `2026/11/22`, either with a time behind it, or a time `14:20`, `14:20:01.123Z`. 0 for none.
+fn time_length(bytes: &[u8]) -> usize {
+    let date = match bytes {
+        [y, ..] if y.is_ascii_digit() && digits(bytes) == 4 && bytes.len() >= 10 => {
+            let sep = bytes[4];
+            let good = (sep == b'-' || sep == b'/')
+                && digits(&bytes[5..7]) == 2
+                && bytes[7] == sep
+                && digits(&bytes[8..10]) == 2;
+            if good { 10 } else { 0 }
+        }
+        _ => 0,
+    };
+    if date == 0 {
+        return clock_length(bytes);
+    }
+    match bytes.get(date) {
+        None => date,
+        Some(b'T' | b' ' | b'_') => match clock_length(&bytes[date + 1..]) {
+            0 => {
+                if bytes[date] == b' ' {
+                    date
+                } else {
+                    0
+                }
+            }
+            clock => date + 1 + clock,
+        },
+        Some(b) if ends_word(*b) || *b == b'.' => date,
+        Some(_) => 0,
+    }
+}
+
+fn clock_length(bytes: &[u8]) -> usize {
+    let hours = digits(bytes);
+    if !(1..=2).contains(&hours) || bytes.get(hours) != Some(&b':') || digits(&bytes[hours + 1..]) != 2 {
+        return 0;
+    }
+    let mut end = hours + 3;
+    if bytes.get(end) == Some(&b':') && digits(&bytes[end + 1..]) == 2 {
+        end += 3;
+        if matches!(bytes.get(end), Some(b'.' | b',')) {
+            let fraction = digits(&bytes[end + 1..]);
+            if fraction > 0 {
+                end += 1 + fraction;
+            }
+        }
+    }
+    match bytes.get(end) {
+        Some(b'Z') => end += 1,
+        Some(b'+' | b'-') if digits(&bytes[end + 1..]) == 4 => end += 5,
+        Some(b'+' | b'-') if digits(&bytes[end + 1..]) == 2 => {
+            end += 3;
+            if bytes.get(end) == Some(&b':') && digits(&bytes[end + 1..]) == 2 {
+                end += 3;
+            }
+        }
+        Some(_) | None => {}
+    }
+    // `10:30:00:00:00` is an address, `1:20x` an id.
+    let whole = bytes
+        .get(end)
+        .is_none_or(|b| ends_word(*b) && *b != b':' || (*b == b':' && bytes.get(end + 1) == Some(&b' ')) || *b == b'.');
+    if whole { end } else { 0 }
+}
+
+fn kind_of(word: &[u8]) -> Kind {
+    let word = word.strip_prefix(b"v").or_else(|| word.strip_prefix(b"V")).filter(|w| digits(w) > 0).unwrap_or(word);
+    let word = word.strip_prefix(b"-").or_else(|| word.strip_prefix(b"+")).filter(|w| digits(w) > 0).unwrap_or(word);
+    let mut at = digits(word);
+    if at == 0 {
+        return Kind::Id;
+    }
+    let mut groups = 1;
+    while word.get(at) == Some(&b'.') {
+        let more = digits(&word[at + 1..]);
+        if more == 0 {
+            break;
+        }
+        at += 1 + more;
+        groups += 1;
+    }
+    let rest = &word[at..];
+    match groups {
+        4 if rest.is_empty() => Kind::Ip,
+        1 | 2 if rest.len() <= 4 && rest.iter().all(|b| b.is_ascii_alphabetic() || *b == b'%') => Kind::Number,
+        1 => Kind::Id,
+        _ => Kind::Version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shape_of(text: &str, own: &str) -> (String, Vec<(String, Kind)>) {
+        let mut shape = String::new();
+        let values = mask(text, own, &mut shape);
+        let values = values.into_iter().map(|v| (v.of(text).to_owned(), v.kind)).collect();
+        (shape.replace(SLOT, "*"), values)
+    }
+
+    #[test]
+    fn every_kind_of_value_is_seen_for_what_it_is() {
+        let cases = [
+            ("nginx/1.18.0", "nginx/*", Kind::Version),
+            ("linux-5.10.213-201.amzn2.x86_64", "*", Kind::Id),
+            ("5.10.213-201.amzn2.x86_64", "*", Kind::Version),
+            ("used 44%", "used *", Kind::Number),
+            ("used 1.2G.", "used *.", Kind::Number),
+            ("-12", "*", Kind::Number),
+            ("v2.1.0", "*", Kind::Version),
+            ("10.0.12.7:", "*:", Kind::Ip),
+            ("i-0a1b2c3d4e5f60718", "*", Kind::Id),
+            ("2026-11-22T14:20:01.123Z up", "* up", Kind::Time),
+            ("2026-11-22 14:20:01 up", "* up", Kind::Time),
+            ("2026-11-22 up", "* up", Kind::Time),
+            ("at 14:20:01,", "at *,", Kind::Time),
+            ("14:20:01+01:00", "*", Kind::Time),
+            ("eth0", "*", Kind::Id),
+            ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "*", Kind::Id),
+        ];
+        for (text, shape, kind) in cases {
+            let (found, values) = shape_of(text, "");
+            assert_eq!((found.as_str(), values.len()), (shape, 1), "{text}: {values:?}");
+            assert_eq!(values[0].1, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_node_s_own_name_is_masked_as_a_whole_word_only() {
+        assert_eq!(shape_of("web-blue is up", "web-blue").0, "* is up");
+        assert_eq!(shape_of("web-blue.local is up", "web-blue").0, "web-blue.local is up");
+        assert_eq!(shape_of("no name", "").0, "no name");
+    }
+
+    #[test]
+    fn columns_that_move_with_their_numbers_have_one_shape() {
+        assert_eq!(shape_of("/dev/sda1   8G   9% /", "").0, shape_of("/dev/sda1  80G 100% /", "").0);
+        assert_eq!(shape_of("  12 a\n 120 b", "").0, "* a\n* b");
+    }
+
+    proptest! {
+        #[test]
+        fn masking_loses_nothing_but_white_space(text in "([0-9]{1,4}|[:T.%/-]|\\PC|[ a-z]|\n){0,40}", own in "[a-z0-9]{0,6}") {
+            prop_assume!(!text.contains(SLOT));
+            let mut shape = String::new();
+            let values = mask(&text, &own, &mut shape);
+            let mut back = String::new();
+            let mut rest = values.iter();
+            for c in shape.chars() {
+                if c == SLOT { back.push_str(rest.next().unwrap().of(&text)) } else { back.push(c) }
+            }
+            prop_assert!(rest.next().is_none());
+            let squeezed = |t: &str| t.chars().filter(|c| *c != ' ' && *c != '\t').collect::<String>();
+            prop_assert_eq!(squeezed(&back), squeezed(&text));
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! outcomes -> [`Summary`]: equal outputs folded, failures by cause first, counts that add up.
+//!
+//! Outcome first, from what AWS reported and never from text. Then causes (`cause`) and outputs are folded:
+//! byte-equal ones at once, the rest by shape (`mask`), with every value that few nodes share put back
+//! (`group`). What the nodes of a finding have in common is told with honest shares (`describe`).
+//! The result depends on the set of rows only, not on their order.
+
+mod cause;
+mod describe;
+mod group;
+mod mask;
+mod measure;
+mod normalise;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Counts, Digest, Millis, Outcome};
+
+use describe::Describer;
+use group::Unit;
+
+/// One target's end, as the summary sees it.
+///
+/// If a target stands in more than one row, the row that sorts last counts: an end before none, the worse end.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Row {
+    /// Index into the plan's targets.
+    pub target: u32,
+    /// `None`: it has not ended.
+    pub outcome: Option<Outcome>,
+    pub exit_code: Option<i32>,
+    /// Why, in a fragment, where the outcome alone does not say (`AccessDenied: …`).
+    pub cause: Option<String>,
+    /// The step it ended in.
+    pub step: String,
+    /// Key of its redacted output.
+    pub output: Option<Digest>,
+    /// The output was cut by SSM; it is never counted as equal to another.
+    pub cut: bool,
+    pub extracted: BTreeMap<String, String>,
+    /// Expectations that were not met: name, wanted, found.
+    pub unmet: Vec<(String, String, Option<String>)>,
+    /// What it is described by: `account` (its name), `region`, `platform`, the account's labels, tags as `tag:NAME`.
+    pub attributes: BTreeMap<String, String>,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    pub rows: Vec<Row>,
+    /// Redacted outputs by key. A missing one is told as missing.
+    pub outputs: BTreeMap<Digest, Arc<str>>,
+    pub took: Option<Millis>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub counts: Counts,
+    /// Failures by cause first (largest first), then what was not reached, then what went well by equal output.
+    pub findings: Vec<Finding>,
+    /// One for each extracted name.
+    pub measures: Vec<Measure>,
+    pub took: Option<Millis>,
+}
+
+/// Nodes that mean the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    pub outcome: Outcome,
+    /// The cause, or the first telling line of the output.
+    pub title: String,
+    pub exit_code: Option<i32>,
+    /// Indices into the plan's targets, ascending.
+    pub targets: Vec<u32>,
+    /// Redacted output of one of them.
+    pub exemplar: Option<Digest>,
+    /// "all byte-equal", as opposed to alike in shape.
+    pub identical: bool,
+    /// The nodes described, such as `all in acme-eu (12 of its 12)`.
+    pub described: String,
+}
+
+/// An extracted value over all nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Measure {
+    pub name: String,
+    pub shape: Shape,
+    /// Nodes that have the value.
+    pub nodes: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// Value to its nodes' indices, most frequent first.
+    Categories(Vec<(String, Vec<u32>)>),
+    /// As text, because a plan's numbers are never floats.
+    Numbers { unit: String, min: String, median: String, p95: String, max: String, top: Vec<(String, u32)> },
+}
+
+/// More sets of one node than this are told as one finding: nobody reads them one by one.
+const SINGLES: usize = 12;
+
+/// What a run came to, so far or in the end. `counts.total` is the number of different targets in the rows.
+#[must_use]
+pub fn summarise(input: &Input) -> Summary {
+    let rows = distinct(&input.rows);
+    let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+    let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
+    let mut drafts = fold_singles(unsuccessful(&rows, input));
+    drafts.extend(fold_singles(successful(&rows, input)));
+    drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    let describer = Describer::new(&rows);
+    let findings = drafts
+        .into_iter()
+        .map(|draft| Finding {
+            described: describer.describe(&draft.rows),
+            exemplar: exemplar(&rows, &draft.rows, input),
+            targets: draft.rows.iter().map(|&i| rows[i].target).collect(),
+            outcome: draft.outcome,
+            title: draft.title,
+            exit_code: draft.exit_code,
+            identical: draft.identical,
+        })
+        .collect();
+    Summary { counts, findings, measures: measure::measures(&rows), took: input.took }
+}
+
+/// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
+#[must_use]
+pub fn seen(output: &str) -> std::borrow::Cow<'_, str> {
+    normalise::normalise(output)
+}
+
+/// One row for each target, by target.
+fn distinct(rows: &[Row]) -> Vec<&Row> {
+    let mut by_target: Vec<&Row> = rows.iter().collect();
+    by_target.sort_by(|a, b| a.target.cmp(&b.target).then_with(|| b.cmp(a)));
+    by_target.dedup_by_key(|r| r.target);
+    by_target
+}
+
+/// A finding in the making: `rows` are ascending indices into the rows.
+struct Draft {
+    outcome: Outcome,
+    title: String,
+    exit_code: Option<i32>,
+    rows: Vec<usize>,
+    identical: bool,
+}
+
+impl Draft {
+    /// The order in which people want to read: what failed, what was not reached, what did not start, what went well.
+    fn rank(&self) -> (u8, std::cmp::Reverse<usize>, &str, Outcome, Option<i32>, Option<&usize>) {
+        let severity = match self.outcome {
+            Outcome::Failed | Outcome::TimedOut => 0,
+            Outcome::Undeliverable | Outcome::Denied | Outcome::Unknown => 1,
+            Outcome::Cancelled | Outcome::NotStarted(_) => 2,
+            Outcome::Succeeded => 3,
+        };
+        let count = std::cmp::Reverse(self.rows.len());
+        (severity, count, &self.title, self.outcome, self.exit_code, self.rows.first())
+    }
+}
+
+/// What did not succeed, by outcome, exit code and cause.
+fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
+    let mut told: HashMap<Digest, Option<String>> = HashMap::new();
+    let mut causes: BTreeMap<(Outcome, Option<i32>), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        let Some(outcome) = row.outcome.filter(|o| *o != Outcome::Succeeded) else { continue };
+        let line = row.output.and_then(|key| {
+            let text = input.outputs.get(&key)?;
+            told.entry(key).or_insert_with(|| cause::telling_line(text)).as_deref()
+        });
+        let cause = cause::cause(row, outcome, line);
+        causes.entry((outcome, row.exit_code)).or_default().entry(cause).or_default().push(i);
+    }
+    let mut drafts = Vec::new();
+    for ((outcome, exit_code), by_cause) in causes {
+        let sets: Vec<(String, Vec<usize>)> = by_cause.into_iter().collect();
+        let units: Vec<Unit<'_>> = sets.iter().map(|(text, set)| unit(rows, text, set)).collect();
+        for group in group::group(&units) {
+            let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
+            members.sort_unstable();
+            let identical = same_output(rows, &members);
+            let title = group.lines.into_iter().next().unwrap_or_default();
+            drafts.push(Draft { outcome, title, exit_code, rows: members, identical });
+        }
+    }
+    drafts
+}
+
+/// What succeeded, by output.
+fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
+    // By whether it was cut and by output; sets stand in the order of their first node.
+    let mut sets: Vec<(bool, Option<Digest>, Vec<usize>)> = Vec::new();
+    let mut known: HashMap<(bool, Option<Digest>), usize> = HashMap::new();
+    for (i, row) in rows.iter().enumerate().filter(|(_, r)| r.outcome == Some(Outcome::Succeeded)) {
+        let empty = row.output.and_then(|key| input.outputs.get(&key)).is_some_and(|text| text.is_empty());
+        let key = (row.cut, row.output.filter(|_| !empty));
+        match known.get(&key) {
+            Some(&s) => sets[s].2.push(i),
+            None => {
+                known.insert(key, sets.len());
+                sets.push((key.0, key.1, vec![i]));
+            }
+        }
+    }
+    let mut found: Vec<(Draft, Vec<String>)> = Vec::new();
+    for cut in [false, true] {
+        let mut texts = Vec::new();
+        for (_, key, set) in sets.iter().filter(|(c, ..)| *c == cut) {
+            match key.map(|k| input.outputs.get(&k)) {
+                Some(None) => {
+                    let lines = vec!["its output is no longer kept".to_owned()];
+                    found.push((draft(rows, set.clone(), !cut), lines));
+                }
+                Some(Some(text)) => texts.push((whole_lines(normalise::normalise(text), cut), set)),
+                None => texts.push((String::new(), set)),
+            }
+        }
+        let units: Vec<Unit<'_>> = texts.iter().map(|(text, set)| unit(rows, text, set)).collect();
+        for group in group::group(&units) {
+            // Cut outputs may differ in what is missing.
+            let identical = group.units.len() == 1 && !cut;
+            let mut members: Vec<usize> = group.units.iter().flat_map(|&u| texts[u].1.iter().copied()).collect();
+            members.sort_unstable();
+            found.push((draft(rows, members, identical), group.lines));
+        }
+    }
+    title_by_difference(found, rows)
+}
+
+fn unit<'a>(rows: &[&'a Row], text: &'a str, set: &[usize]) -> Unit<'a> {
+    let first = rows[set[0]].name.as_str();
+    let one_name = set.iter().all(|&i| rows[i].name == first);
+    Unit { text, own: if one_name { first } else { "" }, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
+}
+
+fn draft(rows: &[&Row], members: Vec<usize>, identical: bool) -> Draft {
+    let exit_code = common(members.iter().map(|&i| rows[i].exit_code));
+    Draft { outcome: Outcome::Succeeded, title: String::new(), exit_code, rows: members, identical }
+}
+
+/// The exit code that all of them have.
+fn common(mut codes: impl Iterator<Item = Option<i32>>) -> Option<i32> {
+    let first = codes.next()??;
+    codes.all(|c| c == Some(first)).then_some(first)
+}
+
+/// A cut output ends within a line; that part of a line cannot be compared.
+fn whole_lines(text: std::borrow::Cow<'_, str>, cut: bool) -> String {
+    let mut text = text.into_owned();
+    if cut && let Some(end) = text.rfind('\n') {
+        text.truncate(end);
+    }
+    text
+}
+
+fn same_output(rows: &[&Row], members: &[usize]) -> bool {
+    let first = rows[members[0]].output;
+    members.iter().all(|&i| rows[i].output == first && !rows[i].cut)
+}
+
+/// The title of a set is its first line that not every other set has too: the line that sets it apart.
+fn title_by_difference(found: Vec<(Draft, Vec<String>)>, rows: &[&Row]) -> Vec<Draft> {
+    let useful = |line: &&String| line.chars().any(char::is_alphanumeric);
+    let mut held: HashMap<String, usize> = HashMap::new();
+    for (_, lines) in &found {
+        for line in lines.iter().collect::<BTreeSet<_>>() {
+            *held.entry(line.clone()).or_default() += 1;
+        }
+    }
+    let sets = found.len();
+    found
+        .into_iter()
+        .map(|(mut draft, lines)| {
+            let apart = lines.iter().filter(useful).find(|l| sets > 1 && held.get(*l) != Some(&sets));
+            let title = apart.or_else(|| first_telling(&lines)).map_or("no output", String::as_str);
+            draft.title = title.trim().to_owned();
+            if draft.rows.iter().any(|&i| rows[i].cut) {
+                draft.title.push_str(" (output cut)");
+            }
+            draft
+        })
+        .collect()
+}
+
+/// The first line with words, or the one below it where the first only names the columns of a table.
+fn first_telling(lines: &[String]) -> Option<&String> {
+    let mut useful = lines.iter().filter(|line| line.chars().any(char::is_alphanumeric));
+    let numbers = |line: &str| line.split(' ').filter(|word| word.contains(|c: char| c.is_ascii_digit())).count();
+    let first = useful.next()?;
+    let heading = numbers(first) == 0 && first.split(' ').count() >= 3;
+    Some(useful.next().filter(|next| heading && numbers(next) >= 2).unwrap_or(first))
+}
+
+/// Puts sets of one node together, by outcome, where there are too many to read.
+fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
+    let mut singles: BTreeMap<Outcome, Vec<Draft>> = BTreeMap::new();
+    let mut kept = Vec::new();
+    for draft in drafts {
+        if draft.rows.len() == 1 {
+            singles.entry(draft.outcome).or_default().push(draft);
+        } else {
+            kept.push(draft);
+        }
+    }
+    for (outcome, drafts) in singles {
+        if drafts.len() <= SINGLES {
+            kept.extend(drafts);
+            continue;
+        }
+        let exit_code = common(drafts.iter().map(|d| d.exit_code));
+        let mut rows: Vec<usize> = drafts.into_iter().flat_map(|d| d.rows).collect();
+        rows.sort_unstable();
+        let title = if outcome == Outcome::Succeeded {
+            "an output of its own on each node".to_owned()
+        } else {
+            "a cause of its own on each node".to_owned()
+        };
+        kept.push(Draft { outcome, title, exit_code, rows, identical: false });
+    }
+    kept
+}
+
+/// The output of the first node that has one worth showing.
+fn exemplar(rows: &[&Row], members: &[usize], input: &Input) -> Option<Digest> {
+    let keys = || members.iter().filter_map(|&i| rows[i].output);
+    let speaks = |key: &Digest| input.outputs.get(key).is_some_and(|text| !text.trim().is_empty());
+    keys().find(speaks).or_else(|| keys().next())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,230 @@
+//! The promises of a summary, by example and by property.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::NotStarted;
+
+/// Rows from `(outcome, exit code, output)`, in accounts of ten nodes.
+fn input(specs: &[(Outcome, i32, &str)]) -> Input {
+    let mut made = Input::default();
+    for (n, (outcome, exit, output)) in (0u32..).zip(specs) {
+        let key = Digest::of(output.as_bytes());
+        made.outputs.insert(key, Arc::from(*output));
+        let ran = matches!(outcome, Outcome::Succeeded | Outcome::Failed | Outcome::TimedOut);
+        made.rows.push(Row {
+            target: n,
+            outcome: Some(*outcome),
+            exit_code: ran.then_some(*exit),
+            step: "main".into(),
+            output: ran.then_some(key),
+            attributes: [("account".to_owned(), format!("acme-{}", n / 10))].into(),
+            name: format!("web-{n}"),
+            ..Row::default()
+        });
+    }
+    made
+}
+
+fn told(summary: &Summary) -> Vec<String> {
+    summary
+        .findings
+        .iter()
+        .map(|f| {
+            let same = if f.identical { "=" } else { "~" };
+            let code = f.exit_code.map(|c| format!(" [{c}]")).unwrap_or_default();
+            format!("{} {} {same} {}{code} | {}", f.targets.len(), f.outcome, f.title, f.described)
+        })
+        .collect()
+}
+
+const OK: Outcome = Outcome::Succeeded;
+const BAD: Outcome = Outcome::Failed;
+
+#[test]
+fn failures_come_first_by_cause_then_what_was_not_reached_then_successes() {
+    let mut specs = vec![(OK, 0, "nginx/1.24.0\n"); 20];
+    specs[18].2 = "nginx/1.18.0\n";
+    specs[2] = (
+        BAD,
+        1,
+        "working\n----------ERROR-------\ncp: No space left on device\nfailed to run commands: exit status 1\n",
+    );
+    specs[3] = (BAD, 1, "working 2\n----------ERROR-------\ncp: No space left on device\n");
+    specs[4] = (BAD, 100, "E: Unable to locate package x\n");
+    specs[5] = (Outcome::Undeliverable, 0, "");
+    specs[6] = (Outcome::NotStarted(NotStarted::Offline), 0, "");
+    specs[7] = (Outcome::TimedOut, 0, "");
+    let mut made = input(&specs);
+    made.rows[5].cause = Some("the agent did not answer within 60 s".into());
+    made.rows[7].cause = Some("timed out after 120 s".into());
+    insta::assert_snapshot!(told(&summarise(&made)).join("\n"), @r"
+    2 failed ~ cp: No space left on device [1] | web-2, web-3 in acme-0
+    1 failed = E: Unable to locate package x [100] | web-4 in acme-0
+    1 timed out = timed out after 120 s [0] | web-7 in acme-0
+    1 undeliverable = the agent did not answer within 60 s | web-5 in acme-0
+    1 not started (offline) = offline | web-6 in acme-0
+    13 succeeded = nginx/1.24.0 [0] | web-0, web-1, web-8 and 10 more
+    1 succeeded = nginx/1.18.0 [0] | web-18 in acme-1
+    ");
+}
+
+#[test]
+fn a_disk_report_that_differs_everywhere_is_one_shape() {
+    let texts: Vec<String> = (0..30)
+        .map(|n| format!("Filesystem  Size Used Use%\n/dev/nvme0n1p1  8.0G {}.{}G  {}%", n % 7, n % 10, 31 + n))
+        .collect();
+    let specs: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (OK, 0, t.as_str())).collect();
+    let summary = summarise(&input(&specs));
+    assert_eq!(summary.findings.len(), 1);
+    assert!(!summary.findings[0].identical);
+}
+
+#[test]
+fn outputs_that_differ_by_the_node_s_own_name_or_the_time_are_alike() {
+    let texts: Vec<String> = (0..6).map(|n| format!("web-{n} restarted at 2026-11-22T14:20:0{n}Z")).collect();
+    let specs: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (OK, 0, t.as_str())).collect();
+    let summary = summarise(&input(&specs));
+    assert_eq!(told(&summary), ["6 succeeded ~ ‹node› restarted at ‹time› [0] | all 6 nodes"]);
+}
+
+#[test]
+fn a_cut_output_is_never_equal_to_another() {
+    let mut made = input(&[(OK, 0, "same\nsa"), (OK, 0, "same\nsa"), (OK, 0, "same\nsa")]);
+    made.rows[0].cut = true;
+    made.rows[1].cut = true;
+    assert_eq!(
+        told(&summarise(&made)),
+        ["2 succeeded ~ same (output cut) [0] | web-0, web-1 in acme-0", "1 succeeded = sa [0] | web-2 in acme-0"]
+    );
+}
+
+#[test]
+fn empty_and_missing_outputs_have_words() {
+    let mut made = input(&[(OK, 0, ""), (OK, 0, ""), (OK, 0, "gone"), (BAD, 3, "")]);
+    made.rows[1].output = None;
+    made.outputs.remove(&Digest::of(b"gone"));
+    assert_eq!(
+        told(&summarise(&made)),
+        [
+            "1 failed = exit code 3, no output [3] | web-3 in acme-0",
+            "2 succeeded = no output [0] | web-0, web-1 in acme-0",
+            "1 succeeded = its output is no longer kept [0] | web-2 in acme-0",
+        ]
+    );
+}
+
+#[test]
+fn hundreds_of_single_outputs_are_one_finding() {
+    let word = |n: u32| format!("{}{}", char::from(b'a' + (n / 26) as u8), char::from(b'a' + (n % 26) as u8));
+    let texts: Vec<String> = (0..200).map(word).collect();
+    let specs: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (OK, 0, t.as_str())).collect();
+    assert_eq!(
+        told(&summarise(&input(&specs))),
+        ["200 succeeded ~ an output of its own on each node [0] | all 200 nodes"]
+    );
+}
+
+#[test]
+fn a_target_reported_twice_counts_once_and_the_worse_end_stands() {
+    let mut made = input(&[(OK, 0, "fine"), (OK, 0, "fine")]);
+    made.rows.push(Row { outcome: Some(BAD), exit_code: Some(1), ..made.rows[0].clone() });
+    made.rows.push(Row { outcome: None, ..made.rows[1].clone() });
+    let summary = summarise(&made);
+    assert_eq!((summary.counts.total, summary.counts.failed, summary.counts.succeeded), (2, 1, 1));
+}
+
+fn any_outcome() -> impl Strategy<Value = Option<Outcome>> {
+    prop_oneof![
+        4 => Just(Some(OK)),
+        3 => Just(Some(BAD)),
+        1 => Just(Some(Outcome::TimedOut)),
+        1 => Just(Some(Outcome::Undeliverable)),
+        1 => Just(Some(Outcome::Denied)),
+        1 => Just(Some(Outcome::Unknown)),
+        1 => Just(Some(Outcome::Cancelled)),
+        1 => Just(Some(Outcome::NotStarted(NotStarted::ErrorBudget))),
+        1 => Just(None),
+    ]
+}
+
+prop_compose! {
+    fn any_row()(
+        target in 0u32..60,
+        outcome in any_outcome(),
+        exit_code in proptest::option::of(0..3i32),
+        output in "(ok|error|[0-9]{1,2}%?|nginx/1\\.[0-9]{1,2}\\.0|web-[0-9]|14:20:0[0-9]|\n| |\u{1b}\\[31m|\r|é|\u{1}){0,8}",
+        kept in any::<bool>(),
+        cut in any::<bool>(),
+        extracted in proptest::option::of("[a-c]|[0-9]{1,3}%?"),
+        account in 0..4u8,
+    ) -> (Row, Option<String>) {
+        let row = Row {
+            target, outcome, exit_code, cut,
+            step: "main".into(),
+            output: Some(Digest::of(output.as_bytes())),
+            extracted: extracted.map(|v| ("x".to_owned(), v)).into_iter().collect(),
+            attributes: [("account".to_owned(), format!("acme-{account}"))].into(),
+            name: format!("web-{}", target % 7),
+            ..Row::default()
+        };
+        (row, kept.then_some(output))
+    }
+}
+
+proptest! {
+    #[test]
+    fn counts_add_up_nobody_is_told_twice_and_order_does_not_matter(
+        (rows, shuffled) in proptest::collection::vec(any_row(), 0..120)
+            .prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle()))
+    ) {
+        let build = |rows: &[(Row, Option<String>)]| Input {
+            rows: rows.iter().map(|(r, _)| r.clone()).collect(),
+            outputs: rows.iter().filter_map(|(r, text)| Some((r.output?, Arc::from(text.as_deref()?)))).collect(),
+            took: None,
+        };
+        let summary = summarise(&build(&rows));
+        let targets: BTreeSet<u32> = rows.iter().map(|(r, _)| r.target).collect();
+        prop_assert_eq!(summary.counts.total as usize, targets.len());
+        let mut told: Vec<u32> = summary.findings.iter().flat_map(|f| f.targets.iter().copied()).collect();
+        prop_assert_eq!(told.len(), summary.counts.ended() as usize);
+        for finding in &summary.findings {
+            prop_assert!(!finding.targets.is_empty() && !finding.title.is_empty() && !finding.described.is_empty());
+            prop_assert!(finding.targets.is_sorted());
+            let controls = finding.title.contains(['\n', '\r', '\u{1b}', '\u{1}']);
+            prop_assert!(!controls);
+        }
+        let recount = Counts::of(
+            summary.counts.total,
+            summary.findings.iter().flat_map(|f| std::iter::repeat_n(f.outcome, f.targets.len())),
+        );
+        prop_assert_eq!(recount, summary.counts);
+        told.sort_unstable();
+        told.dedup();
+        prop_assert_eq!(told.len(), summary.counts.ended() as usize);
+        prop_assert!(told.iter().all(|t| targets.contains(t)));
+        prop_assert_eq!(summarise(&build(&shuffled)), summary);
+    }
+}
+
+#[test]
+fn a_thousand_long_outputs_that_differ_in_numbers_only_are_one_finding() {
+    let lines = |n: u32| -> String {
+        (0..20)
+            .map(|l| {
+                format!(
+                    "Nov 22 14:20:{l:02} unit[{}]: worker {} finished in {} ms\n",
+                    n * 31 + l,
+                    l % 4,
+                    (n * 31) % 977
+                )
+            })
+            .collect()
+    };
+    let texts: Vec<String> = (0..1000).map(lines).collect::<Vec<_>>();
+    let specs: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (OK, 0, t.as_str())).collect();
+    assert_eq!(
+        told(&summarise(&input(&specs))),
+        ["1000 succeeded ~ Nov 22 14:20:00 unit[0–30969]: worker 0 finished in 0–976 ms [0] | all 1000 nodes"]
+    );
+}
