@@ -1,0 +1,482 @@
+//! One answer to each input: a result, a refusal with its reason and the next step, or a fault with the run's id.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::command::{self, Command, Found, RunRef};
+use crate::domain::{Digest, Selector};
+use crate::message::{self, Card, Verb, View, browse, form};
+use crate::policy::{Asker, Verdict, may_show_in_shared, may_view, targets_of};
+use crate::ports::{ChatError, Commit, CommitError, Inbound, InboxRow, Reply};
+use crate::redact::Redactor;
+use crate::run::{Event, Input, Phase, Proposal, Refusal, Run};
+
+use super::membership::asker;
+use super::planner::{self, Progress};
+use super::propose::{self, Proposed};
+use super::runner::{self, Handle};
+use super::summing::summary_of;
+use super::{Services, posting};
+
+/// A person who waits this long without a word thinks that nothing happens.
+/// An answer is tried for so long; the inbox row keeps it across restarts.
+const WHISPER_FOR: Duration = Duration::from_secs(30 * 60);
+/// A request that was not worked on for so long, because Muster was down, is not started without asking.
+const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
+/// Runs that `status` lists, newest first.
+const STATUS_MAX: usize = 10;
+const FIRST_WORD: Duration = Duration::from_millis(700);
+
+/// What came of an input.
+enum Answer {
+    /// Said to the person alone.
+    Whisper(Card),
+    /// A run was proposed: its card is the answer, and the row was settled with the proposal.
+    Run,
+    /// The click's effect is visible in the card it was made on.
+    Shown,
+}
+
+/// Answers one row, whatever happens: a panic on the way is a fault that names the run.
+pub async fn answer(services: Arc<Services>, row: InboxRow) {
+    let work = tokio::spawn({
+        let services = services.clone();
+        let row = row.clone();
+        async move { respond(&services, &row).await }
+    });
+    let answer = match work.await {
+        Ok(answer) => answer,
+        Err(fault) => {
+            tracing::error!(run = %row.run, %fault, "an input could not be worked on");
+            Answer::Whisper(message::refusal::fault(
+                "nothing was sent that is not in the journal; try it once more",
+                &row.run.to_string(),
+            ))
+        }
+    };
+    match answer {
+        Answer::Run => return,
+        Answer::Whisper(card) => {
+            if !whisper(&services, &row.delivery.reply, &card).await {
+                // Still owed: it is answered after the next start.
+                return;
+            }
+        }
+        Answer::Shown => {}
+    }
+    let commit = Commit { answered: vec![row.delivery.key.clone()], ..Commit::default() };
+    if let Err(fault) = services.journal.commit(commit).await {
+        services.fail(&fault.to_string());
+    }
+}
+
+/// What is wrong with a submitted form: field name to sentence. From memory, because it is the acknowledgement.
+pub fn form_faults(verb: Verb, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    match verb {
+        Verb::Deny => {
+            let fault = form::why_fault(values.get(form::WHY).map_or("", String::as_str));
+            fault.map(|fault| (form::WHY.to_owned(), fault)).into_iter().collect()
+        }
+        Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain => BTreeMap::new(),
+    }
+}
+
+async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
+    let delivery = &row.delivery;
+    if delivery.actor.foreign {
+        return Answer::Whisper(message::refusal::foreign_click());
+    }
+    let rules = services.rulebook.current();
+    let asker = match asker(services.directory.as_ref(), &rules.policy, &delivery.actor, Some(&delivery.place)).await {
+        Ok(asker) => asker,
+        Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
+    };
+    match &delivery.inbound {
+        Inbound::Command { text } | Inbound::Mention { text } => match command::parse(text) {
+            Ok(command) => obey(services, row, &asker, command).await,
+            Err(refusal) => {
+                Answer::Whisper(message::refusal::not_understood(&refusal.to_string(), &services.view_of(row.run)))
+            }
+        },
+        Inbound::Click { verb, run, revision: _ } => {
+            let Some(handle) = services.handle(*run) else {
+                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
+            };
+            click(services, row, &asker, &handle, *verb).await
+        }
+        Inbound::Form { verb, run, values, .. } => {
+            let Some(handle) = services.handle(*run) else {
+                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
+            };
+            let why = values.get(form::WHY).map(|w| w.trim().to_owned()).unwrap_or_default();
+            match verb {
+                Verb::Deny => {
+                    let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
+                    decided(services, &handle, Input::Deny { by: asker, why }).await
+                }
+                Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain => Answer::Shown,
+            }
+        }
+    }
+}
+
+async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: Command) -> Answer {
+    let rules = services.rulebook.current();
+    let view = services.view_of(row.run);
+    match command {
+        Command::Help(topic) => Answer::Whisper(browse::help(&command::help(topic), &view)),
+        Command::Accounts | Command::Targets { .. } | Command::Show { .. }
+            if asker.bot || propose::allowed(&rules, asker).is_empty() =>
+        {
+            Answer::Whisper(browse::list(&[], &view))
+        }
+        Command::List => {
+            let names = propose::allowed(&rules, asker);
+            let books =
+                names.iter().filter_map(|n| rules.runbooks.runbooks.get(n)).map(AsRef::as_ref).collect::<Vec<_>>();
+            Answer::Whisper(browse::list(&books, &view))
+        }
+        Command::Show { runbook } => match rules.runbooks.runbooks.get(&runbook) {
+            Some(book) => Answer::Whisper(browse::show(book, &view)),
+            None => {
+                let known = propose::allowed(&rules, asker);
+                Answer::Whisper(message::refusal::unknown_runbook(runbook.as_str(), &known, &view))
+            }
+        },
+        Command::Plan(request) => match plan(services, row, asker, &request).await {
+            Ok(Proposed { plan, decision }) => Answer::Whisper(message::plan_card(&plan, &plan.digest(), &decision)),
+            Err(refused) => Answer::Whisper(refused),
+        },
+        Command::Run(request) => run(services, row, asker, request).await,
+        Command::Status { run: None } => {
+            let runs: Vec<(Run, String)> = services
+                .handles()
+                .iter()
+                .filter_map(|h| {
+                    h.read(|run| visible(services, asker, run).then(|| (run.clone(), services.short(run.id))))
+                })
+                .take(STATUS_MAX)
+                .collect();
+            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run, short.clone())).collect();
+            Answer::Whisper(browse::status(&shown, &view))
+        }
+        Command::Status { run: Some(reference) } => match find(services, asker, &reference) {
+            Ok(handle) => {
+                let run = handle.read(Run::clone);
+                let view = services.view(&run);
+                let card = if run.phase.is_over() {
+                    let (summary, _) = summary_of(services, &run).await;
+                    message::root(&run, Some(&summary), &view)
+                } else {
+                    message::root(&run, None, &view)
+                };
+                Answer::Whisper(Card { buttons: Vec::new(), ..card })
+            }
+            Err(refused) => Answer::Whisper(refused),
+        },
+        Command::Cancel { run } => match find(services, asker, &run) {
+            Ok(handle) => cancel(services, asker, &handle).await,
+            Err(refused) => Answer::Whisper(refused),
+        },
+        Command::Output { run, node } => match find(services, asker, &run) {
+            Ok(handle) => output(services, row, &handle, node.as_deref()).await,
+            Err(refused) => Answer::Whisper(refused),
+        },
+        Command::Accounts => {
+            let (accounts, unread) = services.inventory.accounts().await;
+            Answer::Whisper(browse::accounts(&accounts, &unread, &view))
+        }
+        Command::Targets { selector } => targets(services, &selector, &view).await,
+    }
+}
+
+/// Plans for a person who waits: a first word if it takes long, and a refusal as the card that says it.
+async fn plan(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    asker: &Asker,
+    request: &command::Request,
+) -> Result<Proposed, Card> {
+    let rules = services.rulebook.current();
+    let recent = services.recent_targets(&asker.principal, &request.runbook, row.run);
+    let progress = Arc::new(Progress::default());
+    let planning = propose::propose(services.inventory.clone(), &rules, asker, request, &recent, progress.clone());
+    let telling = tell_progress(services, row, &request.runbook, &progress);
+    let planning = std::pin::pin!(planning);
+    let telling = std::pin::pin!(telling);
+    // Telling never ends by itself.
+    let proposed = match futures::future::select(planning, telling).await {
+        futures::future::Either::Left((proposed, _)) => proposed,
+        futures::future::Either::Right((never, _)) => match never {},
+    };
+    proposed.map_err(|refused| refused.card(request, &services.view_of(row.run)))
+}
+
+/// Says that the inventory is being read, and how far it is, until dropped.
+async fn tell_progress(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    runbook: &crate::domain::RunbookName,
+    progress: &Progress,
+) -> std::convert::Infallible {
+    let mut told = usize::MAX;
+    let mut pause = FIRST_WORD;
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = Duration::from_secs(3);
+        let (read, of) = (progress.read.load(Ordering::Relaxed), progress.of.load(Ordering::Relaxed));
+        if read != told {
+            told = read;
+            whisper(services, &row.delivery.reply, &message::planning(runbook, whole(of), whole(read))).await;
+        }
+    }
+}
+
+fn whole(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Makes the proposal durable, with the row settled in the same commit, and starts the run's writer.
+async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Request, proposed: Proposed) -> Answer {
+    let delivery = &row.delivery;
+    let rules = services.rulebook.current();
+    let Proposed { plan, decision } = proposed;
+    let shared = match services.directory.is_shared(&delivery.place).await {
+        Ok(shared) => shared,
+        // Outputs could go to another organisation: better closed than open.
+        Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
+    };
+    let channel = super::membership::channel_of(&delivery.place);
+    if shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
+        return Answer::Whisper(message::refusal::shared_channel(&services.view_of(row.run)));
+    }
+    let typed = match &delivery.inbound {
+        Inbound::Command { text } | Inbound::Mention { text } => text.clone(),
+        Inbound::Click { .. } | Inbound::Form { .. } => format!("run {} on {} (again)", plan.runbook, plan.selector),
+    };
+    let redactor = Redactor::new(&services.redaction_key(row.run));
+    let digest: Digest = plan.digest();
+    let proposal = Proposal {
+        run: row.run,
+        by: delivery.actor.principal.clone(),
+        place: delivery.place.clone(),
+        request: redactor.redact(&typed).text,
+        reason: request.reason.map(|r| redactor.redact(&r).text),
+        plan,
+        digest,
+        decision,
+        policy: rules.policy.revision,
+        at: services.clock.now(),
+    };
+    let event = Event::Proposed(Box::new(proposal.clone()));
+    let commit =
+        Commit { events: Some((row.run, 0, vec![event])), answered: vec![delivery.key.clone()], ..Commit::default() };
+    match services.journal.commit(commit).await {
+        Ok(()) => {
+            services.adopt(runner::spawn(services.clone(), Run::proposed(proposal), 1));
+            Answer::Run
+        }
+        // The run was proposed before a crash, and its row was not settled: it goes on by itself.
+        Err(CommitError::Conflict { .. } | CommitError::Duplicate) => Answer::Shown,
+        Err(CommitError::Io(fault)) => {
+            services.fail(&fault);
+            Answer::Run
+        }
+    }
+}
+
+async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle, verb: Verb) -> Answer {
+    let delivery = &row.delivery;
+    match verb {
+        Verb::Approve => {
+            let digest = handle.read(|run| run.proposal.digest);
+            decided(services, handle, Input::Approve { by: asker.clone(), digest }).await
+        }
+        Verb::Deny => {
+            // Whoever may not deny is told before the form opens; the trigger lives for three seconds.
+            let run = handle.read(Run::clone);
+            let input = Input::Deny { by: asker.clone(), why: String::new() };
+            if let Err(refusal) = run.decide(input, services.clock.now()) {
+                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
+            }
+            let form = message::deny_form(&run, &services.view(&run));
+            match services.chat.open_form(&delivery.reply, &form).await {
+                Ok(()) => Answer::Shown,
+                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
+            }
+        }
+        Verb::Cancel => cancel(services, asker, handle).await,
+        Verb::RunAgain => again(services, row, asker, handle).await,
+        // No card offers it yet.
+        Verb::Output => Answer::Shown,
+    }
+}
+
+/// The same request once more, by whoever clicked: planned and decided afresh, because targets, policy and people may
+/// have changed. Old approvals never carry over.
+async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle) -> Answer {
+    let (plan, reason, place) =
+        handle.read(|run| (run.proposal.plan.clone(), run.proposal.reason.clone(), run.proposal.place.clone()));
+    let Ok(selector) = Selector::parse(&plan.selector) else {
+        return Answer::Whisper(message::refusal::fault(
+            "the selector of that run cannot be read any more",
+            &row.run.to_string(),
+        ));
+    };
+    let request = command::Request { runbook: plan.runbook, arguments: plan.arguments, selector, reason };
+    let mut row = row.clone();
+    // The new card stands where the old one stands, not inside its thread.
+    row.delivery.place = place;
+    run(services, &row, asker, request).await
+}
+
+/// Plans, decides, and proposes or refuses.
+async fn run(services: &Arc<Services>, row: &InboxRow, asker: &Asker, request: command::Request) -> Answer {
+    let waited = services.clock.now().duration_since(row.at);
+    if waited > STALE_AFTER {
+        return Answer::Whisper(message::trouble::was_away(waited));
+    }
+    match plan(services, row, asker, &request).await {
+        Ok(Proposed { plan, decision }) if decision.verdict == Verdict::Forbid => {
+            let targets = u32::try_from(plan.targets.len()).ok();
+            Answer::Whisper(message::refusal::denied(&plan.runbook, targets, &decision, &services.view_of(row.run)))
+        }
+        Ok(proposed) => begin(services, row, request, proposed).await,
+        Err(refused) => Answer::Whisper(refused),
+    }
+}
+
+/// A decision on a request for approval; a refusal is told to the person who clicked, with who decided.
+async fn decided(services: &Arc<Services>, handle: &Handle, input: Input) -> Answer {
+    let verb = match input {
+        Input::Deny { .. } => Verb::Deny,
+        Input::Cancel { .. } => Verb::Cancel,
+        _ => Verb::Approve,
+    };
+    match handle.input(input).await {
+        Ok(()) => Answer::Shown,
+        Err(refusal) => {
+            let run = handle.read(Run::clone);
+            Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb))
+        }
+    }
+}
+
+/// Why a click changed nothing, for the person who clicked.
+fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card {
+    use crate::message::refusal as say;
+    match refusal {
+        Refusal::MayNotDecide(_) if verb == Verb::Deny => {
+            let groups: Vec<String> = run.proposal.decision.quorum.iter().map(|s| s.group.clone()).collect();
+            say::cannot_deny(&groups)
+        }
+        Refusal::MayNotDecide(why) => say::cannot_approve(&why.to_string(), run, view),
+        Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
+        Refusal::Over(_) | Refusal::Expired => say::already_over(run, view),
+        Refusal::Started | Refusal::OtherPlan | Refusal::NothingToApprove | Refusal::Stale => {
+            say::already_decided(run, view)
+        }
+    }
+}
+
+async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Handle) -> Answer {
+    let allowed = handle.read(|run| {
+        let quorum = &run.proposal.decision.quorum;
+        asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
+    });
+    decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
+}
+
+fn visible(services: &Services, asker: &Asker, run: &Run) -> bool {
+    let rules = services.rulebook.current();
+    let proposal = &run.proposal;
+    may_view(&rules.policy, asker, &proposal.by, &proposal.decision, &targets_of(&proposal.plan))
+}
+
+/// The run that a reference names, if this person may see it. One that may not be seen does not exist for them.
+fn find(services: &Services, asker: &Asker, reference: &RunRef) -> Result<Handle, Card> {
+    let mine: Vec<Handle> =
+        services.handles().into_iter().filter(|h| h.read(|run| visible(services, asker, run))).collect();
+    let view = View::new("", services.clock.now(), &services.settings.command);
+    let unknown = || message::refusal::unknown_run(&reference.to_string(), &view);
+    match reference.find(mine.iter().map(|h| h.id)) {
+        Found::One(id) => Ok(mine.into_iter().find(|h| h.id == id)).and_then(|found| found.ok_or_else(unknown)),
+        Found::None => Err(unknown()),
+        Found::Many(ids) => {
+            let names: Vec<String> = ids.into_iter().map(|id| services.short(id)).collect();
+            Err(message::refusal::ambiguous_run(&reference.to_string(), &names))
+        }
+    }
+}
+
+/// The outputs of a run: what fits to the person alone, the whole as a file in a direct message.
+async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node: Option<&str>) -> Answer {
+    let run = handle.read(Run::clone);
+    if run.phase == Phase::AwaitingApproval {
+        return Answer::Whisper(message::trouble::no_output_yet(&services.view(&run)));
+    }
+    let (summary, texts) = summary_of(services, &run).await;
+    let lookup = |key: &Digest| texts.get(key).cloned();
+    let (card, file) = message::outputs::outputs(&run, &summary, &lookup, node, &services.view(&run));
+    if let Some(file) = file {
+        let mark = format!("{}:output:{}", run.id, row.run);
+        match services.chat.direct(&row.delivery.actor.principal).await {
+            Ok(place) => {
+                if let Err(fault) = services.chat.upload(&place, &file.name, &file.title, &file.content, &mark).await {
+                    tracing::warn!(%fault, "outputs could not be sent as a file");
+                }
+            }
+            Err(fault) => tracing::warn!(%fault, "no direct message is possible"),
+        }
+    }
+    Answer::Whisper(card)
+}
+
+async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {
+    let (accounts, _) = services.inventory.accounts().await;
+    let doubts = selector.doubts(&accounts);
+    if !doubts.is_empty() {
+        return Answer::Whisper(message::trouble::doubts(&doubts, view));
+    }
+    let snapshot = planner::read(services.inventory.clone(), selector, Arc::default()).await;
+    Answer::Whisper(message::plan::targets(&selector.to_string(), &snapshot))
+}
+
+/// Says it to the person, in the channel or, where that is refused, directly. `false`: nobody could be told for half an
+/// hour.
+async fn whisper(services: &Services, reply: &Reply, card: &Card) -> bool {
+    let card = &posting::fitted(card.clone());
+    let began = tokio::time::Instant::now();
+    let mut pause = Duration::from_millis(300);
+    let mut directly = false;
+    while began.elapsed() < WHISPER_FOR {
+        let said =
+            if directly { say_directly(services, reply, card).await } else { services.chat.whisper(reply, card).await };
+        let wait = match said {
+            Ok(()) => return true,
+            Err(ChatError::Refused(cause)) if directly => {
+                tracing::error!(cause, "an answer can be given neither in the channel nor directly");
+                return true;
+            }
+            Err(ChatError::Refused(cause)) => {
+                tracing::warn!(cause, "an answer cannot be given in the channel; it goes to the person directly");
+                directly = true;
+                continue;
+            }
+            // Saying it twice to the one person who asked is harmless.
+            Err(ChatError::Unknown(_)) => pause,
+            Err(ChatError::NotSaid { retry_after, .. }) => retry_after.unwrap_or(pause),
+        };
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(Duration::from_secs(30));
+    }
+    false
+}
+
+async fn say_directly(services: &Services, reply: &Reply, card: &Card) -> Result<(), ChatError> {
+    let direct = services.chat.direct(&reply.person).await?;
+    let key = format!("whisper:{}", Digest::of(format!("{card:?}").as_bytes()).short(12));
+    services.chat.post(&direct, card, &key).await.map(|_| ())
+}

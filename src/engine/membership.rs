@@ -1,0 +1,55 @@
+//! Who a person is at this moment: groups and kind of account. Fails closed.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{ChannelRef, GroupRef, Place, Principal};
+use crate::policy::{Asker, PolicySet};
+use crate::ports::{Actor, Directory, DirectoryError};
+
+/// The facts about `actor` that a decision needs, read for this very question.
+///
+/// # Errors
+/// If the platform cannot say who is in a group: then nobody is allowed anything.
+pub async fn asker(
+    directory: &dyn Directory,
+    policy: &PolicySet,
+    actor: &Actor,
+    place: Option<&Place>,
+) -> Result<Asker, DirectoryError> {
+    let principal = &actor.principal;
+    let mut member_of: BTreeSet<GroupRef> = BTreeSet::new();
+    let refs = policy.group_refs();
+    for group in refs.into_iter().filter(|g| g.platform == principal.platform && g.tenant == principal.tenant) {
+        if directory.members(group).await?.contains(principal) {
+            member_of.insert(group.clone());
+        }
+    }
+    let profile = directory.profile(principal).await?;
+    Ok(Asker {
+        principal: principal.clone(),
+        groups: policy.groups_of(principal, |g| member_of.contains(g)),
+        foreign: actor.foreign || profile.is_stranger,
+        bot: profile.is_bot || profile.is_deleted,
+        channel: place.map(channel_of),
+    })
+}
+
+/// The same for somebody who has asked before, such as the requester of a run that is about to start.
+///
+/// # Errors
+/// As for [`asker`].
+pub async fn asker_again(
+    directory: &dyn Directory,
+    policy: &PolicySet,
+    principal: &Principal,
+    place: &Place,
+) -> Result<Asker, DirectoryError> {
+    let actor = Actor { principal: principal.clone(), foreign: false };
+    asker(directory, policy, &actor, Some(place)).await
+}
+
+/// The channel of a place, as policies name it.
+#[must_use]
+pub fn channel_of(place: &Place) -> ChannelRef {
+    ChannelRef { platform: place.platform, tenant: place.tenant.clone(), channel: place.channel.clone() }
+}

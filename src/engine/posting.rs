@@ -1,0 +1,251 @@
+//! Saying things, each once: intent, post, and where the answer is lost, find it by its key before saying it again.
+//! One living card per run, edited as it changes; everything else in its thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Digest, MessageRef, Place};
+use crate::message::{self, Card, Limits};
+use crate::ports::ChatError;
+use crate::run::{Input, PostKey, Run};
+
+use super::Services;
+use super::runner::Handle;
+use super::summing::summary_of;
+
+/// Between two edits of a living card; the first edit of a burst goes out at once.
+const EDIT_EVERY: Duration = Duration::from_secs(2);
+/// A message whose fate is unknown may appear late.
+const FIND_TRIES: u32 = 3;
+
+/// Posts what `key` names. `look_first`: an intent was written before a crash, so it may be there already.
+pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look_first: bool) {
+    if !look_first && handle.input(Input::PostBegun { key: key.clone() }).await.is_err() {
+        return;
+    }
+    if *key == PostKey::Closing {
+        show_last_form(services, handle).await;
+    }
+    let place = place_of(handle, key);
+    let mark = format!("{}:{}", handle.id, key.as_str());
+    let mut look = look_first;
+    let mut pause = Duration::from_millis(500);
+    loop {
+        if look {
+            match find(services, &place, &mark).await {
+                Ok(Some(message)) => return done(services, handle, key, message).await,
+                Ok(None) => {}
+                // History may not be read: then it is posted, and once too often is better than never.
+                Err(ChatError::Refused(cause)) => {
+                    tracing::warn!(run = %handle.id, key = key.as_str(), cause, "it cannot be told whether a message was posted");
+                }
+                Err(_) => {
+                    tokio::time::sleep(pause).await;
+                    pause = longer(pause);
+                    continue;
+                }
+            }
+        }
+        let card = card_of(services, handle, key).await;
+        match services.chat.post(&place, &card, &mark).await {
+            Ok(message) => return done(services, handle, key, message).await,
+            Err(ChatError::Refused(cause)) => {
+                if *key == PostKey::Closing {
+                    // The channel is archived, or Muster was removed from it: the requester still learns how it ended.
+                    let by = handle.read(|run| run.proposal.by.clone());
+                    if let Ok(direct) = services.chat.direct(&by).await
+                        && let Ok(message) = services.chat.post(&direct, &card, &mark).await
+                    {
+                        return done(services, handle, key, message).await;
+                    }
+                }
+                return refused(handle, key, cause).await;
+            }
+            Err(ChatError::NotSaid { cause, retry_after }) => {
+                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a message could not be posted yet");
+                tokio::time::sleep(retry_after.unwrap_or(pause)).await;
+                pause = longer(pause);
+                look = false;
+            }
+            Err(ChatError::Unknown(cause)) => {
+                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a message may have been posted; looking for it");
+                look = true;
+            }
+        }
+    }
+}
+
+/// Brings the cards into their last form before the last word is said. Once that is in the journal the run is settled
+/// and nobody looks at it after a crash, so an edit that was still to come would be lost.
+async fn show_last_form(services: &Arc<Services>, handle: &Handle) {
+    for key in [PostKey::Root, PostKey::Ask] {
+        let Some(message) = handle.read(|run| run.posts.get(&key).cloned().flatten()) else { continue };
+        let card = card_of(services, handle, &key).await;
+        let mut pause = EDIT_EVERY;
+        loop {
+            match services.chat.edit(&message, &card).await {
+                Ok(()) => break,
+                Err(ChatError::Refused(cause)) => {
+                    tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
+                    break;
+                }
+                Err(ChatError::NotSaid { retry_after, .. }) => tokio::time::sleep(retry_after.unwrap_or(pause)).await,
+                Err(ChatError::Unknown(_)) => tokio::time::sleep(pause).await,
+            }
+            pause = longer(pause);
+        }
+    }
+}
+
+async fn find(services: &Services, place: &Place, mark: &str) -> Result<Option<MessageRef>, ChatError> {
+    for look in 0..FIND_TRIES {
+        if let Some(message) = services.chat.find(place, mark).await? {
+            return Ok(Some(message));
+        }
+        tokio::time::sleep(Duration::from_millis(300) * (look + 1)).await;
+    }
+    Ok(None)
+}
+
+async fn done(services: &Arc<Services>, handle: &Handle, key: &PostKey, message: MessageRef) {
+    if *key == PostKey::Results {
+        upload_outputs(services, handle).await;
+    }
+    let _ = handle.input(Input::Posted { key: key.clone(), message }).await;
+}
+
+async fn refused(handle: &Handle, key: &PostKey, cause: String) {
+    tracing::error!(run = %handle.id, key = key.as_str(), cause, "a message was refused");
+    let _ = handle.input(Input::PostFailed { key: key.clone(), cause }).await;
+}
+
+/// Long outputs as one file beside the results. The adapter finds a file that is there already by its key.
+async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
+    let run = handle.read(Run::clone);
+    let (summary, texts) = summary_of(services, &run).await;
+    let lookup = |key: &Digest| texts.get(key).cloned();
+    let Some(file) = message::output_file(&run, &summary, &lookup, &services.view(&run)) else { return };
+    let place = thread_of(&run);
+    let mark = format!("{}:file", run.id);
+    let mut pause = Duration::from_secs(1);
+    for _ in 0..6 {
+        match services.chat.upload(&place, &file.name, &file.title, &file.content, &mark).await {
+            Ok(()) => return,
+            Err(ChatError::Refused(cause)) => {
+                tracing::error!(run = %run.id, cause, "the outputs could not be uploaded");
+                return;
+            }
+            Err(ChatError::NotSaid { retry_after, .. }) => tokio::time::sleep(retry_after.unwrap_or(pause)).await,
+            Err(ChatError::Unknown(_)) => tokio::time::sleep(pause).await,
+        }
+        pause = longer(pause);
+    }
+    tracing::error!(run = %run.id, "the outputs could not be uploaded in six attempts");
+}
+
+/// Where a message of the run goes: the root card where it was asked, the rest into its thread.
+fn place_of(handle: &Handle, key: &PostKey) -> Place {
+    handle.read(|run| if *key == PostKey::Root { run.proposal.place.clone() } else { thread_of(run) })
+}
+
+/// The thread of a run: the one it was asked in, else the root card's.
+pub fn thread_of(run: &Run) -> Place {
+    let mut place = run.proposal.place.clone();
+    if place.thread.is_none()
+        && let Some(Some(root)) = run.posts.get(&PostKey::Root)
+    {
+        place.thread = Some(root.id.clone());
+    }
+    place
+}
+
+async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Card {
+    let run = handle.read(Run::clone);
+    let view = services.view(&run);
+    let card = match key {
+        PostKey::Root => root_card(services, &run).await,
+        PostKey::Ask => message::ask(&run, &view),
+        PostKey::Results => {
+            let (summary, texts) = summary_of(services, &run).await;
+            message::results(&run, &summary, &|key: &Digest| texts.get(key).cloned(), &view)
+        }
+        PostKey::Closing => {
+            let (summary, _) = summary_of(services, &run).await;
+            message::closing(&run, &summary, &view)
+        }
+    };
+    if *key == PostKey::Results { message::fit(card, &Limits::default()).0 } else { fitted(card) }
+}
+
+/// A card within the platforms' limits; what is cut says so. Only the results have a file that holds the rest.
+pub fn fitted(card: Card) -> Card {
+    message::fit(card, &Limits { file: false, ..Limits::default() }).0
+}
+
+async fn root_card(services: &Services, run: &Run) -> Card {
+    let view = services.view(run);
+    fitted(if run.phase.is_over() {
+        let (summary, _) = summary_of(services, run).await;
+        message::root(run, Some(&summary), &view)
+    } else {
+        message::root(run, None, &view)
+    })
+}
+
+/// Edits the root card and the request for approval whenever what they say has changed, until the run is over and
+/// its last form is shown.
+pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
+    let mut shown: [Option<Card>; 2] = [None, None];
+    let mut over = false;
+    loop {
+        tokio::select! {
+            () = handle.changed.notified() => {}
+            () = handle.over.notified() => over = true,
+        }
+        let mut pause = EDIT_EVERY;
+        loop {
+            let run = handle.read(Run::clone);
+            let wanted = [root_card(&services, &run).await, fitted(message::ask(&run, &services.view(&run)))];
+            let mut failed = false;
+            for ((key, card), shown) in [PostKey::Root, PostKey::Ask].iter().zip(wanted).zip(&mut shown) {
+                let Some(Some(message)) = run.posts.get(key) else { continue };
+                if shown.as_ref() == Some(&card) {
+                    continue;
+                }
+                match services.chat.edit(message, &card).await {
+                    Ok(()) => *shown = Some(card),
+                    Err(ChatError::Refused(cause)) => {
+                        tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
+                        *shown = Some(card);
+                    }
+                    Err(ChatError::NotSaid { retry_after, .. }) => {
+                        failed = true;
+                        pause = retry_after.unwrap_or(pause).max(EDIT_EVERY);
+                    }
+                    // An edit says the same again without harm.
+                    Err(ChatError::Unknown(_)) => failed = true,
+                }
+            }
+            if failed {
+                tokio::time::sleep(pause).await;
+                pause = longer(pause);
+            } else {
+                break;
+            }
+        }
+        if over {
+            return;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EDIT_EVERY) => {}
+            () = handle.over.notified() => {
+                over = true;
+                handle.changed.notify_one();
+            }
+        }
+    }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(Duration::from_secs(30))
+}

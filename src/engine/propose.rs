@@ -1,0 +1,132 @@
+//! From a request to a decided plan. The same way for `run`, `plan` and the command line; it sends nothing.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::command;
+use crate::domain::selector::Doubt;
+use crate::domain::{RunbookName, Target};
+use crate::message::{Card, View, refusal, trouble};
+use crate::plan::{self, Delivery, NoPlan, Plan};
+use crate::policy::{self, Asker, Decision, Request, RunbookFacts, Verdict};
+use crate::ports::Inventory;
+use crate::redact::Redactor;
+use crate::runbook::Runbook;
+use crate::runbook::arguments::{self, ArgumentFault};
+
+use super::planner::{self, Progress};
+use super::rulebook::Rules;
+
+/// A plan with what the policy says to it, which may be a refusal.
+#[derive(Debug, Clone)]
+pub struct Proposed {
+    pub plan: Plan,
+    pub decision: Decision,
+}
+
+/// Why there is no plan to decide on.
+#[derive(Debug, Clone)]
+pub enum NotProposed {
+    /// `known`: what this person may run, for a "did you mean".
+    UnknownRunbook {
+        name: RunbookName,
+        known: Vec<RunbookName>,
+    },
+    /// The cheap check on the runbook alone: not a single call to AWS is made for it.
+    NotAllowed(Decision),
+    /// A value that the redactor would take out; the name is the parameter's, or `because` or `on`.
+    Secret {
+        name: String,
+    },
+    Arguments {
+        runbook: Arc<Runbook>,
+        faults: Vec<ArgumentFault>,
+    },
+    /// A misspelt label or account: `evn!=prod` would match everything.
+    Doubts(Vec<Doubt>),
+    NoPlan(NoPlan),
+}
+
+impl NotProposed {
+    /// The refusal as a person reads it.
+    #[must_use]
+    pub fn card(&self, request: &command::Request, view: &View) -> Card {
+        match self {
+            NotProposed::UnknownRunbook { name, known } => refusal::unknown_runbook(name.as_str(), known, view),
+            NotProposed::NotAllowed(decision) => refusal::denied(&request.runbook, None, decision, view),
+            NotProposed::Arguments { runbook, faults } => {
+                let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                refusal::argument_faults(runbook, &faults, view)
+            }
+            NotProposed::Secret { name } => trouble::secret_argument(name),
+            NotProposed::Doubts(doubts) => trouble::doubts(doubts, view),
+            NotProposed::NoPlan(NoPlan::NothingMatched { coverage, .. }) => {
+                refusal::nothing_matched(&request.selector.to_string(), coverage, view)
+            }
+            NotProposed::NoPlan(NoPlan::TooMany { found, max, by_account }) => {
+                refusal::too_many_targets(&request.runbook, *found, *max, by_account, view)
+            }
+        }
+    }
+}
+
+/// Plans and decides. `recent`: targets of the same person's other runs of this runbook within the last hour.
+///
+/// # Errors
+/// [`NotProposed`], each with what a message needs to say it.
+pub async fn propose(
+    inventory: Arc<dyn Inventory>,
+    rules: &Rules,
+    asker: &Asker,
+    request: &command::Request,
+    recent: &BTreeSet<Target>,
+    progress: Arc<Progress>,
+) -> Result<Proposed, NotProposed> {
+    let Some(runbook) = rules.runbooks.runbooks.get(&request.runbook) else {
+        return Err(NotProposed::UnknownRunbook { name: request.runbook.clone(), known: allowed(rules, asker) });
+    };
+    let first = policy::may_run_at_all(&rules.policy, asker, RunbookFacts::from(runbook.as_ref()));
+    if first.verdict == Verdict::Forbid {
+        return Err(NotProposed::NotAllowed(first));
+    }
+    let arguments = arguments::check(runbook, &request.arguments)
+        .map_err(|faults| NotProposed::Arguments { runbook: runbook.clone(), faults })?;
+    if let Some(name) = secret_in(request) {
+        return Err(NotProposed::Secret { name });
+    }
+    let (accounts, _) = inventory.accounts().await;
+    let doubts = request.selector.doubts(&accounts);
+    if !doubts.is_empty() {
+        return Err(NotProposed::Doubts(doubts));
+    }
+    let snapshot = planner::read(inventory, &request.selector, progress).await;
+    let plan =
+        plan::build(runbook, arguments, &request.selector, &snapshot, Delivery::Inline).map_err(NotProposed::NoPlan)?;
+    let decision = policy::decide(&rules.policy, &Request::of(asker, &plan, recent));
+    Ok(Proposed { plan, decision })
+}
+
+/// The first word of the request that holds what the redactor would take out.
+fn secret_in(request: &command::Request) -> Option<String> {
+    let redactor = Redactor::new(b"only asked whether");
+    let is_secret = |text: &str| redactor.redact(text).text != text;
+    let argument = request.arguments.iter().find(|(name, value)| is_secret(&format!("{name}={value}")));
+    match argument {
+        Some((name, _)) => Some(name.clone()),
+        None => is_secret(&request.selector.to_string()).then(|| "on".to_owned()),
+    }
+}
+
+/// The runbooks that this person may run at all, somewhere.
+#[must_use]
+pub fn allowed(rules: &Rules, asker: &Asker) -> Vec<RunbookName> {
+    rules
+        .runbooks
+        .runbooks
+        .iter()
+        .filter(|(_, book)| {
+            policy::may_run_at_all(&rules.policy, asker, RunbookFacts::from(book.as_ref())).verdict != Verdict::Forbid
+        })
+        .map(|(name, _)| name.clone())
+        .collect()
+}

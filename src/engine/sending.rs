@@ -1,0 +1,259 @@
+//! Sending one shard exactly once, by the one recipe:
+//! slot and session first, then the intent, then one call; an unknown answer is looked up by its token until
+//! AWS itself can no longer take the request, and only then is it sent anew.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{NodeId, Target, Timestamp};
+use crate::plan::Plan;
+use crate::ports::{CloudError, SendError, SendRequest, SendSession, Signing};
+use crate::run::{Answer, Effect, Input, Run, SendState};
+use crate::runbook::prelude;
+
+use super::Services;
+use super::limits::Kind;
+use super::runner::Handle;
+use super::token::{self, token};
+
+/// A call that has not begun so long after its intent is not made: it could be taken after it was given up.
+const START_WITHIN: Duration = Duration::from_secs(15);
+/// Looks for a lost command: seconds after the first, then every minute until AWS's expiry has passed.
+const LOOKS: [u64; 5] = [1, 3, 8, 20, 60];
+/// Sends of one shard and step that AWS did not take, before it counts as refused.
+const SENDS_MAX: u32 = 30;
+/// Attempts to open a session before the account counts as refusing: about nine minutes.
+const OPENS_MAX: u32 = 20;
+/// Between the two looks that prove absence. Lists lag, and the first look of a process may have been made by a clock that
+/// AWS had not corrected yet.
+const CONFIRM_AFTER: Duration = Duration::from_secs(5);
+/// A command that could not even be looked for so long after AWS could last take it stays unknown.
+const LOOK_FOR_AT_MOST: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
+
+/// Takes a slot, opens the session, writes the intent, sends once, and feeds the answer back.
+pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
+    let (account, region) = handle.read(|run| {
+        let s = &run.proposal.plan.shards[shard as usize];
+        (s.account.clone(), s.region.clone())
+    });
+    if send > 1 {
+        pause_before_resend(send).await;
+    }
+    if send > SENDS_MAX {
+        let cause = format!("AWS did not take the command in {SENDS_MAX} attempts; run it again later");
+        let _ = handle.input(Input::CannotSend { shard, step, send, cause }).await;
+        return;
+    }
+    let session = handle.read(|run| session(run, shard));
+    let mut tries = 0;
+    while let Err(fault) = services.cloud.open(&session).await {
+        tries += 1;
+        if matches!(fault, CloudError::Refused(_)) || tries >= OPENS_MAX {
+            let cause = fault.to_string();
+            let _ = handle.input(Input::CannotSend { shard, step, send, cause }).await;
+            return;
+        }
+        if !handle.read(|run| run.effects().contains(&Effect::Send { shard, step, send })) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;
+    }
+    services.limits.slot(&account, &region, Kind::Send).await;
+
+    let signed_at = services.cloud.aws_now();
+    let key = services.journal.token_key();
+    let mark = token(&key, token::Send { run: handle.id, step, shard, attempt: 1, send });
+    let intent = Input::SlotHeld { shard, step, send, token: mark.clone(), signed_at };
+    if handle.input(intent).await.is_err() {
+        return;
+    }
+    // From here on the intent is durable, and this task owes its answer.
+    let committed = tokio::time::Instant::now();
+    let request = handle.read(|run| request(run, shard, session, mark, signed_at));
+    let answer = if committed.elapsed() > START_WITHIN {
+        Answer::NotTaken { cause: "the call could not be started in time".into() }
+    } else {
+        match services.cloud.send(&request).await {
+            Ok(command) => Answer::Taken { command, adopted: false },
+            Err(SendError::Refused(cause)) => Answer::Refused { cause },
+            Err(SendError::Throttled { retry_after }) => {
+                services.limits.throttled(&account, &region, Kind::Send, retry_after);
+                Answer::NotTaken { cause: "AWS throttles SendCommand".into() }
+            }
+            Err(SendError::NotSent(cause)) => Answer::NotTaken { cause },
+            Err(SendError::InvalidInstance) => gone(services, handle, shard, &request).await,
+            Err(SendError::Unknown(cause)) => Answer::Unknown { cause },
+        }
+    };
+    let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+}
+
+/// One gone node refuses the whole call: finds out which, so that the rest can be sent.
+async fn gone(services: &Services, handle: &Handle, shard: u32, request: &SendRequest) -> Answer {
+    let account = &request.session.account;
+    let known: BTreeMap<NodeId, bool> = match services.cloud.known_nodes(account, &request.region, &request.nodes).await
+    {
+        Ok(known) => known,
+        Err(fault) => {
+            return Answer::NotTaken { cause: format!("AWS refused a node, and which one could not be read: {fault}") };
+        }
+    };
+    let pick = |known_as: Option<bool>| {
+        handle.read(|run| {
+            let node = |t: &u32| &run.proposal.plan.targets[*t as usize].target.node;
+            let due = run.due_targets(shard).into_iter();
+            due.filter(|t| known.get(node(t)).copied() == known_as).collect::<Vec<u32>>()
+        })
+    };
+    let mut targets = pick(None);
+    if targets.is_empty() {
+        // A stopped node is refused as well, and SSM lists it for a while as not answering.
+        targets = pick(Some(false));
+    }
+    if targets.is_empty() {
+        // It lists every node and yet refuses: AWS is between two minds, ask again.
+        return Answer::NotTaken { cause: "AWS refused a node that it still lists".into() };
+    }
+    Answer::Gone { targets }
+}
+
+/// The process ended between the intent and its answer: nobody knows.
+pub async fn lost(handle: &Handle, shard: u32, step: u32, send: u32) {
+    let answer = Answer::Unknown { cause: "muster was restarted before AWS answered".into() };
+    let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+}
+
+/// Looks for a command whose answer was lost, until AWS can no longer take it.
+pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
+    let Some((account, region, mark, signed_at)) = handle.read(|run| {
+        let s = &run.proposal.plan.shards[shard as usize];
+        match &run.shards[shard as usize].state {
+            SendState::Unsure { token, signed_at, .. } => {
+                Some((s.account.clone(), s.region.clone(), token.clone(), *signed_at))
+            }
+            _ => None,
+        }
+    }) else {
+        return;
+    };
+    let since = signed_at.saturating_sub(jiff::SignedDuration::from_secs(120)).unwrap_or(signed_at);
+    let settled_at = signed_at.saturating_add(services.settings.settle_after()).unwrap_or(Timestamp::MAX);
+    let began = tokio::time::Instant::now();
+    let confirm = CONFIRM_AFTER.min(services.settings.request_expiry / 4);
+    let mut absent_before = false;
+    for look in 0.. {
+        // Read the clock before the list: only an empty list that is younger than the expiry says that it is absent, and
+        // only two of them prove it.
+        let late = services.cloud.aws_now() >= settled_at;
+        let mut absent_now = false;
+        match services.cloud.commands(&account, &region, since, std::slice::from_ref(&mark), &[]).await {
+            Ok(mut found) if !found.is_empty() => {
+                found.sort_by(|a, b| (a.requested_at, &a.id).cmp(&(b.requested_at, &b.id)));
+                for other in found.drain(1..) {
+                    tracing::error!(run = %handle.id, shard, command = %other.id, "AWS holds two commands for one send; the later one is cancelled");
+                    metrics::counter!("muster_double_sends_total").increment(1);
+                    if let Err(fault) = services.cloud.cancel(&account, &region, &other.id, &[]).await {
+                        tracing::error!(run = %handle.id, %fault, "the second command could not be cancelled");
+                    }
+                }
+                let answer = Answer::Taken { command: found.remove(0).id, adopted: true };
+                let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+                return;
+            }
+            Ok(_) if late && absent_before => {
+                let _ = handle.input(Input::Answered { shard, step, send, answer: Answer::Absent }).await;
+                return;
+            }
+            Ok(_) => absent_now = late,
+            Err(fault) => {
+                tracing::warn!(run = %handle.id, shard, %fault, "a look for a lost command failed");
+                let given_up = settled_at.saturating_add(LOOK_FOR_AT_MOST).unwrap_or(Timestamp::MAX);
+                if services.cloud.aws_now() >= given_up {
+                    let cause =
+                        format!("AWS did not answer, and could not be asked whether it took the command: {fault}");
+                    let answer = Answer::Unverifiable { cause };
+                    let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+                    return;
+                }
+            }
+        }
+        absent_before = absent_now;
+        if absent_now {
+            tokio::time::sleep(confirm).await;
+            continue;
+        }
+        let at = LOOKS.get(look).map_or(60 * (look as u64 - 3), |s| *s);
+        let left = settled_at.duration_since(services.cloud.aws_now());
+        let left = Duration::try_from(left).unwrap_or_default();
+        let next = Duration::from_secs(at).saturating_sub(began.elapsed()).max(Duration::from_millis(500));
+        tokio::time::sleep(if left.is_zero() { next } else { next.min(left + Duration::from_millis(50)) }).await;
+    }
+}
+
+/// Asks AWS to stop what runs of one shard. Best effort, by AWS's own word.
+pub async fn cancel(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
+    let Some((account, region, command)) = handle.read(|run| {
+        let s = &run.proposal.plan.shards[shard as usize];
+        let progress = &run.shards[shard as usize];
+        match &progress.state {
+            SendState::Sent { command, .. } if progress.step == step && progress.sends == send => {
+                Some((s.account.clone(), s.region.clone(), command.clone()))
+            }
+            _ => None,
+        }
+    }) else {
+        return;
+    };
+    // Without ids: a foreign one among them would refuse the whole call, and the command has no others.
+    if let Err(fault) = services.cloud.cancel(&account, &region, &command, &[]).await {
+        tracing::warn!(run = %handle.id, shard, %fault, "AWS did not take the cancellation");
+    }
+    // The results tell what became of it; until then it is not asked again every second.
+    tokio::time::sleep(Duration::from_secs(30)).await;
+}
+
+async fn pause_before_resend(send: u32) {
+    let exponent = send.saturating_sub(2).min(6);
+    tokio::time::sleep(Duration::from_millis(500) * (1 << exponent)).await;
+}
+
+/// One session per run and account: every node of the account in the plan, and every document.
+fn session(run: &Run, shard: u32) -> SendSession {
+    let plan = &run.proposal.plan;
+    let account = plan.shards[shard as usize].account.clone();
+    let mine = |t: &&Target| t.account == account;
+    let nodes =
+        plan.targets.iter().map(|t| &t.target).filter(mine).map(|t| (t.region.clone(), t.node.clone())).collect();
+    let mut documents: Vec<String> =
+        plan.steps.iter().map(|s| prelude::render(s, &plan.arguments, None).document).collect();
+    documents.sort();
+    documents.dedup();
+    SendSession { run: run.id, account, principal: run.proposal.by.clone(), nodes, documents }
+}
+
+fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at: Timestamp) -> SendRequest {
+    let plan: &Plan = &run.proposal.plan;
+    let place = &plan.shards[shard as usize];
+    let step_index = run.shards[shard as usize].step;
+    let step = &plan.steps[step_index as usize];
+    let due = run.due_targets(shard);
+    let guard =
+        prelude::needs_guard(plan.risk, step).then_some(prelude::Guard { run: run.id, step: step_index, attempt: 1 });
+    let prelude::Rendered { document, version, hash, parameters } =
+        prelude::render(step, &plan.arguments, guard.as_ref());
+    let left = plan.max_errors.saturating_sub(run.counts.errors());
+    SendRequest {
+        session,
+        region: place.region.clone(),
+        nodes: due.iter().map(|t| plan.targets[*t as usize].target.node.clone()).collect(),
+        document,
+        document_version: version,
+        document_hash: hash,
+        parameters,
+        token,
+        delivery_timeout_secs: u32::try_from(step.delivery_timeout.secs_up()).unwrap_or(u32::MAX),
+        max_errors: left.min(u32::try_from(due.len()).unwrap_or(u32::MAX)),
+        signing: Signing { at: signed_at },
+    }
+}

@@ -1,0 +1,69 @@
+//! From permission to the first send: the policy is asked again, with the memberships of this moment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::message;
+use crate::policy::{self, Request};
+use crate::ports::{ChatError, Reply};
+use crate::run::{Input, PostKey};
+
+use super::Services;
+use super::membership::asker_again;
+use super::runner::Handle;
+
+/// Decides once more and starts or withdraws. A failed look-up starts nothing.
+pub async fn start(services: &Arc<Services>, handle: &Handle) {
+    let (by, place, plan) =
+        handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
+    // Two runs that start at the same moment must see each other.
+    let one_at_a_time = services.starting.lock().await;
+    if services.nodes_taken(handle.id, &plan) {
+        // Another change runs on one of the nodes; the runner asks again.
+        return;
+    }
+    let rules = services.rulebook.current();
+    let asker = match asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await {
+        Ok(asker) => asker,
+        Err(fault) => {
+            tracing::warn!(run = %handle.id, %fault, "the requester's groups cannot be read; the run waits");
+            drop(one_at_a_time);
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            return;
+        }
+    };
+    let recent = services.recent_targets(&by, &plan.runbook, handle.id);
+    let decision = policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent));
+    let _ = handle.input(Input::Start { decision }).await;
+    drop(one_at_a_time);
+}
+
+/// The root card cannot be posted, so the run must not start: the requester is told in private, and the request is
+/// withdrawn.
+pub async fn tell_unposted(services: &Arc<Services>, handle: &Handle) {
+    let (by, place, cause) = handle.read(|run| {
+        let cause = run.failed_posts.get(&PostKey::Root).cloned().unwrap_or_default();
+        (run.proposal.by.clone(), run.proposal.place.clone(), cause)
+    });
+    let reply = Reply { platform: place.platform, place: place.clone(), person: by.clone(), url: None, trigger: None };
+    let card = message::trouble::cannot_post(&cause);
+    if services.chat.whisper(&reply, &card).await.is_err() {
+        // Not even a whisper is possible there; a direct message is.
+        match services.chat.direct(&by).await {
+            Ok(direct) => {
+                let key = format!("{}:unposted", handle.id);
+                match services.chat.post(&direct, &card, &key).await {
+                    Ok(_) => {}
+                    Err(ChatError::Refused(cause)) => {
+                        tracing::error!(run = %handle.id, cause, "the requester cannot be told");
+                    }
+                    // Owed until it is said; the runner asks again.
+                    Err(_) => return,
+                }
+            }
+            Err(ChatError::Refused(cause)) => tracing::error!(run = %handle.id, cause, "the requester cannot be told"),
+            Err(_) => return,
+        }
+    }
+    let _ = handle.input(Input::Withdraw { why: cause }).await;
+}

@@ -1,0 +1,206 @@
+//! Reading what became of one command, and turning it into reports.
+//!
+//! One list of invocations answers for fifty nodes with exit code and output. Nothing is read per node, except the
+//! full text of a few outputs that SSM cut.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{AccountId, CommandId, NodeId, NotStarted, Outcome, Region};
+use crate::ports::{Invocation, InvocationStatus};
+use crate::redact::Redactor;
+use crate::run::{Input, NodeReport, SendState};
+use crate::runbook::{Action, Step, extract, prelude};
+
+use super::Services;
+use super::runner::Handle;
+
+/// SSM shows a result about this long after a quick script ended.
+const FIRST_LOOK: Duration = Duration::from_millis(700);
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(15);
+/// After SSM's own deadlines: what has no end by then is told as unknown.
+const GRACE: Duration = Duration::from_secs(60);
+/// Results that cannot be read are tried for so long after the deadline.
+const READ_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
+/// The longest execution that SSM knows.
+const DOCUMENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(48);
+/// Cut outputs of one command whose full text is fetched: failures first, then exemplars.
+const FULL_OUTPUTS: usize = 3;
+
+/// What one look needs to know of the command.
+struct Watched {
+    account: AccountId,
+    region: Region,
+    command: CommandId,
+    /// Node to its index in the plan.
+    nodes: BTreeMap<NodeId, u32>,
+    step: Step,
+    /// The step runs a named document, which has its own time limits.
+    is_document: bool,
+    /// When SSM itself has given up on every node, and then some.
+    deadline: jiff::Timestamp,
+}
+
+impl Watched {
+    fn deadline_of_documents(&self) -> jiff::Timestamp {
+        self.deadline.saturating_add(DOCUMENT_MAX).unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
+/// Reads results until every target of the send has one.
+pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
+    let Some(watched) = handle.read(|run| {
+        let plan = &run.proposal.plan;
+        let place = &plan.shards[shard as usize];
+        let progress = &run.shards[shard as usize];
+        let SendState::Sent { command, targets, signed_at, .. } = &progress.state else { return None };
+        if progress.step != step || progress.sends != send {
+            return None;
+        }
+        let definition = plan.steps[step as usize].clone();
+        let limit = definition.timeout.std() + definition.delivery_timeout.std() + GRACE;
+        Some(Watched {
+            account: place.account.clone(),
+            region: place.region.clone(),
+            command: command.clone(),
+            nodes: targets.iter().map(|t| (plan.targets[*t as usize].target.node.clone(), *t)).collect(),
+            is_document: matches!(definition.action, Action::Document { .. }),
+            step: definition,
+            deadline: signed_at
+                .saturating_add(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX))
+                .unwrap_or(jiff::Timestamp::MAX),
+        })
+    }) else {
+        return;
+    };
+    let redactor = Redactor::new(&services.redaction_key(handle.id));
+    let mut pause = FIRST_LOOK;
+    let mut full_budget = FULL_OUTPUTS;
+    let mut reported: std::collections::BTreeSet<NodeId> = Default::default();
+    loop {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 8 / 5).min(LOOK_AFTER_MAX);
+        let now = services.cloud.aws_now();
+        let mut late = now >= watched.deadline;
+        match services.cloud.invocations(&watched.account, &watched.region, &watched.command).await {
+            Ok(invocations) => {
+                // A document has time limits of its own, which SSM keeps; while it says that a node runs, it does.
+                let running = invocations.iter().any(|i| i.status == InvocationStatus::Running);
+                late &= !(watched.is_document && running && now < watched.deadline_of_documents());
+                let mut ended: Vec<Invocation> = invocations
+                    .into_iter()
+                    .filter(|i| i.status != InvocationStatus::Running && !reported.contains(&i.node))
+                    .filter(|i| watched.nodes.contains_key(&i.node))
+                    .collect();
+                // Failures first, so that the budget of full outputs goes to them.
+                ended.sort_by_key(|i| (i.status == InvocationStatus::Success, i.node.clone()));
+                let mut results = Vec::with_capacity(ended.len());
+                for invocation in &ended {
+                    match report(services, handle, &watched, &redactor, invocation, &mut full_budget).await {
+                        Ok(report) => results.push(report),
+                        Err(fault) => {
+                            late = false;
+                            tracing::error!(run = %handle.id, %fault, "an output could not be stored; it is read again");
+                        }
+                    }
+                }
+                let stored: Vec<NodeId> = results
+                    .iter()
+                    .filter_map(|r| watched.nodes.iter().find(|(_, t)| **t == r.target).map(|(n, _)| n.clone()))
+                    .collect();
+                if !results.is_empty() {
+                    pause = FIRST_LOOK;
+                    let _ = handle.input(Input::Reported { shard, step, results }).await;
+                    reported.extend(stored);
+                }
+            }
+            Err(fault) => {
+                // SSM has the results: a failed read is no reason to call them unknown, for half an hour.
+                late &= now >= watched.deadline.saturating_add(READ_FOR).unwrap_or(jiff::Timestamp::MAX);
+                tracing::warn!(run = %handle.id, shard, %fault, "results could not be read; trying again");
+            }
+        }
+        let missing: Vec<u32> = watched.nodes.iter().filter(|(n, _)| !reported.contains(*n)).map(|(_, t)| *t).collect();
+        if missing.is_empty() {
+            return;
+        }
+        if late {
+            let cause = "SSM told no end for it within its own deadlines; look at the node before you run it again";
+            let unknown = |target| NodeReport {
+                target,
+                outcome: Outcome::Unknown,
+                cause: Some(cause.to_owned()),
+                ..NodeReport::blank(target)
+            };
+            let results = missing.into_iter().map(unknown).collect();
+            let _ = handle.input(Input::Reported { shard, step, results }).await;
+            return;
+        }
+    }
+}
+
+/// One node's end as a report: output redacted before it goes anywhere, values extracted, expectations checked.
+async fn report(
+    services: &Services,
+    handle: &Handle,
+    watched: &Watched,
+    redactor: &Redactor,
+    invocation: &Invocation,
+    full_budget: &mut usize,
+) -> Result<NodeReport, crate::ports::JournalError> {
+    let target = watched.nodes[&invocation.node];
+    let mut text = invocation.output.clone();
+    let mut cut = invocation.cut;
+    if cut && *full_budget > 0 {
+        *full_budget -= 1;
+        match services.cloud.output(&watched.account, &watched.region, &watched.command, &invocation.node).await {
+            Ok((full, still_cut)) => (text, cut) = (full, still_cut),
+            Err(fault) => tracing::warn!(run = %handle.id, %fault, "the full output could not be read"),
+        }
+    }
+    let redacted = redactor.redact(&text).text;
+    let output = if redacted.is_empty() { None } else { Some(services.outputs.put(handle.id, &redacted).await?) };
+    let mut report = NodeReport { exit_code: invocation.exit_code, output, cut, ..NodeReport::blank(target) };
+    if invocation.exit_code.is_some_and(|code| prelude::already_ran(code, &redacted)) {
+        report.outcome = Outcome::Unknown;
+        report.cause =
+            Some("a second copy reached the node and did nothing; what the first one did is not known".into());
+        return Ok(report);
+    }
+    (report.outcome, report.cause) = match invocation.status {
+        InvocationStatus::Success => (Outcome::Succeeded, None),
+        InvocationStatus::Failed => (Outcome::Failed, None),
+        InvocationStatus::TimedOut => {
+            (Outcome::TimedOut, Some(format!("stopped by the agent after {}", watched.step.timeout)))
+        }
+        InvocationStatus::Cancelled if invocation.details == "Terminated" => {
+            (Outcome::NotStarted(NotStarted::ErrorBudget), None)
+        }
+        InvocationStatus::Cancelled => (Outcome::Cancelled, None),
+        InvocationStatus::Undeliverable => (
+            Outcome::Undeliverable,
+            Some(if invocation.details == "DeliveryTimedOut" {
+                format!("the agent did not answer within {}", watched.step.delivery_timeout)
+            } else {
+                "the node cannot be reached by SSM".to_owned()
+            }),
+        ),
+        InvocationStatus::Denied => {
+            (Outcome::Denied, Some("the session may not send to this node; check the role's node condition".into()))
+        }
+        // Filtered before.
+        InvocationStatus::Running => (Outcome::Unknown, None),
+    };
+    if report.outcome == Outcome::Succeeded {
+        let (extracted, unmet) = extract::evaluate(&watched.step, &redacted);
+        report.extracted = extracted;
+        if !unmet.is_empty() {
+            report.outcome = Outcome::Failed;
+            report.unmet = unmet.into_iter().map(|u| (u.name, u.expected, u.found)).collect();
+        }
+    } else if report.outcome == Outcome::Failed {
+        report.extracted = extract::evaluate(&watched.step, &redacted).0;
+    }
+    Ok(report)
+}

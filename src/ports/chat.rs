@@ -1,0 +1,155 @@
+//! A chat platform as the engine sees it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{ChatPlatform, GroupRef, MessageRef, Place, Principal, RunId};
+use crate::message::{Card, Form, Verb};
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// The platform said no, and will again. The text is one sentence with the remedy last
+    /// ("I am not in this channel: type `/invite @muster` in it").
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing was said: rate limit, no connection. Try again after the wait.
+    #[error("{cause}")]
+    NotSaid { cause: String, retry_after: Option<Duration> },
+    /// No answer: it may have been said. Look for it before saying it again.
+    #[error("{0}")]
+    Unknown(String),
+}
+
+/// Saying things. Where a post's fate is unknown the engine looks it up by its key, so none is lost or doubled.
+#[async_trait]
+pub trait Chat: Send + Sync {
+    /// Posts a card. `key` is stored with the message, invisibly, for [`Chat::find`].
+    async fn post(&self, place: &Place, card: &Card, key: &str) -> Result<MessageRef, ChatError>;
+
+    /// The message that was posted at this place with this key, if any.
+    async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError>;
+
+    /// Replaces a card. Saying the same twice is harmless.
+    async fn edit(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError>;
+
+    /// Says something to one person only, in answer to a delivery.
+    async fn whisper(&self, reply: &Reply, card: &Card) -> Result<(), ChatError>;
+
+    /// Opens a form. The trigger dies after 3 seconds.
+    async fn open_form(&self, reply: &Reply, form: &Form) -> Result<(), ChatError>;
+
+    /// Puts a file into a thread. `name` is made by us. The key makes it findable like a post.
+    async fn upload(&self, place: &Place, name: &str, title: &str, content: &str, key: &str) -> Result<(), ChatError>;
+
+    /// The direct-message place of one person.
+    async fn direct(&self, person: &Principal) -> Result<Place, ChatError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct DirectoryError(pub String);
+
+/// Who people are. A failed look-up is an error, never an empty group: the engine fails closed.
+#[async_trait]
+pub trait Directory: Send + Sync {
+    /// Cached for at most 60 s.
+    async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError>;
+    async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError>;
+    /// The channel is shared with another organisation. `false` for a channel that the bot is not in.
+    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError>;
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// For texts only; never a key.
+    pub name: String,
+    pub is_bot: bool,
+    pub is_guest: bool,
+    pub is_stranger: bool,
+    pub is_deleted: bool,
+}
+
+/// Who did something in chat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub principal: Principal,
+    /// Belongs to another workspace than the one the bot is installed in.
+    pub foreign: bool,
+}
+
+/// One thing a person did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// The platform's own key of it: the same key twice is the same deed.
+    pub key: String,
+    pub actor: Actor,
+    pub place: Place,
+    pub inbound: Inbound,
+    pub reply: Reply,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Inbound {
+    /// The words after the slash command.
+    Command {
+        text: String,
+    },
+    /// The words after the bot's name.
+    Mention {
+        text: String,
+    },
+    Click {
+        verb: Verb,
+        run: RunId,
+        revision: u32,
+    },
+    Form {
+        verb: Verb,
+        run: RunId,
+        revision: u32,
+        values: BTreeMap<String, String>,
+    },
+}
+
+/// How to answer one person: what the platform gave us for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    pub platform: ChatPlatform,
+    pub place: Place,
+    pub person: Principal,
+    /// Slack's `response_url`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Slack's `trigger_id`, single use, 3 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<String>,
+}
+
+/// What the acknowledgement itself must carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ack {
+    Plain,
+    /// Field name to what is wrong with it; the form stays open and nothing else happens.
+    FormErrors(BTreeMap<String, String>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InboxError {
+    /// The store failed: the adapter does not acknowledge, so the platform delivers again or tells the person.
+    #[error("{0}")]
+    Store(String),
+    /// Stopping: no new work is taken.
+    #[error("muster is stopping; try again in a minute")]
+    Stopping,
+}
+
+/// Where adapters put what people did. The engine implements it.
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// Durable when it returns, and quick: no work is done before. A key seen before is accepted and ignored.
+    async fn accept(&self, delivery: Delivery) -> Result<Ack, InboxError>;
+}

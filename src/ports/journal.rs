@@ -1,0 +1,85 @@
+//! The journal: one primitive that is atomic and durable when it returns.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Digest, RunId, Timestamp};
+use crate::run::Event;
+
+use super::chat::Delivery;
+
+/// One thing a person did, kept until it has had its one answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboxRow {
+    /// Given at acceptance, so that a crash in between starts the same run and not a second one.
+    pub run: RunId,
+    pub delivery: Delivery,
+    pub at: Timestamp,
+}
+
+/// Everything one step changes. All of it or nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Commit {
+    /// Events of one run, with the sequence number the first of them must get (from 0).
+    pub events: Option<(RunId, u64, Vec<Event>)>,
+    /// A new inbox row. If its key was seen before, the whole commit is a `Duplicate`.
+    pub accept: Option<InboxRow>,
+    /// Keys of inbox rows that have had their answer. Their keys are remembered for 24 h.
+    pub answered: Vec<String>,
+}
+
+/// One event as stored, chained to the one before it by hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredEvent {
+    pub seq: u64,
+    /// SHA-256 over the previous event's `hash` and this event's bytes; the first follows 32 zero bytes.
+    pub prev: Digest,
+    pub hash: Digest,
+    pub event: Event,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CommitError {
+    #[error("this was delivered before")]
+    Duplicate,
+    /// Somebody else wrote: load the run again.
+    #[error("the run is at {at}, not where it was expected")]
+    Conflict { at: u64 },
+    /// The disk failed. Nothing may be assumed; the process stops taking work and ends.
+    #[error("the journal cannot be written: {0}")]
+    Io(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    #[error("the journal cannot be read: {0}")]
+    Io(String),
+    /// An event of a later version, or a broken hash chain: nothing is done with this run.
+    #[error("run {run} is damaged at event {seq}: {what}")]
+    Damaged { run: RunId, seq: u64, what: String },
+}
+
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Atomic, and durable (it survives a power cut) when it returns `Ok`.
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+    /// The events of one run in order; empty if there is none.
+    async fn load(&self, run: RunId) -> Result<Vec<StoredEvent>, JournalError>;
+    /// Every run, newest first.
+    async fn runs(&self) -> Result<Vec<RunId>, JournalError>;
+    /// Inbox rows that have had no answer, oldest first.
+    async fn unanswered(&self) -> Result<Vec<InboxRow>, JournalError>;
+    /// The key that tokens are signed with; made at first start, readable by the owner only.
+    fn token_key(&self) -> [u8; 32];
+}
+
+/// Redacted outputs, each unique one once for a run. The journal holds their hashes, so they can be pruned.
+#[async_trait]
+pub trait Outputs: Send + Sync {
+    /// Durable when it returns. The same text gives the same key.
+    async fn put(&self, run: RunId, text: &str) -> Result<Digest, JournalError>;
+    /// `None` if it was pruned.
+    async fn get(&self, run: RunId, key: &Digest) -> Result<Option<Arc<str>>, JournalError>;
+}

@@ -1,0 +1,29 @@
+//! What the engine needs of the world: traits, and the crash contract of each call.
+//!
+//! Incoming chat is not pulled: adapters call [`Inbox::accept`], which is durable when it returns, and
+//! acknowledge to the platform afterwards.
+
+pub mod chat;
+pub mod cloud;
+pub mod journal;
+
+pub use chat::{
+    Ack, Actor, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile, Reply,
+};
+pub use cloud::{
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,
+    SendSession, Signing,
+};
+pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+
+use crate::domain::{RunId, Timestamp};
+
+/// The only source of the time. Expiry is wall time; waits are the runtime's own.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// The only source of new ids.
+pub trait Ids: Send + Sync {
+    fn run_id(&self, now: Timestamp) -> RunId;
+}
