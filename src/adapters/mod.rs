@@ -1,0 +1,8 @@
+//! What touches the world: each adapter translates between one platform and the ports, and adds nothing.
+
+#[cfg(feature = "aws")]
+pub mod aws;
+pub mod clock;
+#[cfg(feature = "slack")]
+pub mod slack;
+pub mod store;
