@@ -1,0 +1,314 @@
+//! What a session may do: the policy that is handed to AssumeRole, at most 2,048 characters.
+//!
+//! A sending session allows `ssm:SendCommand` with the plan's documents on, in this order of preference,
+//! 1. exactly the plan's nodes of the account,
+//! 2. exactly the plan's nodes of the account in the one region that is sent to,
+//! 3. nodes that carry the boundary tag, in the plan's regions (in the ARNs: what `aws:RequestedRegion` means to an
+//!    ARN-scoped action is not documented),
+//!
+//! and where none fits, nothing: the run is refused for that account with the remedy. A policy that AWS's packed form
+//! finds too large falls to the next, never to no policy. A reading session may read and cancel, never send.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::domain::{AccountId, NodeId, Region};
+use crate::ports::SendSession;
+
+/// STS's limit on the plain text of session policies together.
+pub const LENGTH_MAX: usize = 2048;
+
+/// What a reading session may do, whatever the role allows beyond it.
+pub const READING: &str = concat!(
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["#,
+    r#""ssm:DescribeInstanceInformation","ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","#,
+    r#""ssm:CancelCommand","ssm:ListTagsForResource","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#
+);
+
+/// How narrow a sending session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// The nodes of the plan and no other.
+    Exact,
+    /// Nodes with the boundary tag in the plan's regions.
+    Tagged,
+}
+
+/// The policies to try for a send into `region`, narrowest first; never empty.
+///
+/// The error is one sentence that does not name the account: the caller knows its name.
+pub fn sending(
+    session: &SendSession,
+    region: &Region,
+    boundary_tag: Option<&(String, String)>,
+) -> Result<Vec<(Scope, String)>, String> {
+    let documents: Vec<String> =
+        session.documents.iter().flat_map(|d| document_arns(d, &session.account, region)).collect();
+    let nodes = |wanted: Option<&Region>| -> Vec<String> {
+        session
+            .nodes
+            .iter()
+            .filter(|(r, _)| wanted.is_none_or(|w| w == r))
+            .map(|(r, node)| node_arn(node, &session.account, r))
+            .collect()
+    };
+    let tagged = boundary_tag.map(|tag| tagged(session, &documents, tag));
+    let all = [
+        Some((Scope::Exact, exact(&documents, &nodes(None)))),
+        // Every region of the account must fit, or a run would start that cannot be finished.
+        (tagged.is_some() || regions(session).iter().all(|r| exact(&documents, &nodes(Some(r))).len() <= LENGTH_MAX))
+            .then(|| (Scope::Exact, exact(&documents, &nodes(Some(region))))),
+        tagged.map(|policy| (Scope::Tagged, policy)),
+    ];
+    let mut fitting: Vec<(Scope, String)> = all.into_iter().flatten().filter(|(_, p)| p.len() <= LENGTH_MAX).collect();
+    fitting.dedup();
+    if !fitting.is_empty() {
+        return Ok(fitting);
+    }
+    let most = regions(session)
+        .iter()
+        .map(|r| session.nodes.iter().filter(|(s, _)| s == *r).count())
+        .max()
+        .unwrap_or_default();
+    Err(match boundary_tag {
+        None => format!(
+            "AWS's session policy has room for about 38 nodes by id and {most} were asked for in one region: \
+             set `boundary_tag` under `[aws]` to a tag that every such node carries, or run on fewer nodes at once"
+        ),
+        Some(_) => "the session policy is too long even by boundary tag: run on fewer regions at once".to_owned(),
+    })
+}
+
+fn regions(session: &SendSession) -> BTreeSet<&Region> {
+    session.nodes.iter().map(|(region, _)| region).collect()
+}
+
+fn exact(documents: &[String], nodes: &[String]) -> String {
+    let resources: Vec<&String> = documents.iter().chain(nodes).collect();
+    format!(r#"{{"Version":"2012-10-17","Statement":[{{{}}}]}}"#, allow(&resources))
+}
+
+/// Documents stand in a statement of their own: they do not carry the nodes' tag.
+fn tagged(session: &SendSession, documents: &[String], (key, value): &(String, String)) -> String {
+    let mut nodes = Vec::new();
+    for region in regions(session) {
+        let here = |hybrid: bool| session.nodes.iter().any(|(r, n)| r == region && n.is_hybrid() == hybrid);
+        let (partition, account) = (partition(region), &session.account);
+        if here(false) {
+            nodes.push(format!("arn:{partition}:ec2:{region}:{account}:instance/*"));
+        }
+        if here(true) {
+            nodes.push(format!("arn:{partition}:ssm:{region}:{account}:managed-instance/*"));
+        }
+    }
+    let condition =
+        format!(r#""Condition":{{"StringEquals":{{{}:{}}}}}"#, json(&format!("ssm:resourceTag/{key}")), json(value));
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{{}}},{{{},{condition}}}]}}"#,
+        allow(&documents.iter().collect::<Vec<_>>()),
+        allow(&nodes.iter().collect::<Vec<_>>()),
+    )
+}
+
+fn allow(resources: &[&String]) -> String {
+    let mut list = String::new();
+    for (i, resource) in resources.iter().enumerate() {
+        let _ = write!(list, "{}{}", if i == 0 { "" } else { "," }, json(resource));
+    }
+    format!(r#""Effect":"Allow","Action":"ssm:SendCommand","Resource":[{list}]"#)
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// EC2 ids are unique over accounts and regions, so that the short form loses nothing. A hybrid node's ARN is SSM's.
+fn node_arn(node: &NodeId, account: &AccountId, region: &Region) -> String {
+    let partition = partition(region);
+    if node.is_hybrid() {
+        format!("arn:{partition}:ssm:*:{account}:managed-instance/{node}")
+    } else {
+        format!("arn:{partition}:ec2:*:*:instance/{node}")
+    }
+}
+
+/// Documents that AWS owns have no account in their ARN. `AWS-` cannot be used in a customer's document name, so that
+/// the second form, which some evaluations want, admits no other document.
+fn document_arns(document: &str, account: &AccountId, region: &Region) -> Vec<String> {
+    let partition = partition(region);
+    if document.starts_with("arn:") {
+        vec![document.to_owned()]
+    } else if document.starts_with("AWS-") {
+        vec![
+            format!("arn:{partition}:ssm:*::document/{document}"),
+            format!("arn:{partition}:ssm:*:*:document/{document}"),
+        ]
+    } else {
+        vec![format!("arn:{partition}:ssm:*:{account}:document/{document}")]
+    }
+}
+
+/// `aws`, `aws-cn` or `aws-us-gov`: the second word of every ARN there.
+#[must_use]
+pub fn partition(region: &Region) -> &'static str {
+    match region.as_str() {
+        r if r.starts_with("cn-") => "aws-cn",
+        r if r.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+    use crate::domain::{Principal, RunId};
+
+    fn region(text: &str) -> Region {
+        text.parse().unwrap()
+    }
+
+    fn session(nodes: &[(&str, usize)], documents: &[&str]) -> SendSession {
+        let mut n = 0;
+        SendSession {
+            run: "01J9ZX0000000000000000AB7F".parse::<RunId>().unwrap(),
+            account: "111111111111".parse().unwrap(),
+            principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+            nodes: nodes
+                .iter()
+                .flat_map(|(r, count)| {
+                    (0..*count)
+                        .map(|_| {
+                            n += 1;
+                            (region(r), format!("i-{n:017x}").parse().unwrap())
+                        })
+                        .collect::<Vec<_>>()
+                })
+                .collect(),
+            documents: documents.iter().map(|d| (*d).to_owned()).collect(),
+        }
+    }
+
+    fn tag() -> (String, String) {
+        ("muster:boundary".to_owned(), "yes".to_owned())
+    }
+
+    fn json_of(policy: &str) -> serde_json::Value {
+        serde_json::from_str(policy).unwrap()
+    }
+
+    #[test]
+    fn a_session_names_exactly_the_nodes_and_documents_of_the_plan() {
+        let mut session = session(&[("eu-west-1", 2)], &["AWS-RunShellScript", "Muster-disk-usage"]);
+        session.nodes.push((region("us-east-1"), "mi-0a1b2c3d4e5f60718".parse().unwrap()));
+        let policies = sending(&session, &region("eu-west-1"), None).unwrap();
+        assert_eq!(policies[0].0, Scope::Exact);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&policies[0].1)).unwrap(), @r#"
+    {
+      "Statement": [
+        {
+          "Action": "ssm:SendCommand",
+          "Effect": "Allow",
+          "Resource": [
+            "arn:aws:ssm:*::document/AWS-RunShellScript",
+            "arn:aws:ssm:*:*:document/AWS-RunShellScript",
+            "arn:aws:ssm:*:111111111111:document/Muster-disk-usage",
+            "arn:aws:ec2:*:*:instance/i-00000000000000001",
+            "arn:aws:ec2:*:*:instance/i-00000000000000002",
+            "arn:aws:ssm:*:111111111111:managed-instance/mi-0a1b2c3d4e5f60718"
+          ]
+        }
+      ],
+      "Version": "2012-10-17"
+    }
+    "#);
+    }
+
+    #[test]
+    fn at_least_thirty_eight_nodes_fit_by_id_and_every_policy_is_within_the_limit() {
+        for count in 1..=120 {
+            let session = session(&[("eu-west-1", count)], &["AWS-RunShellScript"]);
+            let policies = sending(&session, &region("eu-west-1"), Some(&tag())).unwrap();
+            match count {
+                0..=38 => assert_eq!(policies[0].0, Scope::Exact, "{count} nodes"),
+                45.. => assert_eq!(policies[0].0, Scope::Tagged, "{count} nodes"),
+                _ => {}
+            }
+            assert!(policies.iter().all(|(_, p)| p.len() <= LENGTH_MAX), "{count} nodes");
+        }
+    }
+
+    #[test]
+    fn many_nodes_over_regions_are_still_named_exactly_one_region_at_a_time() {
+        let session = session(&[("eu-west-1", 30), ("us-east-1", 30)], &["AWS-RunShellScript"]);
+        let policies = sending(&session, &region("us-east-1"), None).unwrap();
+        assert_eq!(policies.iter().map(|(s, _)| *s).collect::<Vec<_>>(), [Scope::Exact]);
+        let nodes = policies[0].1.matches("instance/").count();
+        assert_eq!(nodes, 30);
+        assert!(!policies[0].1.contains(session.nodes[0].1.as_str()), "the other region's nodes are not in it");
+    }
+
+    #[test]
+    fn too_many_nodes_are_bounded_by_tag_with_regions_in_the_arns() {
+        let mut session = session(&[("eu-west-1", 60), ("us-east-1", 1)], &["Muster-disk-usage"]);
+        session.nodes.push((region("us-east-1"), "mi-0a1b2c3d4e5f60718".parse().unwrap()));
+        let policies = sending(&session, &region("eu-west-1"), Some(&tag())).unwrap();
+        assert_eq!(policies[0].0, Scope::Tagged);
+        assert!(!policies[0].1.contains("aws:RequestedRegion"));
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&policies[0].1)).unwrap(), @r#"
+    {
+      "Statement": [
+        {
+          "Action": "ssm:SendCommand",
+          "Effect": "Allow",
+          "Resource": [
+            "arn:aws:ssm:*:111111111111:document/Muster-disk-usage"
+          ]
+        },
+        {
+          "Action": "ssm:SendCommand",
+          "Condition": {
+            "StringEquals": {
+              "ssm:resourceTag/muster:boundary": "yes"
+            }
+          },
+          "Effect": "Allow",
+          "Resource": [
+            "arn:aws:ec2:eu-west-1:111111111111:instance/*",
+            "arn:aws:ec2:us-east-1:111111111111:instance/*",
+            "arn:aws:ssm:us-east-1:111111111111:managed-instance/*"
+          ]
+        }
+      ],
+      "Version": "2012-10-17"
+    }
+    "#);
+    }
+
+    #[test]
+    fn too_many_nodes_without_a_boundary_tag_are_refused_in_every_region() {
+        let session = session(&[("eu-west-1", 60), ("us-east-1", 1)], &["AWS-RunShellScript"]);
+        for r in ["eu-west-1", "us-east-1"] {
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(sending(&session, &region(r), None).unwrap_err(), @r#"AWS's session policy has room for about 38 nodes by id and 60 were asked for in one region: set `boundary_tag` under `[aws]` to a tag that every such node carries, or run on fewer nodes at once"#);
+            }
+        }
+    }
+
+    #[test]
+    fn other_partitions_have_their_own_arns_and_a_tag_cannot_break_out_of_its_string() {
+        let session = session(&[("us-gov-west-1", 60)], &["AWS-RunShellScript"]);
+        let odd = ("k\"}}".to_owned(), "v\\\"".to_owned());
+        let policies = sending(&session, &region("us-gov-west-1"), Some(&odd)).unwrap();
+        let policy = json_of(&policies[0].1);
+        assert_eq!(policy["Statement"][1]["Resource"][0], "arn:aws-us-gov:ec2:us-gov-west-1:111111111111:instance/*");
+        assert_eq!(policy["Statement"][1]["Condition"]["StringEquals"]["ssm:resourceTag/k\"}}"], "v\\\"");
+    }
+
+    #[test]
+    fn a_reading_session_cannot_send() {
+        let policy = json_of(READING);
+        let actions: Vec<&str> =
+            policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
+        assert!(!actions.iter().any(|a| a.contains('*') || a.contains("Send")), "{actions:?}");
+    }
+}

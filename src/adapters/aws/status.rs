@@ -1,0 +1,115 @@
+//! SSM's words to ours.
+//!
+//! `StatusDetails` is a free text: the documentation writes it with spaces ("Delivery Timed Out"), the service without.
+
+use aws_sdk_ssm::types::{CommandInvocation, CommandPlugin, CommandStatus as SsmCommandStatus};
+
+use crate::ports::InvocationStatus;
+
+/// SSM keeps this many characters of a step's output in a list of invocations.
+const OUTPUT_MAX: usize = 2500;
+/// What the agent writes where it cut (`iohandler.go`).
+const CUT_MARKS: [&str; 2] = ["---Output truncated---", "---Error truncated----"];
+
+pub(super) fn without_spaces(details: &str) -> String {
+    details.chars().filter(|c| !c.is_whitespace()).collect()
+}
+
+/// What one node's invocation stands at. A word that this version does not know is taken as "not the end": the run's
+/// deadline bounds how long it is looked at.
+pub(super) fn invocation(status: &str, details: &str) -> InvocationStatus {
+    match (status, details) {
+        ("Success", _) => InvocationStatus::Success,
+        (_, "Undeliverable" | "DeliveryTimedOut") => InvocationStatus::Undeliverable,
+        (_, "AccessDenied") => InvocationStatus::Denied,
+        (_, "ExecutionTimedOut") => InvocationStatus::TimedOut,
+        // The command spent its error budget before this node's turn: it never ran.
+        (_, "Terminated") => InvocationStatus::Cancelled,
+        ("Failed", _) => InvocationStatus::Failed,
+        ("TimedOut", _) => InvocationStatus::TimedOut,
+        ("Cancelled", _) => InvocationStatus::Cancelled,
+        _ => InvocationStatus::Running,
+    }
+}
+
+/// Nothing will change any more.
+pub(super) fn command_over(status: Option<&SsmCommandStatus>) -> bool {
+    matches!(
+        status,
+        Some(
+            SsmCommandStatus::Success
+                | SsmCommandStatus::Failed
+                | SsmCommandStatus::TimedOut
+                | SsmCommandStatus::Cancelled
+        )
+    )
+}
+
+/// The exit code that decided: of the first step that did not exit 0, else of the last. SSM writes −1 for "not run".
+pub(super) fn exit_code(invocation: &CommandInvocation, status: InvocationStatus, details: &str) -> Option<i32> {
+    let ran = match status {
+        InvocationStatus::Success | InvocationStatus::TimedOut => true,
+        InvocationStatus::Failed | InvocationStatus::Cancelled => !matches!(details, "Terminated" | "InvalidPlatform"),
+        InvocationStatus::Running | InvocationStatus::Undeliverable | InvocationStatus::Denied => false,
+    };
+    let codes = || invocation.command_plugins().iter().map(CommandPlugin::response_code).filter(|code| *code != -1);
+    if ran { codes().find(|code| *code != 0).or_else(|| codes().next_back()) } else { None }
+}
+
+/// The steps' outputs in order, and whether the agent cut one of them.
+pub(super) fn output(invocation: &CommandInvocation) -> (String, bool) {
+    let mut text = String::new();
+    let mut is_cut = false;
+    for output in invocation.command_plugins().iter().filter_map(|p| p.output()).filter(|o| !o.is_empty()) {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(output);
+        is_cut |= cut(output);
+    }
+    (text, is_cut)
+}
+
+fn cut(output: &str) -> bool {
+    output.chars().count() >= OUTPUT_MAX || output.lines().any(|line| CUT_MARKS.contains(&line.trim()))
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+    use InvocationStatus as S;
+
+    #[test]
+    fn every_status_means_one_thing_with_and_without_spaces() {
+        for (status, details, meaning) in [
+            ("Pending", "Pending", S::Running),
+            ("InProgress", "InProgress", S::Running),
+            ("Pending", "Delayed", S::Running),
+            ("Cancelling", "Cancelling", S::Running),
+            ("Success", "Success", S::Success),
+            ("Failed", "Failed", S::Failed),
+            ("TimedOut", "ExecutionTimedOut", S::TimedOut),
+            ("TimedOut", "Execution Timed Out", S::TimedOut),
+            ("TimedOut", "DeliveryTimedOut", S::Undeliverable),
+            ("TimedOut", "Delivery Timed Out", S::Undeliverable),
+            ("Failed", "Undeliverable", S::Undeliverable),
+            ("Cancelled", "Terminated", S::Cancelled),
+            ("Failed", "InvalidPlatform", S::Failed),
+            ("Failed", "AccessDenied", S::Denied),
+            ("Failed", "Access Denied", S::Denied),
+            ("Cancelled", "Cancelled", S::Cancelled),
+            ("SomethingNew", "SomethingNew", S::Running),
+        ] {
+            assert_eq!(invocation(status, &without_spaces(details)), meaning, "{status}/{details}");
+        }
+    }
+
+    #[test]
+    fn a_cut_is_seen_by_the_agents_mark_or_by_the_length() {
+        assert!(cut("a\n---Output truncated---"));
+        assert!(cut("a\n----------ERROR-------\nb\n---Error truncated----"));
+        assert!(cut(&"x".repeat(2500)));
+        assert!(!cut("all of it\n----------ERROR-------\nand this"));
+        assert!(!cut("say ---Output truncated--- in a sentence"));
+    }
+}
