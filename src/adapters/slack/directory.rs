@@ -1,0 +1,188 @@
+//! Who people are, by Slack: user groups, profiles, and whether a channel is shared with another organisation.
+//!
+//! Answers are kept for 60 s and never longer: a failed look-up is an error, not the last known answer and not an
+//! empty group. `usergroups.users.list` is Tier 2 (20 a minute), so one group is asked for once at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use tokio::time::Instant;
+
+use crate::domain::{ChatPlatform, GroupRef, Place, Principal};
+use crate::ports::{ChatError, Directory, DirectoryError, Profile};
+
+use super::Slack;
+use super::api::CallError;
+use super::limits::Lane;
+
+const FRESH: Duration = Duration::from_secs(60);
+/// Entries kept per cache before old ones are dropped.
+const ENTRIES: usize = 4_096;
+/// A person waits for the answer, so a slot is waited for only this long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Default)]
+pub(super) struct Caches {
+    groups: Cache<Vec<String>>,
+    profiles: Cache<Profile>,
+    shared: Cache<bool>,
+}
+
+type Slot<V> = Arc<tokio::sync::Mutex<Option<(Instant, V)>>>;
+
+/// Answers of the last minute. Who asks for the same thing at the same time waits for one answer.
+struct Cache<V> {
+    slots: Mutex<HashMap<String, Slot<V>>>,
+}
+
+impl<V> Default for Cache<V> {
+    fn default() -> Self {
+        Cache { slots: Mutex::new(HashMap::new()) }
+    }
+}
+
+impl<V: Clone> Cache<V> {
+    async fn get<E>(&self, key: &str, ask: impl Future<Output = Result<V, E>>) -> Result<V, E> {
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            if slots.len() >= ENTRIES {
+                // Those in use by nobody but the cache; at worst they are asked for again.
+                slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+            }
+            Arc::clone(slots.entry(key.to_owned()).or_default())
+        };
+        let mut slot = slot.lock().await;
+        if let Some((at, value)) = slot.as_ref()
+            && at.elapsed() < FRESH
+        {
+            return Ok(value.clone());
+        }
+        // Forgotten before it is asked for, so that a failure leaves nothing behind.
+        *slot = None;
+        let asked = Instant::now();
+        let value = ask.await?;
+        *slot = Some((asked, value.clone()));
+        Ok(value)
+    }
+}
+
+#[derive(Deserialize)]
+struct Users {
+    users: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct UserAnswer {
+    user: User,
+}
+
+#[derive(Deserialize)]
+struct User {
+    name: Option<String>,
+    real_name: Option<String>,
+    #[serde(default)]
+    profile: Names,
+    #[serde(default)]
+    deleted: bool,
+    #[serde(default)]
+    is_bot: bool,
+    #[serde(default)]
+    is_restricted: bool,
+    #[serde(default)]
+    is_ultra_restricted: bool,
+    #[serde(default)]
+    is_stranger: bool,
+}
+
+#[derive(Default, Deserialize)]
+struct Names {
+    display_name: Option<String>,
+    real_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ChannelAnswer {
+    channel: Channel,
+}
+
+#[derive(Deserialize)]
+struct Channel {
+    #[serde(default)]
+    is_ext_shared: bool,
+    /// Somebody of another organisation has been invited.
+    #[serde(default)]
+    is_pending_ext_shared: bool,
+}
+
+#[async_trait]
+impl Directory for Slack {
+    async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
+        let inner = &self.inner;
+        let me = inner.whoami().await.map_err(|e| fault(e, "auth.test"))?;
+        if group.platform != ChatPlatform::Slack || (group.tenant != me.team && group.tenant != me.tenant()) {
+            return Err(DirectoryError(format!(
+                "`{group}` is not of this Slack workspace, which is `{}`: correct the policy",
+                me.tenant()
+            )));
+        }
+        const METHOD: &str = "usergroups.users.list";
+        let users = inner
+            .caches
+            .groups
+            .get(&group.group, async {
+                let params = [("usergroup", Some(group.group.as_str())), ("team_id", Some(me.team.as_str()))];
+                let ask = || inner.api.get::<Users>(METHOD, &params);
+                inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await.map(|answer| answer.users)
+            })
+            .await
+            .map_err(|e| fault(e, METHOD))?;
+        Ok(users.iter().map(|user| Principal::slack(me.tenant(), user)).collect())
+    }
+
+    async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError> {
+        const METHOD: &str = "users.info";
+        let inner = &self.inner;
+        let ask = async {
+            let params = [("user", Some(person.user.as_str()))];
+            let ask = || inner.api.get::<UserAnswer>(METHOD, &params);
+            let user = inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await?.user;
+            let name = [user.profile.display_name, user.profile.real_name, user.real_name, user.name]
+                .into_iter()
+                .flatten()
+                .find(|name| !name.trim().is_empty());
+            Ok(Profile {
+                name: name.unwrap_or_else(|| person.user.clone()),
+                is_bot: user.is_bot,
+                is_guest: user.is_restricted || user.is_ultra_restricted,
+                is_stranger: user.is_stranger,
+                is_deleted: user.deleted,
+            })
+        };
+        inner.caches.profiles.get(&person.user, ask).await.map_err(|e| fault(e, METHOD))
+    }
+
+    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError> {
+        const METHOD: &str = "conversations.info";
+        let inner = &self.inner;
+        let ask = async {
+            let params = [("channel", Some(place.channel.as_str()))];
+            let ask = || inner.api.get::<ChannelAnswer>(METHOD, &params);
+            let channel = inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await?.channel;
+            Ok(channel.is_ext_shared || channel.is_pending_ext_shared)
+        };
+        match inner.caches.shared.get(&place.channel, ask).await {
+            // A channel that the bot is not in: it can say nothing there either, which is told with a better sentence.
+            Err(CallError::Code { code, .. }) if code == "channel_not_found" || code == "not_in_channel" => Ok(false),
+            answer => answer.map_err(|e| fault(e, METHOD)),
+        }
+    }
+}
+
+fn fault(error: CallError, method: &str) -> DirectoryError {
+    DirectoryError(match error.into_chat(method) {
+        ChatError::Refused(cause) | ChatError::Unknown(cause) | ChatError::NotSaid { cause, .. } => cause,
+    })
+}

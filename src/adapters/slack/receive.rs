@@ -1,0 +1,283 @@
+//! What Slack delivered -> [`Delivery`], with slack-morphism's models.
+//!
+//! The models drop a few fields and are strict where Slack is not; both are mended on the raw JSON first. Nothing
+//! here decides anything: who may do what is asked afresh behind the inbox.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use slack_morphism::prelude::*;
+
+use crate::domain::{ChatPlatform, Place, Principal};
+use crate::ports::{Actor, Delivery, Inbound, Reply};
+
+use super::Identity;
+use super::form::FormRef;
+use super::reference::ActionRef;
+use super::text::{after_mention, unescape};
+
+/// How the person who did it can be told that it failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The acknowledgement itself can carry a sentence.
+    Command,
+    /// The acknowledgement shows nothing.
+    Click,
+    /// The acknowledgement can mark a field, the first of the form.
+    Form { first_field: Option<String> },
+    /// Without an acknowledgement Slack delivers it again.
+    Event,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Reading {
+    /// Somebody did something.
+    Deed(Box<Delivery>, Kind),
+    /// To be acknowledged with this payload, and nothing else.
+    Answer(Value),
+    /// Nothing for us; why, for the counter.
+    Skip(&'static str),
+    /// Ours by its type, but not in a form that we know.
+    Unreadable(&'static str),
+}
+
+/// `kind` is the envelope's type. `command` is the slash command that is ours, with its slash.
+pub(super) fn read(kind: &str, payload: Value, me: &Identity, command: &str) -> Reading {
+    match kind {
+        "slash_commands" => slash(payload, me, command),
+        "interactive" => interaction(payload, me),
+        "events_api" => event(payload, me),
+        _ => Reading::Skip("unknown_envelope"),
+    }
+}
+
+fn slash(payload: Value, me: &Identity, command: &str) -> Reading {
+    // The model drops it.
+    let enterprise = text(&payload["enterprise_id"]);
+    let Ok(event) = serde_json::from_value::<SlackCommandEvent>(payload) else {
+        return Reading::Unreadable("slash_commands");
+    };
+    if event.command.value() != command {
+        return Reading::Answer(json!({
+            "response_type": "ephemeral",
+            "text": format!("I answer to `{command}` only: the app's page in Slack lists `{}` by mistake", event.command.value()
+                .replace(['<', '>', '&', '`'], "")),
+        }));
+    }
+    let actor = me.actor(event.user_id.value(), Some(event.team_id.value()), enterprise.as_deref());
+    let place = me.place(event.channel_id.value(), None);
+    let trigger = event.trigger_id.value().clone();
+    deed(
+        format!("slack:command:{trigger}"),
+        Inbound::Command { text: unescape(event.text.as_deref().unwrap_or_default()).trim().to_owned() },
+        actor,
+        place,
+        Some(event.response_url.value().to_string()),
+        Some(trigger),
+        Kind::Command,
+    )
+}
+
+fn interaction(mut payload: Value, me: &Identity) -> Reading {
+    match payload["type"].as_str() {
+        Some("block_actions") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::BlockActions(event)) => click(event, &payload, me),
+                _ => Reading::Unreadable("block_actions"),
+            }
+        }
+        Some("view_submission") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::ViewSubmission(event)) => submission(event, &payload, me),
+                _ => Reading::Unreadable("view_submission"),
+            }
+        }
+        // No menu of ours asks, but Slack waits for an answer.
+        Some("block_suggestion") => Reading::Answer(json!({ "options": [] })),
+        Some("view_closed") => Reading::Skip("view_closed"),
+        Some("message_action" | "shortcut") => Reading::Skip("shortcut"),
+        _ => Reading::Skip("unknown_interaction"),
+    }
+}
+
+/// Of the message that a button stands in only its place matters, and the models are strict about the rest. An
+/// installation for a whole organisation has no team.
+fn tidy(payload: &mut Value) {
+    if payload["message"].is_object() {
+        let message = &payload["message"];
+        let mut kept = json!({ "ts": message["ts"] });
+        if message["thread_ts"].is_string() {
+            kept["thread_ts"] = message["thread_ts"].clone();
+        }
+        payload["message"] = kept;
+    }
+    if payload["view"].is_object() {
+        payload["view"]["blocks"] = json!([]);
+    }
+    if payload["team"].is_null() {
+        let team =
+            [&payload["user"]["team_id"], &payload["enterprise"]["id"]].into_iter().find(|t| t.is_string()).cloned();
+        payload["team"] = json!({ "id": team.unwrap_or(Value::Null) });
+    }
+}
+
+fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -> Reading {
+    let Some(user) = &event.user else { return Reading::Unreadable("block_actions") };
+    let found = event.actions.iter().flatten().find_map(|a| Some((a, a.value.as_deref()?.parse::<ActionRef>().ok()?)));
+    let Some((action, reference)) = found else { return Reading::Skip("foreign_button") };
+    let Some(channel) =
+        event.channel.as_ref().map(|c| c.id.value().clone()).or_else(|| container_channel(&event.container))
+    else {
+        return Reading::Unreadable("block_actions");
+    };
+    let message = event.message.as_ref();
+    let thread = message.and_then(|m| m.origin.thread_ts.as_ref()).map(|ts| ts.value().clone());
+    let trigger = event.trigger_id.value().clone();
+    let key = if trigger.is_empty() {
+        let at = action.action_ts.as_ref().map(|ts| ts.value().as_str()).unwrap_or_default();
+        let ts = message.map(|m| m.origin.ts.value().as_str()).unwrap_or_default();
+        format!("slack:click:{ts}:{}:{at}", user.id.value())
+    } else {
+        format!("slack:click:{trigger}")
+    };
+    let ActionRef { verb, run, revision } = reference;
+    deed(
+        key,
+        Inbound::Click { verb, run, revision },
+        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
+        me.place(&channel, thread),
+        event.response_url.as_ref().map(|url| url.value().to_string()),
+        Some(trigger).filter(|t| !t.is_empty()),
+        Kind::Click,
+    )
+}
+
+fn container_channel(container: &SlackInteractionActionContainer) -> Option<String> {
+    match container {
+        SlackInteractionActionContainer::Message(m) => m.channel_id.as_ref().map(|c| c.value().clone()),
+        SlackInteractionActionContainer::MessageAttachment(m) => m.channel_id.as_ref().map(|c| c.value().clone()),
+        SlackInteractionActionContainer::View(_) => None,
+    }
+}
+
+fn submission(event: SlackInteractionViewSubmissionEvent, raw: &Value, me: &Identity) -> Reading {
+    let SlackView::Modal(modal) = &event.view.view else { return Reading::Skip("foreign_view") };
+    let Some(form) = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok()) else {
+        return Reading::Skip("foreign_view");
+    };
+    // A block holds one input, named like the block.
+    let values: BTreeMap<String, String> = event
+        .view
+        .state_params
+        .state
+        .iter()
+        .flat_map(|state| &state.values)
+        .filter_map(|(block, inputs)| {
+            let value = inputs.values().next()?.value.clone()?;
+            Some((block.value().clone(), value))
+        })
+        .collect();
+    let user = &event.user;
+    let channel = if form.channel.is_empty() { user.id.value().clone() } else { form.channel };
+    let ActionRef { verb, run, revision } = form.action;
+    let params = &event.view.state_params;
+    let first_field = params.state.iter().flat_map(|s| s.values.keys()).map(|block| block.value().clone()).min();
+    deed(
+        format!("slack:form:{}:{}", params.id.value(), params.hash),
+        Inbound::Form { verb, run, revision, values },
+        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
+        me.place(&channel, form.thread),
+        None,
+        event.trigger_id.as_ref().map(|t| t.value().clone()),
+        Kind::Form { first_field },
+    )
+}
+
+fn event(payload: Value, me: &Identity) -> Reading {
+    let raw = payload["event"].clone();
+    let enterprise = text(&payload["enterprise_id"]);
+    let shared = payload["is_ext_shared_channel"].as_bool() == Some(true);
+    if raw["type"] != "app_mention" {
+        return Reading::Skip("other_event");
+    }
+    let Ok(callback) = serde_json::from_value::<SlackPushEventCallback>(payload) else {
+        return Reading::Unreadable("events_api");
+    };
+    let SlackEventCallbackBody::AppMention(mention) = callback.event else {
+        return if raw["bot_id"].is_string() {
+            Reading::Skip("bot_mention")
+        } else {
+            Reading::Unreadable("app_mention")
+        };
+    };
+    if raw["bot_id"].is_string() || mention.user.value() == &me.bot_user {
+        return Reading::Skip("bot_mention");
+    }
+    // Changing an old message must not run something again.
+    if mention.edited.is_some() {
+        return Reading::Skip("edited_mention");
+    }
+    let home = ["user_team", "source_team", "team"].into_iter().find_map(|field| text(&raw[field]));
+    // In a channel shared with others a person whose workspace is not named counts as one of theirs.
+    let home = home.or_else(|| (!shared).then(|| callback.team_id.value().clone()));
+    let text = mention.content.text.as_deref().unwrap_or_default();
+    let thread = mention.origin.thread_ts.as_ref().map(|ts| ts.value().clone());
+    deed(
+        format!("slack:event:{}", callback.event_id.value()),
+        Inbound::Mention { text: after_mention(text, &me.bot_user) },
+        me.actor(mention.user.value(), home.as_deref(), enterprise.as_deref()),
+        me.place(mention.channel.value(), thread),
+        None,
+        None,
+        Kind::Event,
+    )
+}
+
+fn deed(
+    key: String,
+    inbound: Inbound,
+    actor: Actor,
+    place: Place,
+    url: Option<String>,
+    trigger: Option<String>,
+    kind: Kind,
+) -> Reading {
+    let reply =
+        Reply { platform: ChatPlatform::Slack, place: place.clone(), person: actor.principal.clone(), url, trigger };
+    Reading::Deed(Box::new(Delivery { key, actor, place, inbound, reply }), kind)
+}
+
+fn enterprise(raw: &Value) -> Option<String> {
+    text(&raw["enterprise"]["id"])
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
+}
+
+impl Identity {
+    /// The tenant of our people: the enterprise where there is one, else the workspace.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        self.enterprise.as_deref().unwrap_or(&self.team)
+    }
+
+    /// Somebody of our workspace, or a stranger with their own workspace as the tenant, so that no policy of ours can
+    /// name them by accident. A person whose workspace is not told is a stranger. `enterprise` is the one that the
+    /// delivery names; within an organisation only our own workspace counts as home.
+    fn actor(&self, user: &str, team: Option<&str>, enterprise: Option<&str>) -> Actor {
+        let home = team.is_some_and(|team| team == self.team || Some(team) == self.enterprise.as_deref())
+            && (enterprise.is_none() || self.enterprise.is_none() || enterprise == self.enterprise.as_deref());
+        let tenant = if home { self.tenant() } else { team.unwrap_or("unknown") };
+        Actor { principal: Principal::slack(tenant, user), foreign: !home }
+    }
+
+    fn place(&self, channel: &str, thread: Option<String>) -> Place {
+        Place { platform: ChatPlatform::Slack, tenant: self.tenant().to_owned(), channel: channel.to_owned(), thread }
+    }
+}
+
+#[cfg(test)]
+mod tests;

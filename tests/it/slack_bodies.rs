@@ -1,0 +1,159 @@
+//! Every kind of message and modal that the adapter can say, written down for the independent validator
+//! (`.ci/witness-blocks`).
+
+use std::fmt::Write as _;
+
+use muster::domain::{ChatPlatform, GroupRef, Principal};
+use muster::message::{Block, Card, Form, FormField, Span, Style, Tone, Verb};
+use muster::playground::slack::faults::Plant;
+use muster::ports::{Chat, Reply};
+use serde_json::json;
+
+use crate::slack_stage::*;
+
+fn spans(text: &str) -> Vec<Span> {
+    vec![
+        Span::plain(text),
+        Span::bold(text),
+        Span::code(text),
+        Span::plain(""),
+        Span::Link { url: "https://example.com/runs/1?a=1&b=2".into(), text: text.into() },
+        Span::Link { url: "javascript:alert(1)".into(), text: text.into() },
+        Span::Person(person("U0SUSAN")),
+        Span::Person(Principal { platform: ChatPlatform::Discord, tenant: "1".into(), user: "2".into() }),
+        Span::Group { group: Some("slack:T0MUSTER:S0SRE".parse::<GroupRef>().unwrap()), name: "sre".into() },
+        Span::Group { group: None, name: text.into() },
+        Span::When("2026-11-22T14:30:00Z".parse().unwrap()),
+    ]
+}
+
+fn cards() -> Vec<Card> {
+    let texts = [
+        "plain words",
+        "",
+        " ",
+        "\n",
+        "<!channel> <@U1> <http://x|y>",
+        "``` ` * _ ~",
+        "\u{202E}\0\x1b[31m",
+        "日本語 🦀 émoji",
+        &"long ".repeat(30),
+        &"very long ".repeat(900),
+        &"<&>".repeat(1_500),
+        &"a\n".repeat(2_000),
+        "x=1\ty=2\r\n",
+    ]
+    .map(str::to_owned);
+    let tones = [Tone::Waiting, Tone::Running, Tone::Good, Tone::Warning, Tone::Bad, Tone::Neutral];
+    let mut cards = Vec::new();
+    for (n, text) in texts.iter().enumerate() {
+        cards.push(Card {
+            tone: tones[n % tones.len()],
+            title: text.clone(),
+            blocks: vec![
+                Block::Text(spans(text)),
+                Block::Fields(vec![(text.clone(), spans(text)), ("Empty".into(), vec![])]),
+                Block::Code(text.clone()),
+                Block::Divider,
+                Block::Note(vec![Span::plain(text)]),
+                Block::Note(spans(text)),
+                Block::Text(vec![]),
+                Block::Fields(vec![]),
+            ],
+            buttons: vec![
+                button(Verb::Approve, text, Style::Primary),
+                button(Verb::Deny, "Deny", Style::Danger),
+                button(Verb::Output, "web-1", Style::Plain),
+                button(Verb::Output, "web-2", Style::Plain),
+            ],
+        });
+    }
+    let blocks = |block: Block, count: usize| Card {
+        tone: Tone::Bad,
+        title: "a great deal".into(),
+        blocks: vec![block; count],
+        buttons: vec![button(Verb::RunAgain, "Run again", Style::Plain); 30],
+    };
+    cards.push(blocks(Block::Divider, 100));
+    cards.push(blocks(Block::Code("line\n".repeat(700)), 20));
+    cards.push(blocks(Block::Text(spans("word")), 80));
+    cards.push(Card { tone: Tone::Good, title: "only a title".into(), blocks: vec![], buttons: vec![] });
+    cards
+}
+
+fn form(text: &str) -> Form {
+    let field = |n: usize| FormField {
+        name: format!("field_{}", ["a", "b", "c"][n]),
+        label: if text.is_empty() { "Why?".into() } else { text.into() },
+        hint: (n == 1).then(|| "The requester reads it.".into()),
+        required: n == 0,
+        multiline: n == 1,
+        max_length: [500, 3_000, u16::MAX][n],
+    };
+    Form {
+        verb: Verb::Deny,
+        run: run(),
+        revision: u32::MAX,
+        title: if text.is_empty() { "Deny".into() } else { text.into() },
+        submit: "Deny this run and everything in it".into(),
+        intro: if text.is_empty() { vec![] } else { spans(text) },
+        fields: (0..3).map(field).collect(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slack_bodies_of_every_kind_are_taken_by_the_simulated_slack_and_written_for_the_validator() {
+    let stage = stage().await;
+    let reply = Reply {
+        platform: ChatPlatform::Slack,
+        place: place("C0OPS"),
+        person: person("U0SUSAN"),
+        url: None,
+        trigger: None,
+    };
+    let method = "chat.postEphemeral";
+    let (mut said, mut refused) = (0, Vec::new());
+    for rung in 0..3 {
+        for card in cards() {
+            if rung > 0 {
+                stage.plant(Plant {
+                    method: Some(method.into()),
+                    error: Some("invalid_blocks".into()),
+                    count: Some(rung),
+                    ..fault("api-error")
+                });
+            }
+            let title: String = card.title.chars().take(40).collect();
+            let before = stage.calls(method);
+            if let Err(error) = stage.slack.whisper(&reply, &card).await {
+                refused.push(format!("{title:?} on rung {rung}: {error}"));
+            }
+            if stage.calls(method) - before != u64::from(rung) + 1 {
+                refused.push(format!("{title:?} was refused on rung {rung}"));
+            }
+            said += 1;
+        }
+    }
+    let mut lines = String::new();
+    for text in ["", "Deny this run", &"long ".repeat(1_000), "<!channel> `x`"] {
+        let root = stage.slack.post(&place("C0INCIDENT"), &card("waits"), "k").await.unwrap();
+        stage.clicks("@approver", "#incidents", &root.id, "Deny").await;
+        let click = stage.book.deliveries.lock().unwrap().last().cloned().unwrap();
+        if let Err(error) = stage.slack.open_form(&click.reply, &form(text)).await {
+            refused.push(format!("a form about {:?}: {error}", text.chars().take(40).collect::<String>()));
+            continue;
+        }
+        let world = stage.workspace().world();
+        let view = world.top_view("U0ARNE").unwrap();
+        let mut body = view.given.clone();
+        body["blocks"] = json!(view.blocks);
+        writeln!(lines, "{}", json!({ "kind": "modal", "body": body })).unwrap();
+    }
+    for message in stage.workspace().world().messages.iter().filter(|m| m.is_bot()) {
+        let body = json!({ "channel": message.channel, "text": message.text, "blocks": message.blocks });
+        writeln!(lines, "{}", json!({ "kind": "message", "body": body })).unwrap();
+    }
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("slack_bodies.jsonl"), &lines).unwrap();
+    assert_eq!(refused, Vec::<String>::new());
+    assert!(lines.lines().count() > said);
+}
