@@ -1,0 +1,218 @@
+//! One node's execution of one command: as a confined script, from its tables, or, under a fault, twice or never.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::domain::{Digest, NodePlatform, Timestamp};
+
+use super::command::State;
+use super::confine::{Job, Strength};
+use super::faults::FaultName;
+use super::generate::Machine;
+use super::log::Execution;
+use super::node;
+use super::organisation::{CellKey, World, lock};
+use super::settings::Execution as How;
+use super::{answers, tables};
+
+/// How an execution ended, as the service learns it.
+pub(super) struct Report {
+    /// Which of the command's invocations it is.
+    pub number: usize,
+    pub state: State,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub started: Timestamp,
+    pub finished: Timestamp,
+}
+
+/// Everything an execution needs to know.
+#[derive(Clone)]
+pub(super) struct Task {
+    pub world: Arc<World>,
+    pub cell: CellKey,
+    pub command: String,
+    pub comment: String,
+    pub number: usize,
+    pub machine: Machine,
+    pub script: Arc<str>,
+    pub shipped: bool,
+    pub timeout: Duration,
+    /// Set when the agent has heard of a cancellation.
+    pub kill: Arc<AtomicBool>,
+}
+
+/// The agent's work on one command: run, run again after a reboot, or, under a fault, twice or not at all.
+pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, reports: mpsc::UnboundedSender<Report>) {
+    let pace = task.world.settings.pace;
+    let (account, region) = (task.cell.0.as_str(), task.cell.1.as_str());
+    // CancelCommand reaches the agent a moment after it was asked.
+    let (flag, kill) = (asked_to_stop.clone(), task.kill.clone());
+    let messenger = tokio::spawn(async move {
+        while !flag.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        tokio::time::sleep(pace.cancel.std()).await;
+        kill.store(true, Ordering::SeqCst);
+    });
+    let place = task.world.place(account, region, task.machine.id.as_str(), &task.machine.name);
+    let never = task.world.strike(FaultName::NeverRuns, place).is_some();
+    let twice = task.world.strike(FaultName::RunsTwice, place).is_some();
+    let secret = task.world.strike(FaultName::SecretInOutput, place).is_some();
+    let started = task.world.now();
+    let mut ended = if never { pretend(&task).await } else { execute(&task).await };
+    for _ in 0..3 {
+        // 194: the script asks for a reboot and to be run again after it.
+        if ended.code != 194 || never || task.kill.load(Ordering::SeqCst) {
+            break;
+        }
+        tokio::time::sleep(pace.reboot.std()).await;
+        ended = execute(&task).await;
+    }
+    messenger.abort();
+    let finished = task.world.now();
+    tokio::time::sleep(pace.report.std()).await;
+    if secret {
+        ended.stdout.push_str(&tables::leaked_secret());
+    }
+    let state = match ended.code {
+        0 => State::Success,
+        _ if ended.cancelled => State::Cancelled,
+        // The agent reads 137 as its own kill, also where the script itself ended so.
+        137 => State::ExecutionTimedOut,
+        _ => State::Failed,
+    };
+    if state == State::Failed {
+        if !ended.stderr.is_empty() && !ended.stderr.ends_with('\n') {
+            ended.stderr.push('\n');
+        }
+        ended.stderr.push_str(&format!("failed to run commands: exit status {}", ended.code));
+    }
+    let (code, stdout, stderr) = (ended.code, cap(ended.stdout), cap(ended.stderr));
+    let _ = reports.send(Report { number: task.number, state, code, stdout, stderr, started, finished });
+    if twice {
+        // The service has its answer; nobody but the log learns of the second time.
+        execute(&task).await;
+    }
+}
+
+/// The service keeps no more than 24,000 characters; a margin lets it see that something was cut.
+fn cap(mut text: String) -> String {
+    let mut end = text.len().min(24_100);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+struct Ended {
+    code: i32,
+    stdout: String,
+    stderr: String,
+    cancelled: bool,
+}
+
+/// Success with plausible output, without an execution.
+async fn pretend(task: &Task) -> Ended {
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    let mut machine = task.machine.clone();
+    let answer = answers::answer(&task.script, &mut machine);
+    Ended { code: 0, stdout: answer.stdout, stderr: String::new(), cancelled: false }
+}
+
+/// One execution, written into the log with its start and its end.
+async fn execute(task: &Task) -> Ended {
+    let world = &task.world;
+    let linux = task.machine.platform == NodePlatform::Linux;
+    let confined = linux && world.confinement.as_ref().is_some_and(|c| task.shipped || c.strength() == Strength::Full);
+    let permit = if confined { world.slots.clone().acquire_owned().await.ok() } else { None };
+    let number = lock(&world.log).started(Execution {
+        command_id: task.command.clone(),
+        account: task.cell.0.clone(),
+        region: task.cell.1.clone(),
+        node: task.machine.id.to_string(),
+        node_name: task.machine.name.clone(),
+        comment: task.comment.clone(),
+        script_sha256: Digest::of(task.script.as_bytes()).to_string(),
+        by: if confined { "script" } else { "table" },
+        started_at: world.now(),
+        ended_at: None,
+        exit: None,
+    });
+    let ended = if confined { run(task).await } else { from_table(task).await };
+    drop(permit);
+    lock(&world.log).ended(number, world.now(), ended.code);
+    ended
+}
+
+async fn from_table(task: &Task) -> Ended {
+    let script_time = match task.world.settings.execution {
+        How::Table { script_time } => script_time.std(),
+        How::Scripts => Duration::from_millis(40),
+    };
+    let deadline = Instant::now() + script_time.min(task.timeout);
+    while Instant::now() < deadline {
+        if task.kill.load(Ordering::SeqCst) {
+            return Ended { code: 137, stdout: String::new(), stderr: String::new(), cancelled: true };
+        }
+        tokio::time::sleep_until(deadline.min(Instant::now() + Duration::from_millis(250))).await;
+    }
+    if script_time > task.timeout {
+        return Ended { code: 137, stdout: String::new(), stderr: String::new(), cancelled: false };
+    }
+    let mut answer = answers::Answer { code: 1, stdout: String::new(), stderr: String::new() };
+    if let Some(mut cell) = task.world.cell(&task.cell.0, &task.cell.1)
+        && let Some(machine) = cell.machines.iter_mut().find(|m| m.id == task.machine.id)
+    {
+        answer = answers::answer(&task.script, machine);
+    }
+    Ended { code: answer.code, stdout: answer.stdout, stderr: answer.stderr, cancelled: false }
+}
+
+async fn run(task: &Task) -> Ended {
+    let task = task.clone();
+    let failed = |why: String| Ended { code: 1, stdout: String::new(), stderr: why, cancelled: false };
+    let done = tokio::task::spawn_blocking(move || {
+        let Some(confinement) = &task.world.confinement else { return failed("nothing runs here".to_owned()) };
+        let scratch = match node::scratch(&task.world, &task.cell.0, &task.machine) {
+            Ok(Some(path)) => path,
+            Ok(None) => return failed("nothing runs here".to_owned()),
+            Err(e) => return failed(format!("the scratch folder could not be made: {e}")),
+        };
+        let environment = vec![
+            ("SSM_COMMAND_ID", task.command.clone()),
+            ("AWS_SSM_INSTANCE_ID", task.machine.id.to_string()),
+            ("AWS_SSM_REGION_NAME", task.cell.1.clone()),
+            ("AWS_SSM_PLATFORM_NAME", "Amazon Linux".to_owned()),
+            ("AWS_SSM_PLATFORM_VERSION", "2023".to_owned()),
+        ];
+        let job = Job {
+            script: &task.script,
+            script_path: &format!(
+                "/var/lib/amazon/ssm/{}/document/orchestration/{}/awsrunShellScript/0.awsrunShellScript/_script.sh",
+                task.machine.id, task.command
+            ),
+            scratch: &scratch,
+            environment,
+            timeout: task.timeout,
+            cancel: task.kill.clone(),
+        };
+        let ended = confinement.run(&job);
+        if let Some(mut cell) = task.world.cell(&task.cell.0, &task.cell.1)
+            && let Some(machine) = cell.machines.iter_mut().find(|m| m.id == task.machine.id)
+        {
+            node::learn(&scratch, machine);
+        }
+        match ended {
+            Ok(e) => Ended { code: e.code, stdout: e.stdout, stderr: e.stderr, cancelled: e.cancelled },
+            Err(why) => failed(why),
+        }
+    });
+    done.await.unwrap_or_else(|_| failed("the execution died".to_owned()))
+}

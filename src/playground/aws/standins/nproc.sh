@@ -1,0 +1,3 @@
+#!/bin/sh
+# A t3.medium has two.
+echo 2

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The agent runs scripts as root.
+echo root

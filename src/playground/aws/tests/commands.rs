@@ -1,0 +1,272 @@
+//! What becomes of a command, in SSM's own states and shapes.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+#[tokio::test]
+async fn a_command_has_the_native_shape_from_request_to_result() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let node = w.nodes()[0].clone();
+    let sent = w
+        .ssm(&member, "SendCommand", json!({
+            "DocumentName": "AWS-RunShellScript", "InstanceIds": [node], "TimeoutSeconds": 30, "Comment": "muster:a",
+            "Parameters": {"commands": ["echo failed-stdout", "echo failed-stderr >&2", "exit 7"], "executionTimeout": ["5"]},
+        }))
+        .await;
+    assert_snapshot!(plain(&sent.to_string()));
+    let (requested, expires) = (&sent["Command"]["RequestedDateTime"], &sent["Command"]["ExpiresAfter"]);
+    assert!(
+        (expires.as_f64().unwrap() - requested.as_f64().unwrap() - 35.0).abs() < 0.01,
+        "timeout + execution timeout"
+    );
+    let id = sent["Command"]["CommandId"].as_str().unwrap().to_owned();
+    let (command, _) = w.settled(&member, &id).await;
+    assert_snapshot!(plain(&command["Invocations"].to_string()));
+    assert_eq!(
+        [&command["Status"], &command["StatusDetails"], &command["CompletedCount"], &command["ErrorCount"]],
+        [&json!("Failed"), &json!("Failed"), &json!(1), &json!(1)]
+    );
+    let one = w.ssm(&member, "GetCommandInvocation", json!({"CommandId": id, "InstanceId": node})).await;
+    let elapsed = regex::Regex::new(r"PT[0-9]\.[0-9]{3}S").unwrap();
+    assert_snapshot!(elapsed.replace(&plain(&one.to_string()), "<elapsed>"));
+}
+
+#[tokio::test]
+async fn refusals_have_the_native_words() {
+    let w = world(table(1)).await;
+    let member = w.member(None).await;
+    let node = w.nodes()[0].clone();
+    let id = "6d1cb32b-0000-4000-8000-000000000000";
+    let send = |more: Value| {
+        let mut input =
+            json!({"DocumentName": "AWS-RunShellScript", "InstanceIds": [node], "Parameters": {"commands": ["true"]}});
+        for (name, value) in more.as_object().unwrap() {
+            input[name] = value.clone();
+        }
+        ("SendCommand", input)
+    };
+    let sixty: Vec<String> = (0..51).map(|i| format!("i-{i:017x}")).collect();
+    let mut told = Vec::new();
+    for (operation, input) in [
+        send(json!({"InstanceIds": ["i-00000000000000000"]})),
+        send(json!({"InstanceIds": [node, node]})),
+        send(json!({"InstanceIds": []})),
+        send(json!({"Targets": [{"Key": "tag:env", "Values": ["prod"]}]})),
+        send(json!({"TimeoutSeconds": 1})),
+        send(json!({"MaxConcurrency": "0"})),
+        send(json!({"MaxErrors": "101%"})),
+        send(json!({"Comment": "x".repeat(101)})),
+        send(json!({"DocumentName": "Muster-Other"})),
+        send(json!({"DocumentHash": "0".repeat(64)})),
+        send(json!({"Parameters": {"commands": ["true"], "color": ["red"]}})),
+        send(json!({"Parameters": {"commands": ["x".repeat(100_001)]}})),
+        ("CancelCommand", json!({"CommandId": id})),
+        ("CancelCommand", json!({"CommandId": "invalid"})),
+        ("GetCommandInvocation", json!({"CommandId": id, "InstanceId": "i-0a1b2c3d"})),
+        ("ListCommands", json!({"Filters": [{"key": "UnknownKey", "value": "x"}]})),
+        ("ListCommands", json!({"NextToken": "x"})),
+        ("DescribeInstanceInformation", json!({"MaxResults": 4})),
+        (
+            "DescribeInstanceInformation",
+            json!({"Filters": [{"Key": "tag:a", "Values": ["b"]}, {"Key": "PingStatus", "Values": ["Online"]}]}),
+        ),
+        (
+            "DescribeInstanceInformation",
+            json!({"Filters": [{"Key": "PingStatus", "Values": ["Online"]}], "InstanceInformationFilterList": [{"key": "PingStatus", "valueSet": ["Online"]}]}),
+        ),
+        ("StartAutomationExecution", json!({})),
+    ] {
+        let refusal = w.refused(&member, operation, input).await;
+        told.push(format!("{operation} {}", refusal.replace(&"x".repeat(101), "<101 characters>")));
+    }
+    assert_snapshot!(told.join("\n"));
+    let many = w.refused(&member, "SendCommand", send(json!({"InstanceIds": sixty})).1).await;
+    assert!(
+        many.ends_with(
+            "at 'instanceIds' failed to satisfy constraint: Member must have length less than or equal to 50"
+        )
+    );
+    for operation in ["ListCommands", "ListCommandInvocations"] {
+        let empty = w.ssm(&member, operation, json!({"CommandId": id})).await;
+        assert!(
+            empty.as_object().unwrap().values().all(|v| v == &json!([])),
+            "an unknown command is an empty 200: {empty}"
+        );
+    }
+    assert!(w.organisation.sends().is_empty(), "nothing that was refused was taken");
+}
+
+#[tokio::test]
+async fn nodes_are_listed_by_pages_and_found_by_filters() {
+    let w = world(Settings { nodes: 23, ..table(1) }).await;
+    let member = w.member(None).await;
+    let (mut found, mut token, mut pages) = (Vec::new(), Value::Null, 0);
+    loop {
+        let page =
+            w.ssm(&member, "DescribeInstanceInformation", json!({"NextToken": token.as_str().unwrap_or("")})).await;
+        pages += 1;
+        found.extend(page["InstanceInformationList"].as_array().unwrap().clone());
+        token = page["NextToken"].clone();
+        if token.is_null() {
+            break;
+        }
+    }
+    assert_eq!((found.len(), pages), (23, 3), "ten to a page unless asked otherwise");
+    let web = w
+        .ssm(
+            &member,
+            "DescribeInstanceInformation",
+            json!({"MaxResults": 50, "Filters": [{"Key": "tag:service", "Values": ["web"]}]}),
+        )
+        .await;
+    assert_eq!(web["InstanceInformationList"].as_array().unwrap().len(), 9);
+    let none = w
+        .ssm(
+            &member,
+            "DescribeInstanceInformation",
+            json!({"Filters": [{"Key": "InstanceIds", "Values": ["i-00000000000000000"]}]}),
+        )
+        .await;
+    assert_eq!(none["InstanceInformationList"], json!([]));
+}
+
+#[tokio::test]
+async fn more_errors_than_allowed_keep_the_rest_from_starting() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let nodes = w.nodes();
+    let id = w.send(&member, &nodes, &["exit 3"], json!({"MaxConcurrency": "1", "MaxErrors": "1"})).await;
+    let (command, _) = w.settled(&member, &id).await;
+    let details: Vec<&str> =
+        command["Invocations"].as_array().unwrap().iter().map(|i| i["StatusDetails"].as_str().unwrap()).collect();
+    assert_eq!(details, ["Failed", "Failed", "Terminated", "Terminated", "Terminated", "Terminated", "Terminated"]);
+    assert_eq!(w.organisation.executions().len(), 2);
+    assert_eq!((command["Status"].as_str(), command["ErrorCount"].as_i64()), (Some("Failed"), Some(2)));
+}
+
+#[tokio::test]
+async fn a_script_that_is_too_slow_reads_execution_timed_out() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let parameters = json!({"Parameters": {"commands": ["echo begun", "sleep 60"], "executionTimeout": ["1"]}});
+    let slow = w.send(&member, &w.nodes()[..1], &[], parameters).await;
+    let own = w.send(&member, &w.nodes()[1..2], &["exit 137"], json!({})).await;
+    for id in [slow, own] {
+        let (command, _) = w.settled(&member, &id).await;
+        let plugin = &command["Invocations"][0]["CommandPlugins"][0];
+        assert_eq!(
+            [&command["Status"], &command["Invocations"][0]["StatusDetails"], &plugin["ResponseCode"]],
+            [&json!("Failed"), &json!("ExecutionTimedOut"), &json!(137)]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_command_is_killed_and_keeps_what_it_printed() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let nodes = w.nodes();
+    let id = w.send(&member, &nodes[..2], &["echo partial", "sleep 60"], json!({"MaxConcurrency": "1"})).await;
+    while w.organisation.executions().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    w.ssm(&member, "CancelCommand", json!({"CommandId": id})).await;
+    let (command, _) = w.settled(&member, &id).await;
+    let told = |i: usize| {
+        let invocation = &command["Invocations"][i];
+        (
+            invocation["StatusDetails"].as_str().unwrap().to_owned(),
+            invocation["CommandPlugins"][0]["ResponseCode"].as_i64(),
+        )
+    };
+    assert_eq!((told(0), told(1)), (("Cancelled".to_owned(), Some(137)), ("Cancelled".to_owned(), Some(-1))));
+    assert_eq!(command["Invocations"][0]["CommandPlugins"][0]["Output"], "partial\n");
+    assert_eq!((command["Status"].as_str(), command["ErrorCount"].as_i64()), (Some("Cancelled"), Some(0)));
+    assert_eq!(w.organisation.executions().len(), 1, "the second was never started");
+}
+
+#[tokio::test]
+async fn a_tag_that_matches_nothing_ends_as_success() {
+    let w = world(table(1)).await;
+    let member = w.member(None).await;
+    let target = json!({"InstanceIds": [], "Targets": [{"Key": "tag:env", "Values": ["nowhere"]}]});
+    let id = w.send(&member, &[], &["true"], target).await;
+    let list = w.ssm(&member, "ListCommands", json!({"CommandId": id})).await;
+    assert_eq!(list["Commands"][0]["StatusDetails"], "NoInstancesInTag");
+    assert_eq!(list["Commands"][0]["Status"], "Success");
+}
+
+#[tokio::test]
+async fn windows_takes_no_shell_script() {
+    let w = world(table(1)).await;
+    let member = w.member(None).await;
+    let machines = w.organisation.machines();
+    let (_, _, windows) = machines.iter().find(|(_, _, m)| m.platform.as_str() == "windows").unwrap();
+    let id = w.send(&member, &[windows.id.to_string()], &["true"], json!({})).await;
+    let (command, _) = w.settled(&member, &id).await;
+    assert_eq!(command["Invocations"][0]["StatusDetails"], "InvalidPlatform");
+    assert!(w.organisation.executions().is_empty());
+}
+
+#[tokio::test]
+async fn a_restarted_service_runs_again_and_stays_so() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let machines = w.organisation.machines();
+    let (_, _, failed) = machines.iter().find(|(_, r, m)| r.as_str() == "eu-west-1" && m.condition.failed).unwrap();
+    let node = [failed.id.to_string()];
+    let ask = async |script: &[&str]| {
+        let id = w.send(&member, &node, script, json!({})).await;
+        let (command, _) = w.settled(&member, &id).await;
+        command["Invocations"][0]["CommandPlugins"][0]["Output"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(ask(&["systemctl is-active nginx || :"]).await, "failed\n");
+    assert_eq!(ask(&["systemctl restart -- nginx", "systemctl is-active -- nginx"]).await, "active\n");
+    assert_eq!(ask(&["systemctl show -p ActiveState --value nginx"]).await, "active\n");
+    assert!(!w.organisation.machines().iter().any(|(_, _, m)| m.id == failed.id && m.condition.failed));
+}
+
+#[tokio::test]
+async fn the_stand_ins_tell_one_story_without_this_hosts_paths() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let script = [
+        "df -P \"$ROOT/var\"",
+        "df -h | awk 'NR > 1 { print $5, $6 }'",
+        "du -xk --max-depth=1 \"$ROOT/var\" | sort -rn | head -n 3",
+        "hostname -s",
+        "journalctl -u nginx -n 1 --no-pager",
+        "ss -ltn | tail -n 1",
+        "rpm -q nginx; rpm -q --qf '%{VERSION}\\n' openssl; rpm -q nothing || :",
+        "id deploy; getent passwd nobody || echo 'no nobody'",
+        "frobnicate",
+    ];
+    let id = w.send(&member, &w.nodes()[..1], &script, json!({})).await;
+    let (command, _) = w.settled(&member, &id).await;
+    let output = command["Invocations"][0]["CommandPlugins"][0]["Output"].as_str().unwrap();
+    assert_snapshot!(plain(output));
+}
+
+#[tokio::test]
+async fn an_organisation_of_thousands_of_nodes_answers_without_forking() {
+    let w = world(Settings { accounts: 20, nodes: 100, ..table(20) }).await;
+    let member = w.member(None).await;
+    let nodes = w.nodes();
+    let ids: Vec<String> = {
+        let mut all = Vec::new();
+        for chunk in nodes.chunks(50) {
+            all.push(w.send(&member, chunk, &["df -P"], json!({"MaxErrors": "100%"})).await);
+        }
+        all
+    };
+    let mut ended = 0;
+    for id in ids {
+        let (command, _) = w.settled(&member, &id).await;
+        ended += command["Invocations"].as_array().unwrap().iter().filter(|i| i["Status"] == "Success").count();
+    }
+    assert_eq!(ended, nodes.len());
+    assert!(w.organisation.executions().iter().all(|e| e.by == "table" && e.exit == Some(0)));
+}

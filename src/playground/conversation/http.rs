@@ -1,0 +1,58 @@
+//! The few requests that the player needs, JSON in and out.
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// Where one simulator's control interface is: `http://127.0.0.1:PORT` and its token, if it wants one.
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub url: String,
+    pub token: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    address: Address,
+}
+
+impl Http {
+    pub fn new(address: Address) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).build_http(), address }
+    }
+
+    pub async fn get(&self, path: &str) -> Result<Value, String> {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// `Err` carries the refusal's own sentence.
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
+        let url = format!("{}/play/v1{path}", self.address.url.trim_end_matches('/'));
+        let unreachable =
+            |cause: &dyn std::fmt::Display| format!("cannot reach `{url}`: {cause}; is the simulator running?");
+        let mut request = Request::builder().method(method).uri(&url).header(header::CONTENT_TYPE, "application/json");
+        if let Some(token) = &self.address.token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let bytes = body.map(|b| Bytes::from(b.to_string())).unwrap_or_default();
+        let request = request.body(Full::new(bytes)).map_err(|e| unreachable(&e))?;
+        let answer = self.client.request(request).await.map_err(|e| unreachable(&e))?;
+        let status = answer.status();
+        let bytes = answer.into_body().collect().await.map_err(|e| unreachable(&e))?.to_bytes();
+        let json: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status == StatusCode::OK {
+            return Ok(json);
+        }
+        let said = json["error"].as_str().or(json["fault"].as_str());
+        Err(said.map_or_else(|| format!("`{url}` answered {status}"), str::to_owned))
+    }
+}

@@ -1,0 +1,74 @@
+//! Conversation files: what people type and click, and what must stand in the thread; for tour, tests and any platform.
+//!
+//! ```text
+//! # comments and empty lines separate
+//! @support: /runbook run disk-usage on env=staging      types into #ops
+//! @support in #incidents: /runbook list                 types into another channel
+//! @support in thread: @muster status                    types into the run's thread
+//! @approver clicks "Approve"                            waits until that button is there, then presses it
+//! @approver fills reason="not tonight"                  fills the open form by label or id and submits it
+//! wait done 60s                                         until the closing reply stands in the thread
+//! wait for "2 of 4"                                     until the thread shows it
+//! expect thread has "Succeeded"                         also: expect thread lacks "…"
+//! expect @support sees "only for your eyes"
+//! expect no thread                                      nothing was posted into the channel since the last command
+//! expect ran once on env=staging tag:service=web        every online node that fits, once; no other
+//! expect nothing ran
+//! snapshot thread                                       also: snapshot ephemeral (of who typed last)
+//! ```
+//! `parse` reads the text, `player` plays it over the control interfaces alone, `ran` asks the simulated AWS what
+//! really ran, `normalise` takes out what differs from run to run.
+
+mod http;
+pub mod normalise;
+mod parse;
+mod player;
+mod ran;
+mod selector;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use http::{Address, Http};
+pub use parse::parse;
+pub use player::{Endpoints, PlayFault, Snapshot, Transcript, play};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversation {
+    pub file: PathBuf,
+    pub lines: Vec<Line>,
+}
+
+/// One step with the line (from 1) that says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub number: u32,
+    pub text: String,
+    pub step: Step,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    Say { who: String, place: Place, text: String },
+    Click { who: String, label: String },
+    Fill { who: String, values: Vec<(String, String)> },
+    WaitDone { timeout: Duration },
+    WaitFor { text: String, timeout: Duration },
+    ThreadHas { text: String },
+    ThreadLacks { text: String },
+    Sees { who: String, text: String },
+    NoThread,
+    RanOnce { selector: String },
+    NothingRan,
+    SnapshotThread,
+    SnapshotEphemeral,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `#ops`.
+    Usual,
+    Channel(String),
+    /// The thread of the last command.
+    Thread,
+}

@@ -1,0 +1,458 @@
+//! Plays a conversation over the control interfaces alone, as a person with the page would, and tells what it sees.
+//!
+//! The thread of a command is the first root message of the app that came after it, in the command's channel; for a
+//! mention it is the mention's own thread as soon as the app speaks there. The closing reply is a message of the app
+//! in that thread, later than the last word or click, that begins (a headline aside) with a mention of who asked: edits
+//! do not notify, so this is how a person learns it. A command that opens no thread of its own, such as a retry, belongs
+//! to the thread before it as soon as the app speaks there again.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::http::{Address, Http};
+use super::normalise::normalise;
+use super::ran::{Before, nothing_ran, ran_once};
+use super::selector::Selector;
+use super::{Conversation, Line, Place, Step};
+
+/// Where a person usually types.
+const USUAL: &str = "#ops";
+/// How long a button, a form or an expected text may take to appear.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(40);
+
+#[derive(Debug, Clone)]
+pub struct Endpoints {
+    pub slack: Address,
+    /// Needed for `expect ran once …` and `expect nothing ran` only.
+    pub aws: Option<Address>,
+}
+
+/// What was said and seen, line by line, and the snapshots taken.
+#[derive(Debug, Clone, Default)]
+pub struct Transcript {
+    pub lines: Vec<String>,
+    pub snapshots: Vec<Snapshot>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Line of the conversation file that took it.
+    pub line: u32,
+    /// Normalised by the rules of `normalise`.
+    pub text: String,
+}
+
+/// The step that was not fulfilled.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}:{line}: `{step}`\nexpected: {expected}\n{shows}")]
+pub struct PlayFault {
+    pub file: String,
+    pub line: u32,
+    pub step: String,
+    pub expected: String,
+    /// What stands in the thread instead, or what the other side answered.
+    pub shows: String,
+    pub transcript: Transcript,
+}
+
+/// A failed step: what was expected, and what is there.
+type Unmet = (String, String);
+
+pub async fn play(
+    conversation: &Conversation,
+    endpoints: &Endpoints,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> Result<Transcript, Box<PlayFault>> {
+    let mut player = Player {
+        slack: Http::new(endpoints.slack.clone()),
+        aws: endpoints.aws.clone().map(Http::new),
+        tell,
+        transcript: Transcript::default(),
+        command: None,
+        before: None,
+        shown: Vec::new(),
+    };
+    for line in &conversation.lines {
+        if let Err((expected, shows)) = player.step(line).await {
+            return Err(Box::new(PlayFault {
+                file: conversation.file.display().to_string(),
+                line: line.number,
+                step: line.text.clone(),
+                expected,
+                shows,
+                transcript: player.transcript,
+            }));
+        }
+    }
+    Ok(player.transcript)
+}
+
+/// The last thing typed: who, where, and when in Slack's time.
+#[derive(Debug, Clone)]
+struct Command {
+    who: String,
+    name: String,
+    channel: String,
+    ts: String,
+    /// A mention: the thread that it opened or stands in.
+    own_thread: Option<String>,
+    /// The thread of the command before, in the same channel.
+    earlier: Option<String>,
+    /// The last word or click; the closing reply comes after it.
+    since: String,
+}
+
+struct Player<'a> {
+    slack: Http,
+    aws: Option<Http>,
+    tell: &'a mut (dyn FnMut(&str) + Send),
+    transcript: Transcript,
+    command: Option<Command>,
+    before: Option<Before>,
+    /// Messages already told, by `ts`, as they were.
+    shown: Vec<(String, String)>,
+}
+
+impl Player<'_> {
+    async fn step(&mut self, line: &Line) -> Result<(), Unmet> {
+        match &line.step {
+            Step::Say { who, place, text } => self.say(who, place, text).await,
+            Step::Click { who, label } => {
+                self.tell_line(&format!("@{who} clicks [{label}]"));
+                self.click(who, label).await
+            }
+            Step::Fill { who, values } => {
+                let told: Vec<String> = values.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+                self.tell_line(&format!("@{who} fills in {}", told.join(", ")));
+                self.fill(who, values).await
+            }
+            Step::WaitDone { timeout } => {
+                let result = self.until(*timeout, "the closing reply", Self::closing).await;
+                self.tell_news().await;
+                result
+            }
+            Step::WaitFor { text, timeout } => {
+                let result = self.thread_until(*timeout, text).await;
+                self.tell_news().await;
+                result
+            }
+            Step::ThreadHas { text } => {
+                let result = self.thread_until(PATIENCE, text).await;
+                self.tell_news().await;
+                result
+            }
+            Step::ThreadLacks { text } => {
+                let thread = self.thread_text().await?.unwrap_or_default();
+                if squeeze(&thread).contains(&squeeze(text)) {
+                    return Err((format!("a thread without `{text}`"), thread));
+                }
+                Ok(())
+            }
+            Step::Sees { who, text } => self.sees(who, text).await,
+            Step::NoThread => match self.thread_text().await? {
+                None => Ok(()),
+                Some(thread) => Err(("no thread".to_owned(), thread)),
+            },
+            Step::RanOnce { selector } => {
+                let selector = Selector::parse(selector).map_err(unmet("a selector"))?;
+                let (aws, before) = self.witness()?;
+                ran_once(aws, before, &selector)
+                    .await
+                    .map_err(unmet("each fitting online node to run once, no other"))?;
+                self.tell_line("(each fitting node ran once, no other: by the simulator's log)");
+                Ok(())
+            }
+            Step::NothingRan => {
+                let (aws, before) = self.witness()?;
+                nothing_ran(aws, before).await.map_err(unmet("nothing to run"))?;
+                self.tell_line("(nothing ran: by the simulator's log)");
+                Ok(())
+            }
+            Step::SnapshotThread => {
+                let text = self.thread_text().await?.ok_or_else(|| self.no_thread())?;
+                self.snapshot(line.number, &text);
+                Ok(())
+            }
+            Step::SnapshotEphemeral => {
+                let who = self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
+                let text = self.ephemerals(&who).await?;
+                self.snapshot(line.number, &text);
+                Ok(())
+            }
+        }
+    }
+
+    async fn say(&mut self, who: &str, place: &Place, text: &str) -> Result<(), Unmet> {
+        self.tell_line(&format!("@{who}: {text}"));
+        let (channel, thread) = match place {
+            Place::Usual => (USUAL.to_owned(), None),
+            Place::Channel(name) => (name.clone(), None),
+            Place::Thread => {
+                self.until(PATIENCE, "a thread to write into", async |p| Ok(p.root().await?.is_some())).await?;
+                let root = self.root().await?.ok_or_else(|| self.no_thread())?;
+                (self.command.as_ref().map_or(USUAL.to_owned(), |c| c.channel.clone()), Some(root))
+            }
+        };
+        let slash = text.starts_with('/');
+        if let (Some(aws), true) = (&self.aws, slash || self.before.is_none()) {
+            self.before = Some(Before::now(aws).await.map_err(unmet("the simulated AWS"))?);
+        }
+        let mut body = json!({ "as": who, "channel": channel, "text": text });
+        if let Some(root) = &thread {
+            body["thread"] = json!(root);
+        }
+        let answer = self.slack.post("/commands", &body).await.map_err(unmet("the words to be typed"))?;
+        if let Some(shown) = answer["shown"].as_str().filter(|s| !s.is_empty()) {
+            self.tell_line(&format!("  (only @{who} sees) {shown}"));
+        }
+        // Words in the thread do not open another one.
+        if thread.is_none() {
+            let ts = answer["ts"].as_str().unwrap_or_default().to_owned();
+            let own_thread = (!slash).then(|| ts.clone());
+            let name = name_of(who).to_owned();
+            let before = self.command.as_ref().filter(|c| c.channel == channel);
+            let earlier = if before.is_some() { self.root().await? } else { None };
+            let since = ts.clone();
+            self.command = Some(Command { who: who.to_owned(), name, channel, ts, own_thread, earlier, since });
+            self.shown.clear();
+        } else {
+            self.acted(&answer);
+        }
+        Ok(())
+    }
+
+    /// Something was said or pressed just now.
+    fn acted(&mut self, answer: &Value) {
+        if let (Some(command), Some(ts)) = (&mut self.command, answer["ts"].as_str()) {
+            ts.clone_into(&mut command.since);
+        }
+    }
+
+    async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
+        self.slack.get(&format!("/threads/{channel}/{ts}")).await.map_err(unmet("the thread"))
+    }
+    /// The root of the thread that belongs to the last command, if the app has begun one.
+    async fn root(&self) -> Result<Option<String>, Unmet> {
+        let Some(command) = &self.command else { return Ok(None) };
+        let channel = encoded(&command.channel);
+        if let Some(own) = &command.own_thread {
+            let thread = self.thread_at(&channel, own).await?;
+            if spoke_after(&thread, "0") {
+                return Ok(thread["root"].as_str().map(str::to_owned));
+            }
+        }
+        let path = format!("/channels/{channel}?after={}", command.ts);
+        let seen = self.slack.get(&path).await.map_err(unmet("the channel"))?;
+        let mut roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
+        if let Some(root) = roots.next().and_then(|m| m["ts"].as_str()) {
+            return Ok(Some(root.to_owned()));
+        }
+        match &command.earlier {
+            Some(root) if spoke_after(&self.thread_at(&channel, root).await?, &command.ts) => Ok(Some(root.clone())),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    async fn thread(&self) -> Result<Option<Value>, Unmet> {
+        let (Some(root), Some(command)) = (self.root().await?, &self.command) else { return Ok(None) };
+        Ok(Some(self.thread_at(&encoded(&command.channel), &root).await?))
+    }
+
+    async fn thread_text(&self) -> Result<Option<String>, Unmet> {
+        Ok(self.thread().await?.and_then(|t| t["text"].as_str().map(str::to_owned)))
+    }
+
+    async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
+        let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
+        let seen = self.slack.get(&format!("/ephemerals?as={who}&after={after}")).await;
+        let seen = seen.map_err(unmet("what only one person sees"))?;
+        Ok(seen["text"].as_str().unwrap_or_default().to_owned())
+    }
+
+    async fn closing(&self) -> Result<bool, Unmet> {
+        let (Some(thread), Some(command)) = (self.thread().await?, &self.command) else { return Ok(false) };
+        let mention = format!("@{}", command.name);
+        let closes = |m: &Value| {
+            m["bot_id"].is_string()
+                && m["ts"] != thread["root"]
+                && m["ts"].as_str().is_some_and(|ts| ts > command.since.as_str())
+                && m["as_text"].as_str().is_some_and(|t| t.lines().take(2).any(|l| l.starts_with(&mention)))
+        };
+        Ok(thread["messages"].as_array().into_iter().flatten().any(closes))
+    }
+
+    async fn thread_until(&self, timeout: Duration, text: &str) -> Result<(), Unmet> {
+        let wanted = squeeze(text);
+        self.until(timeout, &format!("`{text}`"), async |p| {
+            Ok(p.thread_text().await?.is_some_and(|t| squeeze(&t).contains(&wanted)))
+        })
+        .await
+    }
+
+    async fn sees(&mut self, who: &str, text: &str) -> Result<(), Unmet> {
+        let wanted = squeeze(text);
+        let started = Instant::now();
+        loop {
+            let seen = self.ephemerals(who).await?;
+            if squeeze(&seen).contains(&wanted) {
+                self.tell_block(&format!("(only @{who} sees)"), &seen);
+                return Ok(());
+            }
+            if started.elapsed() > PATIENCE {
+                return Err((format!("@{who} to see `{text}`"), format!("@{who} sees:\n{seen}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Presses the button where the person finds it: in the thread, else wherever they see the newest one.
+    async fn click(&mut self, who: &str, label: &str) -> Result<(), Unmet> {
+        let after = self.command.as_ref().map_or("0".to_owned(), |c| c.ts.clone());
+        let started = Instant::now();
+        loop {
+            let root = self.root().await?;
+            let seen =
+                self.slack.get(&format!("/buttons?as={who}&after={after}")).await.map_err(unmet("the buttons"))?;
+            let all = seen["buttons"].as_array().cloned().unwrap_or_default();
+            let named: Vec<&Value> = all.iter().filter(|b| b["label"] == label).collect();
+            let here = named.iter().find(|b| root.as_deref().is_some_and(|r| b["root"] == r));
+            if let Some(button) = here.or(named.first()) {
+                let body = json!({ "as": who, "channel": button["channel"], "ts": button["ts"],
+                    "action_id": button["action_id"] });
+                let answer = self.slack.post("/clicks", &body).await;
+                match answer {
+                    Ok(answer) => {
+                        self.acted(&answer);
+                        if let Some(shown) = answer["shown"].as_str() {
+                            self.tell_line(&format!("  (only @{who} sees) {shown}"));
+                        }
+                        return Ok(());
+                    }
+                    // Gone between looking and pressing, as it happens to people.
+                    Err(_) if started.elapsed() <= PATIENCE => {}
+                    Err(refused) => return Err((format!("a click on [{label}]"), refused)),
+                }
+            }
+            if started.elapsed() > PATIENCE {
+                let labels: Vec<String> =
+                    all.iter().filter_map(|b| b["label"].as_str()).map(|l| format!("[{l}]")).collect();
+                let thread = self.thread_text().await?.unwrap_or_else(|| "no thread".to_owned());
+                return Err((format!("a button [{label}]"), format!("@{who} sees {}\n{thread}", labels.join(" "))));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn fill(&mut self, who: &str, values: &[(String, String)]) -> Result<(), Unmet> {
+        self.until(PATIENCE, "an open form", async |p| {
+            let open = p.slack.get(&format!("/forms?as={who}")).await.map_err(unmet("the form"))?;
+            Ok(!open["view"].is_null())
+        })
+        .await?;
+        let values: serde_json::Map<String, Value> =
+            values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+        let answer = self.slack.post("/forms", &json!({ "as": who, "values": values })).await;
+        let answer = answer.map_err(unmet("the form to be filled"))?;
+        for (field, fault) in answer["errors"].as_object().into_iter().flatten() {
+            self.tell_line(&format!("  ({field}) {}", fault.as_str().unwrap_or_default()));
+        }
+        Ok(())
+    }
+
+    fn witness(&self) -> Result<(&Http, &Before), Unmet> {
+        match (&self.aws, &self.before) {
+            (Some(aws), Some(before)) => Ok((aws, before)),
+            (None, _) => Err(("a simulated AWS to ask".to_owned(), "the player was given none".to_owned())),
+            (_, None) => Err(("a command first".to_owned(), "nothing was typed yet".to_owned())),
+        }
+    }
+
+    /// Looks until `met`, at most `timeout`; then says what the thread shows.
+    async fn until(
+        &self,
+        timeout: Duration,
+        wanted: &str,
+        mut met: impl AsyncFnMut(&Self) -> Result<bool, Unmet>,
+    ) -> Result<(), Unmet> {
+        let started = Instant::now();
+        while !met(self).await? {
+            if started.elapsed() > timeout {
+                let expected = format!("{wanted} within {} s", timeout.as_secs());
+                let shows = match self.thread_text().await? {
+                    Some(thread) => format!("the thread shows:\n{thread}"),
+                    None => self.no_thread().1,
+                };
+                return Err((expected, shows));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    fn no_thread(&self) -> Unmet {
+        let place = self.command.as_ref().map_or(USUAL, |c| &c.channel);
+        ("a thread".to_owned(), format!("the app has posted nothing into `{place}` since the last command"))
+    }
+
+    fn snapshot(&mut self, line: u32, text: &str) {
+        self.transcript.snapshots.push(Snapshot { line, text: normalise(text) });
+    }
+
+    fn tell_line(&mut self, text: &str) {
+        (self.tell)(text);
+        self.transcript.lines.push(text.to_owned());
+    }
+
+    fn tell_block(&mut self, title: &str, text: &str) {
+        let indented: Vec<String> = text.trim_end().lines().map(|l| format!("    {l}")).collect();
+        self.tell_line(&format!("  {title}\n{}", indented.join("\n")));
+    }
+
+    /// Messages of the thread that are new or read differently since they were last told.
+    async fn tell_news(&mut self) {
+        let Ok(Some(thread)) = self.thread().await else { return };
+        for message in thread["messages"].as_array().into_iter().flatten() {
+            let ts = message["ts"].as_str().unwrap_or_default().to_owned();
+            let text = message["as_text"].as_str().unwrap_or_default().to_owned();
+            if self.shown.contains(&(ts.clone(), text.clone())) {
+                continue;
+            }
+            self.shown.retain(|(known, _)| *known != ts);
+            self.tell_block(if message["bot_id"].is_string() { "@muster" } else { "(a person)" }, &text);
+            self.shown.push((ts, text));
+        }
+    }
+}
+
+/// The name behind the part that a person plays.
+fn name_of(who: &str) -> &str {
+    match who {
+        "support" => "susan",
+        "approver" => "arne",
+        "approver2" => "priya",
+        "outsider" => "omar",
+        "foreign" => "fred",
+        other => other,
+    }
+}
+
+fn unmet(expected: &str) -> impl Fn(String) -> Unmet + '_ {
+    move |shows| (expected.to_owned(), shows)
+}
+
+/// Whether the app has spoken in this thread after `ts`.
+fn spoke_after(thread: &Value, ts: &str) -> bool {
+    let mut messages = thread["messages"].as_array().into_iter().flatten();
+    messages.any(|m| m["bot_id"].is_string() && m["ts"].as_str().is_some_and(|at| at > ts))
+}
+
+/// Words with single spaces, so that a line break in a card does not matter.
+fn squeeze(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn encoded(channel: &str) -> String {
+    channel.trim_start_matches('#').to_owned()
+}

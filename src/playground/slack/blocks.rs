@@ -1,0 +1,366 @@
+//! Block Kit's limits, enforced as Slack does it: `invalid_blocks` with a JSON pointer, `msg_blocks_too_long` in sum.
+//!
+//! Lengths are those of Slack's reference; the sum over all texts of a message is undocumented and was seen between
+//! 12,000 and 13,300 characters, so the lower figure holds here.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::args::ApiError;
+
+/// Characters of text in all blocks of one message.
+pub const TEXT_MAX: usize = 12_000;
+/// `text` of `chat.update` fails from about here (`msg_too_long`); `chat.postMessage` takes 40,000.
+pub const UPDATE_TEXT_MAX: usize = 4_000;
+pub const POST_TEXT_MAX: usize = 40_000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    Message,
+    Modal,
+}
+
+/// Checks `given` and returns the blocks as Slack keeps them: every block with an id, every element with an action id.
+pub fn check(given: &mut Value, surface: Surface) -> Result<Vec<Value>, ApiError> {
+    let mut blocks = match given.take() {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(blocks) => blocks,
+        _ => return Err(ApiError::new("invalid_blocks_format")),
+    };
+    let mut check = Check { faults: Vec::new(), surface };
+    let max = if surface == Surface::Message { 50 } else { 100 };
+    if blocks.len() > max {
+        check.fault("/blocks", format!("no more than {max} items allowed"));
+    }
+    let mut ids = BTreeSet::new();
+    for (at, block) in blocks.iter_mut().enumerate() {
+        let here = format!("/blocks/{at}");
+        check.block(block, &here);
+        if !block.is_object() {
+            continue;
+        }
+        match block["block_id"].as_str() {
+            Some("") | None => {
+                let mut n = at;
+                while ids.contains(&format!("blk{n}")) {
+                    n += 1000;
+                }
+                block["block_id"] = json!(format!("blk{n}"));
+            }
+            Some(id) if id.chars().count() > 255 => {
+                check.fault(&format!("{here}/block_id"), "must be less than 256 characters");
+            }
+            Some(id) if ids.contains(id) => {
+                check.fault(&format!("{here}/block_id"), format!("`block_id` {id} already exists"));
+            }
+            Some(_) => {}
+        }
+        ids.insert(block["block_id"].as_str().unwrap_or_default().to_owned());
+    }
+    let count = |kind: &str| blocks.iter().filter(|b| b["type"] == kind).count();
+    if count("table") > 1 {
+        return Err(ApiError::with("invalid_attachments", vec!["only_one_table_allowed".to_owned()]));
+    }
+    let markdown: usize = blocks
+        .iter()
+        .filter(|b| b["type"] == "markdown")
+        .map(|b| b["text"].as_str().unwrap_or_default().chars().count())
+        .sum();
+    if markdown > 12_000 {
+        check.fault("/blocks", "markdown blocks: must be less than 12001 characters in sum");
+    }
+    if !check.faults.is_empty() {
+        return Err(ApiError::with("invalid_blocks", check.faults));
+    }
+    if surface == Surface::Message && blocks.iter().map(text_len).sum::<usize>() > TEXT_MAX {
+        return Err(ApiError::new("msg_blocks_too_long"));
+    }
+    Ok(blocks)
+}
+
+/// Characters of every text in `value`, at any depth.
+fn text_len(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => items.iter().map(text_len).sum(),
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| match field {
+                Value::String(s) if name == "text" => s.chars().count(),
+                other => text_len(other),
+            })
+            .sum(),
+        _ => 0,
+    }
+}
+
+struct Check {
+    faults: Vec<String>,
+    surface: Surface,
+}
+
+impl Check {
+    fn fault(&mut self, pointer: &str, what: impl AsRef<str>) {
+        self.faults.push(format!("{} [json-pointer:{pointer}]", what.as_ref()));
+    }
+
+    fn block(&mut self, block: &mut Value, here: &str) {
+        let Some(kind) = block["type"].as_str().map(str::to_owned) else {
+            return self.fault(here, "missing required field: type");
+        };
+        match kind.as_str() {
+            "section" => self.section(block, here),
+            "header" => {
+                self.text(&block["text"], &format!("{here}/text"), 150, true, true);
+            }
+            "divider" => {}
+            "context" => {
+                let items = self.items(block, here, "elements", 1, 10);
+                for (at, item) in items.iter().enumerate() {
+                    if item["type"] != "image" {
+                        self.text(item, &format!("{here}/elements/{at}"), 3000, false, true);
+                    }
+                }
+            }
+            "actions" => {
+                let count = self.items(block, here, "elements", 1, 25).len();
+                for at in 0..count {
+                    self.element(&mut block["elements"][at], &format!("{here}/elements/{at}"), false);
+                }
+                self.unique_actions(block, here);
+            }
+            "input" => {
+                if self.surface == Surface::Message {
+                    // Input blocks in messages exist; Muster does not need them and the page cannot show them.
+                    self.fault(&format!("{here}/type"), "unsupported type: input in a message");
+                }
+                self.text(&block["label"], &format!("{here}/label"), 2000, true, true);
+                if !block["hint"].is_null() {
+                    self.text(&block["hint"], &format!("{here}/hint"), 2000, true, true);
+                }
+                if block["element"].is_object() {
+                    self.element(&mut block["element"], &format!("{here}/element"), true);
+                } else {
+                    self.fault(here, "missing required field: element");
+                }
+            }
+            "markdown" => match block["text"].as_str() {
+                Some("") | None => self.fault(here, "missing required field: text"),
+                Some(_) if self.surface == Surface::Modal => self.fault(here, "unsupported type: markdown"),
+                Some(_) => {}
+            },
+            "rich_text" => {
+                for (at, item) in self.items(block, here, "elements", 0, usize::MAX).iter().enumerate() {
+                    let kind = item["type"].as_str().unwrap_or_default();
+                    let known = ["rich_text_section", "rich_text_preformatted", "rich_text_list", "rich_text_quote"];
+                    if !known.contains(&kind) {
+                        self.fault(&format!("{here}/elements/{at}/type"), format!("unsupported type: {kind}"));
+                    } else if !item["elements"].is_array() {
+                        self.fault(&format!("{here}/elements/{at}"), "missing required field: elements");
+                    }
+                }
+            }
+            "table" => self.table(block, here),
+            "image" => {
+                if !block["alt_text"].is_string() {
+                    self.fault(here, "missing required field: alt_text");
+                }
+            }
+            other => self.fault(&format!("{here}/type"), format!("unsupported type: {other}")),
+        }
+    }
+
+    fn section(&mut self, block: &mut Value, here: &str) {
+        if block["text"].is_null() && block["fields"].is_null() {
+            self.fault(here, "missing required field: text or fields");
+        }
+        if !block["text"].is_null() {
+            self.text(&block["text"], &format!("{here}/text"), 3000, false, true);
+        }
+        if !block["fields"].is_null() {
+            for (at, field) in self.items(block, here, "fields", 1, 10).iter().enumerate() {
+                self.text(field, &format!("{here}/fields/{at}"), 2000, false, true);
+            }
+        }
+        if block["accessory"].is_object() && block["accessory"]["type"] != "image" {
+            self.element(&mut block["accessory"], &format!("{here}/accessory"), false);
+        }
+    }
+
+    fn table(&mut self, block: &Value, here: &str) {
+        for (at, row) in self.items(block, here, "rows", 1, 100).iter().enumerate() {
+            let here = format!("{here}/rows/{at}");
+            match row.as_array() {
+                None => self.fault(&here, "must be an array"),
+                Some(cells) if cells.len() > 20 => self.fault(&here, "no more than 20 items allowed"),
+                Some(cells) => {
+                    for (at, cell) in cells.iter().enumerate() {
+                        let kind = cell["type"].as_str().unwrap_or_default();
+                        if !["raw_text", "rich_text", "raw_number"].contains(&kind) {
+                            self.fault(&format!("{here}/{at}/type"), format!("unsupported type: {kind}"));
+                        } else if kind == "raw_text" && cell["text"].as_str().is_none_or(str::is_empty) {
+                            self.fault(&format!("{here}/{at}/text"), "must be more than 0 characters");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A copy of `block[name]`, its length checked.
+    fn items(&mut self, block: &Value, here: &str, name: &str, min: usize, max: usize) -> Vec<Value> {
+        let Some(items) = block[name].as_array() else {
+            self.fault(here, format!("missing required field: {name}"));
+            return Vec::new();
+        };
+        if items.len() < min {
+            self.fault(&format!("{here}/{name}"), format!("no fewer than {min} items allowed"));
+        } else if items.len() > max {
+            self.fault(&format!("{here}/{name}"), format!("no more than {max} items allowed"));
+        }
+        items.clone()
+    }
+
+    fn text(&mut self, text: &Value, here: &str, max: usize, plain_only: bool, filled: bool) {
+        let (Some(kind), Some(words)) = (text["type"].as_str(), text["text"].as_str()) else {
+            return self.fault(here, "missing required field: text object");
+        };
+        if kind != "plain_text" && (plain_only || kind != "mrkdwn") {
+            self.fault(&format!("{here}/type"), format!("unsupported type: {kind}"));
+        }
+        self.length(words, &format!("{here}/text"), max);
+        if filled && words.is_empty() {
+            self.fault(&format!("{here}/text"), "must be more than 0 characters");
+        }
+    }
+
+    fn length(&mut self, words: &str, here: &str, max: usize) {
+        if words.chars().count() > max {
+            self.fault(here, format!("must be less than {} characters", max + 1));
+        }
+    }
+
+    fn unique_actions(&mut self, block: &Value, here: &str) {
+        let mut seen = BTreeSet::new();
+        for (at, element) in block["elements"].as_array().into_iter().flatten().enumerate() {
+            if let Some(id) = element["action_id"].as_str()
+                && !seen.insert(id.to_owned())
+            {
+                self.fault(&format!("{here}/elements/{at}/action_id"), format!("`action_id` {id} already exists"));
+            }
+        }
+    }
+
+    fn element(&mut self, element: &mut Value, here: &str, as_input: bool) {
+        let kind = element["type"].as_str().unwrap_or_default().to_owned();
+        match element["action_id"].as_str() {
+            Some("") | None => {
+                let id = format!("act{}", here.rsplit('/').next().unwrap_or("0"));
+                if element.is_object() {
+                    element["action_id"] = json!(id);
+                }
+            }
+            Some(id) => self.length(id, &format!("{here}/action_id"), 255),
+        }
+        match kind.as_str() {
+            "button" if !as_input => {
+                self.text(&element["text"], &format!("{here}/text"), 75, true, true);
+                self.length(element["value"].as_str().unwrap_or_default(), &format!("{here}/value"), 2000);
+                self.length(element["url"].as_str().unwrap_or_default(), &format!("{here}/url"), 3000);
+                if !element["style"].is_null() && element["style"] != "primary" && element["style"] != "danger" {
+                    self.fault(&format!("{here}/style"), "must be `primary` or `danger`");
+                }
+            }
+            "static_select" | "multi_static_select" => {
+                if element["option_groups"].is_null() {
+                    self.options(element, here, 100, 75);
+                }
+            }
+            "overflow" if !as_input => self.options(element, here, 5, 75),
+            "radio_buttons" | "checkboxes" => self.options(element, here, 10, 75),
+            "external_select"
+            | "users_select"
+            | "conversations_select"
+            | "channels_select"
+            | "multi_users_select"
+            | "datepicker"
+            | "timepicker"
+            | "datetimepicker" => {}
+            "plain_text_input" | "email_text_input" | "url_text_input" | "number_input" if as_input => {
+                if kind == "number_input" && !element["is_decimal_allowed"].is_boolean() {
+                    self.fault(here, "missing required field: is_decimal_allowed");
+                }
+                if element["max_length"].as_u64().is_some_and(|n| n > 3000) {
+                    self.fault(&format!("{here}/max_length"), "must be less than 3001");
+                }
+            }
+            other => self.fault(&format!("{here}/type"), format!("unsupported type: {other}")),
+        }
+        if !element["placeholder"].is_null() {
+            self.text(&element["placeholder"], &format!("{here}/placeholder"), 150, true, true);
+        }
+        if element["confirm"].is_object() {
+            let confirm = &element["confirm"];
+            self.text(&confirm["title"], &format!("{here}/confirm/title"), 100, true, true);
+            self.text(&confirm["text"], &format!("{here}/confirm/text"), 300, false, true);
+            self.text(&confirm["confirm"], &format!("{here}/confirm/confirm"), 30, true, true);
+            self.text(&confirm["deny"], &format!("{here}/confirm/deny"), 30, true, true);
+        }
+    }
+
+    fn options(&mut self, element: &Value, here: &str, max: usize, text_max: usize) {
+        for (at, option) in self.items(element, here, "options", 1, max).iter().enumerate() {
+            let here = format!("{here}/options/{at}");
+            self.text(&option["text"], &format!("{here}/text"), text_max, false, true);
+            match option["value"].as_str() {
+                None => self.fault(&here, "missing required field: value"),
+                Some(value) => self.length(value, &format!("{here}/value"), 150),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(blocks: Value) -> Vec<String> {
+        let error = check(&mut blocks.clone(), Surface::Message).unwrap_err();
+        [vec![error.error], error.messages].concat()
+    }
+
+    #[test]
+    fn a_section_of_3001_characters_is_refused_with_its_place() {
+        let section = |n| json!([{ "type": "section", "text": { "type": "mrkdwn", "text": "x".repeat(n) } }]);
+        assert!(check(&mut section(3000), Surface::Message).is_ok());
+        let expected = ["invalid_blocks", "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"];
+        assert_eq!(faults(section(3001)), expected);
+    }
+
+    #[test]
+    fn texts_that_are_too_long_only_in_sum_are_refused() {
+        let section = json!({ "type": "section", "text": { "type": "mrkdwn", "text": "x".repeat(3000) } });
+        assert!(check(&mut json!(vec![section.clone(); 4]), Surface::Message).is_ok());
+        assert_eq!(faults(json!(vec![section; 5])), ["msg_blocks_too_long"]);
+    }
+
+    #[test]
+    fn every_block_and_element_gets_an_id() {
+        let button = json!({ "type": "button", "text": { "type": "plain_text", "text": "Go" } });
+        let blocks = check(&mut json!([{ "type": "actions", "elements": [button] }]), Surface::Message).unwrap();
+        assert!(blocks[0]["block_id"].is_string());
+        assert!(blocks[0]["elements"][0]["action_id"].is_string());
+    }
+
+    #[test]
+    fn fifty_one_blocks_unknown_types_and_styles_are_refused() {
+        assert_eq!(faults(json!(vec![json!({ "type": "divider" }); 51])).len(), 2);
+        assert_eq!(
+            faults(json!([{ "type": "sparkle" }]))[1],
+            "unsupported type: sparkle [json-pointer:/blocks/0/type]"
+        );
+        let button = json!({ "type": "button", "style": "green", "text": { "type": "plain_text", "text": "Go" } });
+        let found = faults(json!([{ "type": "actions", "elements": [button] }]));
+        assert_eq!(found[1], "must be `primary` or `danger` [json-pointer:/blocks/0/elements/0/style]");
+    }
+}

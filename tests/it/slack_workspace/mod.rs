@@ -1,0 +1,5 @@
+//! The simulated Slack workspace keeps Slack's rules, and the conversation player tells the truth about what it sees.
+
+mod app;
+mod conversations;
+mod rules;
