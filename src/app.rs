@@ -1,0 +1,123 @@
+//! Wires everything: adapters into ports, ports into the engine. The only file that knows all.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::adapters::aws::{self, Aws};
+use crate::adapters::clock::{SystemClock, UlidIds};
+use crate::adapters::slack::{self, Slack};
+use crate::adapters::store::{FileOutputs, SledJournal};
+use crate::engine::limits::{Limits, Rate};
+use crate::engine::{Engine, Ports, Settings};
+use crate::ports::Clock;
+use crate::{rules, telemetry};
+
+/// Reads that may come at once after a pause, for one account and region.
+const BURST: u32 = 3;
+/// A stop waits this long for what is being written.
+const DRAIN: Duration = Duration::from_millis(200);
+
+/// What the bot is made of.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    pub slack: slack::Settings,
+    pub aws: aws::Settings,
+    pub store: PathBuf,
+    pub rules: rules::Source,
+    /// Reads of AWS per second, for each account and region.
+    pub reads_per_second: f64,
+    pub metrics: Option<SocketAddr>,
+}
+
+/// Runs the bot until `stop`, or until something ends it.
+///
+/// # Errors
+/// One sentence with the remedy last: the store cannot be opened or has failed, Slack refuses the tokens.
+pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<(), String> {
+    // One TLS provider for everything; a second one in the tree would make rustls refuse to choose.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    if let Some(listen) = setup.metrics {
+        telemetry::metrics(listen)?;
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let journal = Arc::new(SledJournal::open(&setup.store).map_err(|fault| fault.to_string())?);
+    let outputs = Arc::new(FileOutputs::open(&setup.store).map_err(|fault| fault.to_string())?);
+
+    let (rulebook, seen, faults) = rules::first(&setup.rules);
+    for fault in &faults {
+        tracing::error!("{fault}");
+    }
+    if !faults.is_empty() {
+        tracing::error!(
+            "the runbooks or policies are not valid: every run is denied until they are; `muster check` lists all faults"
+        );
+    }
+    let rulebook = Arc::new(rulebook);
+    let nudge = Arc::new(Notify::new());
+    let keeper = tokio::spawn(rules::keep_current(setup.rules.clone(), rulebook.clone(), seen, nudge.clone()));
+    let hangup = tokio::spawn(reload_on_hangup(nudge));
+
+    // Slack may be down: what runs at AWS is watched all the same, and `listen` introduces itself when it can.
+    let slack = Arc::new(Slack::new(setup.slack.clone()).map_err(|fault| fault.to_string())?);
+    let settings = Settings { command: setup.slack.command.clone(), request_expiry: setup.aws.request_expiry.std() };
+    let aws = Arc::new(Aws::connect(setup.aws, clock.clone()).await);
+    let ports = Ports {
+        journal,
+        outputs,
+        cloud: aws.clone(),
+        inventory: aws,
+        chat: slack.clone(),
+        directory: slack.clone(),
+        clock,
+        ids: Arc::new(UlidIds::default()),
+    };
+    let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
+    let engine = Engine::start(ports, limits, rulebook, settings).await.map_err(|fault| fault.to_string())?;
+    tracing::info!("muster is ready");
+
+    let stopped = Arc::new(Notify::new());
+    let listening = slack.listen(Arc::new(engine.clone()), {
+        let stopped = stopped.clone();
+        async move { stopped.notified().await }
+    });
+    let result = tokio::select! {
+        listened = listening => listened.map_err(|alarm| alarm.to_string()),
+        () = engine.failed() => Err("the store failed; repair the disk under `[paths] store` and start again".to_owned()),
+        () = stop => {
+            engine.stop();
+            stopped.notify_one();
+            tokio::time::sleep(DRAIN).await;
+            Ok(())
+        }
+    };
+    keeper.abort();
+    hangup.abort();
+    result
+}
+
+async fn reload_on_hangup(nudge: Arc<Notify>) {
+    let Ok(mut hangups) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) else { return };
+    while hangups.recv().await.is_some() {
+        nudge.notify_one();
+    }
+}
+
+/// Returns at an interrupt or a request to terminate.
+pub async fn interrupted() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

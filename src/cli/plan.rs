@@ -1,0 +1,145 @@
+//! `muster plan`: what a run would do, and what the policy says to it for one person. It sends nothing.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::adapters::aws::Aws;
+use crate::adapters::clock::SystemClock;
+use crate::adapters::slack::Slack;
+use crate::command::{self, Command};
+use crate::config::{Config, Host};
+use crate::domain::{GroupName, Principal};
+use crate::engine::cloud::Limited;
+use crate::engine::limits::{Limits, Rate};
+use crate::engine::membership;
+use crate::engine::propose::{self, NotProposed, Proposed};
+use crate::engine::rulebook::Rules;
+use crate::message::{self, View};
+use crate::policy::{Asker, Verdict};
+use crate::ports::{Actor, Clock, Inventory};
+use crate::rules;
+
+/// For whom, and what.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  muster plan --as slack:T012AB:U034CD --group support restart-service service=nginx on env=staging\n\n\
+    Without --group the person's groups are read from Slack. Exit code 0: permitted, with or without approval; \
+    2: the policy refuses it; 1: there is no plan."
+)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Whom the policy is asked about
+    #[arg(long = "as", value_name = "PRINCIPAL")]
+    pub principal: Principal,
+    /// A group of the policy that this person is in; may be repeated
+    #[arg(long = "group", value_name = "GROUP")]
+    pub groups: Vec<GroupName>,
+    /// Print JSON: plan, digest and decision
+    #[arg(long)]
+    pub json: bool,
+    /// As in chat: RUNBOOK [NAME=VALUE …] on SELECTOR
+    #[arg(required = true, trailing_var_arg = true, value_name = "REQUEST")]
+    pub request: Vec<String>,
+}
+
+/// Plans and prints.
+#[must_use]
+pub fn run(args: Args) -> ExitCode {
+    crate::telemetry::log(Some("error"));
+    let runtime = match super::runtime() {
+        Ok(runtime) => runtime,
+        Err(fault) => return super::complain(fault),
+    };
+    match runtime.block_on(plan(args)) {
+        Ok(code) => code,
+        Err(fault) => super::complain(fault),
+    }
+}
+
+async fn plan(args: Args) -> Result<ExitCode, String> {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let lines =
+        |faults: Vec<crate::domain::Fault>| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let config = Config::load(&args.config, &Host).map_err(lines)?;
+    let source =
+        rules::Source::Folders { runbooks: config.paths.runbooks.clone(), policies: config.paths.policies.clone() };
+    let (books, policies) = source.read().map_err(lines)?;
+    let rules = rules::check(&books, &policies).map_err(lines)?;
+    let request = match command::parse(&format!("plan {}", typed(&args.request))) {
+        Ok(Command::Plan(request)) => request,
+        Ok(_) => return Err("that is not a request; write RUNBOOK [NAME=VALUE …] on SELECTOR".into()),
+        Err(refusal) => return Err(refusal.to_string()),
+    };
+    let asker = asker(&args, &config, &rules).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let rate = Rate { per_second: config.aws.reads_per_second, burst: 3 };
+    let aws = Aws::connect(super::setup::aws_settings(&config), clock.clone()).await;
+    let inner: Arc<dyn Inventory> = Arc::new(aws);
+    let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner });
+    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), Arc::default()).await;
+    let command = config.slack.as_ref().map_or("/runbook", |s| s.command.as_str());
+    let view = View::new("", clock.now(), command);
+    let Proposed { plan, decision } = match proposed {
+        Ok(proposed) => proposed,
+        Err(NotProposed::NotAllowed(decision)) if args.json => {
+            println!("{}", serde_json::json!({ "decision": decision }));
+            return Ok(ExitCode::from(2));
+        }
+        Err(refused) => {
+            let refuses = matches!(refused, NotProposed::NotAllowed(_));
+            println!("{}", message::to_text(&refused.card(&request, &view)));
+            return Ok(if refuses { ExitCode::from(2) } else { ExitCode::FAILURE });
+        }
+    };
+    let digest = plan.digest();
+    if args.json {
+        println!("{}", serde_json::json!({ "plan": plan, "digest": digest, "decision": decision }));
+    } else {
+        println!("{}", message::to_text(&message::plan_card(&plan, &digest, &decision)));
+    }
+    Ok(if decision.verdict == Verdict::Forbid { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The shell has taken the quotes away; the grammar wants them back around spaces.
+fn typed(words: &[String]) -> String {
+    let quoted = words.iter().map(|word| match word.split_once('=') {
+        Some((key, value)) if value.contains(char::is_whitespace) => {
+            format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        _ if word.contains(char::is_whitespace) => format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")),
+        _ => word.clone(),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+async fn asker(args: &Args, config: &Config, rules: &Rules) -> Result<Asker, String> {
+    if !args.groups.is_empty() {
+        if let Some(unknown) = args.groups.iter().find(|g| !rules.policy.groups.contains_key(*g)) {
+            let known: Vec<&str> = rules.policy.groups.keys().map(String::as_str).collect();
+            return Err(format!("the policy has no group `{unknown}`; it has {}", known.join(", ")));
+        }
+        return Ok(Asker {
+            principal: args.principal.clone(),
+            groups: args.groups.iter().cloned().collect(),
+            foreign: false,
+            bot: false,
+            channel: None,
+        });
+    }
+    let Some(slack) = config.slack.clone() else {
+        return Err("without `[slack]` the person's groups cannot be read; name them with --group".into());
+    };
+    let settings = crate::adapters::slack::Settings {
+        command: slack.command,
+        api_url: slack.api_url,
+        app_token: slack.app_token,
+        bot_token: slack.bot_token,
+    };
+    let slack = Slack::connect(settings).await.map_err(|fault| fault.to_string())?;
+    let actor = Actor { principal: args.principal.clone(), foreign: false };
+    membership::asker(&slack, &rules.policy, &actor, None).await.map_err(|fault| fault.to_string())
+}

@@ -1,0 +1,197 @@
+//! policies/*.toml, for editors.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::One;
+use super::runbook::Risk;
+
+/// Who may run what, where, and with whose approval. What no grant allows is denied
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Muster policy")]
+pub struct PolicyFile {
+    pub version: One,
+    /// Names for people
+    pub groups: Option<BTreeMap<String, Group>>,
+    /// Names for targets that belong together
+    pub sets: Option<BTreeMap<String, Set>>,
+    pub grant: Option<Vec<Grant>>,
+    pub forbid: Option<Vec<Forbid>>,
+    pub approval: Option<Vec<Approval>>,
+    pub view: Option<Vec<View>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Such as `slack:T012AB:S0SRE`
+    #[schemars(length(min = 1))]
+    pub slack_usergroups: Option<Vec<String>>,
+    /// Such as `discord:1122334455:6677889900`
+    #[schemars(length(min = 1))]
+    pub discord_roles: Option<Vec<String>>,
+    /// Such as `slack:T012AB:U034CD`
+    #[schemars(length(min = 1))]
+    pub users: Option<Vec<String>>,
+}
+
+/// All conditions have to hold; `*` stands for any text
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Set {
+    /// Ids or names
+    #[schemars(length(min = 1))]
+    pub accounts: Option<Vec<String>>,
+    #[schemars(length(min = 1))]
+    pub regions: Option<Vec<String>>,
+    /// Labels of the account
+    pub labels: Option<BTreeMap<String, Vec<String>>>,
+    /// Tags of the node
+    pub tags: Option<BTreeMap<String, Vec<String>>>,
+    /// `false` is what makes an account anything else than production
+    pub production: Option<bool>,
+}
+
+/// One grant has to cover the whole plan; all its lines have to hold
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// Groups
+    #[schemars(length(min = 1))]
+    pub who: Vec<String>,
+    pub run: Run,
+    /// Sets, or `["*"]`
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Vec<String>,
+    /// The most targets of one plan
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_targets: u32,
+    /// Only in these channels, such as `slack:T012AB:C0OPS`
+    #[schemars(length(min = 1))]
+    pub channels: Option<Vec<String>>,
+}
+
+/// Which runbooks a grant allows: by `names`, or by `risk` and `owner`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Run {
+    #[schemars(length(min = 1))]
+    pub names: Option<Vec<String>>,
+    #[schemars(length(min = 1))]
+    pub risk: Option<Vec<Risk>>,
+    #[schemars(length(min = 1))]
+    pub owner: Option<Vec<String>>,
+    /// Values of the named runbooks' parameters; what is not listed is free
+    pub parameters: Option<BTreeMap<String, ParameterRule>>,
+}
+
+/// One of the three
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterRule {
+    #[schemars(length(min = 1))]
+    pub one_of: Option<Vec<String>>,
+    /// The smallest and the largest
+    pub int: Option<[i64; 2]>,
+    /// A regular expression for the whole value
+    pub pattern: Option<String>,
+}
+
+/// Beats every grant, as soon as any target matches
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forbid {
+    #[schemars(length(min = 1))]
+    pub id: String,
+    #[schemars(length(min = 1))]
+    pub who: Option<Vec<String>>,
+    pub run: Option<ForbiddenRun>,
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Option<Vec<String>>,
+    /// Told to the person who asked
+    #[schemars(length(min = 1))]
+    pub because: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForbiddenRun {
+    #[schemars(length(min = 1))]
+    pub names: Option<Vec<String>>,
+    #[schemars(length(min = 1))]
+    pub risk: Option<Vec<Risk>>,
+    #[schemars(length(min = 1))]
+    pub owner: Option<Vec<String>>,
+}
+
+/// Asks for other people's yes, as soon as any target matches; all rules that fire add up
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    #[schemars(length(min = 1))]
+    pub id: String,
+    pub when: When,
+    #[schemars(length(min = 1))]
+    pub need: Vec<Seat>,
+    /// How long it waits, `1s` to `7d`
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub expires: Option<String>,
+    /// How it is given
+    pub strength: Option<Strength>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strength {
+    /// By a button in chat
+    Chat,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct When {
+    /// Only `true`
+    pub production: Option<bool>,
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Option<Vec<String>>,
+    /// Distinct targets of the same person and runbook over the last hour
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub targets_over: Option<u32>,
+    #[schemars(length(min = 1))]
+    pub risk: Option<Vec<Risk>>,
+    #[schemars(length(min = 1))]
+    pub runbooks: Option<Vec<String>>,
+}
+
+/// So many different people of one group, none of them the requester
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    pub from: String,
+    #[schemars(range(min = 1, max = 20))]
+    pub count: u32,
+}
+
+/// Who may read status, outputs and files of other people's runs: either `who` or `shared_channels`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    #[schemars(length(min = 1))]
+    pub id: String,
+    #[schemars(length(min = 1))]
+    pub who: Option<Vec<String>>,
+    /// Channels shared with another organisation
+    #[schemars(length(min = 1))]
+    pub shared_channels: Option<Vec<String>>,
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Vec<String>,
+}

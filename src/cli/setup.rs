@@ -1,0 +1,61 @@
+//! From muster.toml to what the bot is made of.
+
+use crate::adapters::{aws, slack};
+use crate::app::Setup;
+use crate::config::Config;
+use crate::rules;
+
+/// What `config` asks for.
+///
+/// # Errors
+/// A sentence if a part that the bot cannot do without is missing.
+pub fn from_config(config: Config) -> Result<Setup, String> {
+    let aws = aws_settings(&config);
+    let Config { slack, aws: shared, paths, metrics, .. } = config;
+    let Some(slack) = slack else {
+        return Err(
+            "the configuration has no `[slack]`, so there is nobody to listen to; add it with both tokens".into()
+        );
+    };
+    Ok(Setup {
+        slack: slack::Settings {
+            command: slack.command,
+            api_url: slack.api_url,
+            app_token: slack.app_token,
+            bot_token: slack.bot_token,
+        },
+        aws,
+        store: paths.store,
+        rules: rules::Source::Folders { runbooks: paths.runbooks, policies: paths.policies },
+        reads_per_second: shared.reads_per_second,
+        metrics,
+    })
+}
+
+/// The AWS part alone, for commands that send nothing.
+#[must_use]
+pub fn aws_settings(config: &Config) -> aws::Settings {
+    let aws = &config.aws;
+    aws::Settings {
+        endpoint_url: aws.endpoint_url.clone(),
+        central_role: aws.central_role.clone(),
+        request_expiry: aws.request_expiry,
+        boundary_tag: aws.boundary_tag.clone(),
+        accounts: config
+            .accounts
+            .iter()
+            .map(|a| aws::AccountSettings {
+                account: a.account.clone(),
+                role: a.role.clone(),
+                external_id: a.external_id.clone(),
+            })
+            .collect(),
+        organization: config.organizations.as_ref().map(|o| aws::Organization {
+            role: o.role.clone(),
+            external_id: o.external_id.clone(),
+            regions: o.regions.clone(),
+            exclude: o.exclude.iter().cloned().collect(),
+        }),
+        ..aws::Settings::new(aws.region.clone())
+    }
+}

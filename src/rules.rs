@@ -1,0 +1,146 @@
+//! Where the runbooks and policies come from, and how a change of them takes effect: whole or not at all.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Digest, Fault};
+use crate::engine::rulebook::{Rulebook, Rules};
+use crate::policy::{self, PolicySet};
+use crate::runbook::library::read_folder;
+use crate::runbook::{Library, Runbook};
+use crate::shipped;
+
+/// The folders are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Where the files are.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// Those inside the binary.
+    Shipped,
+    Folders {
+        runbooks: PathBuf,
+        policies: PathBuf,
+    },
+}
+
+/// Path and text of every file, in the order of their names.
+pub type Files = Vec<(PathBuf, String)>;
+
+impl Source {
+    /// Every file's text: runbooks and policies.
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn read(&self) -> Result<(Files, Files), Vec<Fault>> {
+        match self {
+            Source::Shipped => Ok((owned(shipped::RUNBOOKS), owned(shipped::POLICIES))),
+            Source::Folders { runbooks, policies } => match (read_folder(runbooks), read_folder(policies)) {
+                (Ok(runbooks), Ok(policies)) => Ok((runbooks, policies)),
+                (runbooks, policies) => {
+                    let faults = [runbooks.err(), policies.err()];
+                    Err(faults.into_iter().flatten().flatten().collect())
+                }
+            },
+        }
+    }
+}
+
+fn owned(files: &[(&str, &str)]) -> Files {
+    files.iter().map(|(name, text)| (PathBuf::from(name), (*text).to_owned())).collect()
+}
+
+/// Parses, lints and joins both kinds of files.
+///
+/// # Errors
+/// Every fault of every file.
+pub fn check(runbooks: &Files, policies: &Files) -> Result<Rules, Vec<Fault>> {
+    let library = Library::load(runbooks.iter().map(|(path, text)| (path, text)));
+    let known: Option<Vec<&Runbook>> =
+        library.as_ref().ok().map(|library| library.runbooks.values().map(AsRef::as_ref).collect());
+    let set = policy::load::load(policies, known.as_deref());
+    match (library, set) {
+        (Ok(runbooks), Ok(policy)) => Ok(Rules { runbooks, policy }),
+        (library, set) => {
+            let mut faults = library.err().unwrap_or_default();
+            faults.extend(set.err().unwrap_or_default());
+            Err(faults)
+        }
+    }
+}
+
+/// What was read last, so that only changes are read again.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen(Option<Digest>);
+
+/// The rules at the start. Where no valid set is there, nothing is permitted until one is.
+#[must_use]
+pub fn first(source: &Source) -> (Rulebook, Seen, Vec<Fault>) {
+    let read = source.read();
+    let seen = Seen(read.as_ref().ok().map(fingerprint));
+    match read.and_then(|(books, policies)| check(&books, &policies)) {
+        Ok(rules) => (Rulebook::new(rules), seen, Vec::new()),
+        Err(faults) => {
+            (Rulebook::new(Rules { runbooks: Library::empty(), policy: PolicySet::deny_all() }), seen, faults)
+        }
+    }
+}
+
+/// Looks for changes until dropped, and at once when `nudged` (SIGHUP). A broken set leaves the good one in force and
+/// is told once.
+pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, seen: Seen, nudged: Arc<tokio::sync::Notify>) {
+    let Seen(mut seen) = seen;
+    loop {
+        let forced = tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => false,
+            () = nudged.notified() => true,
+        };
+        let source = source.clone();
+        let Ok(read) = tokio::task::spawn_blocking(move || source.read()).await else { continue };
+        let (mark, checked) = match read {
+            Ok(files) => {
+                let mark = fingerprint(&files);
+                if !forced && seen == Some(mark) {
+                    continue;
+                }
+                (mark, check(&files.0, &files.1))
+            }
+            Err(faults) => {
+                let mark = Digest::of(format!("{faults:?}").as_bytes());
+                if !forced && seen == Some(mark) {
+                    continue;
+                }
+                (mark, Err(faults))
+            }
+        };
+        seen = Some(mark);
+        match checked {
+            Ok(rules) => {
+                tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");
+                rulebook.swap(rules);
+                metrics::gauge!("muster_rules_stale").set(0.0);
+            }
+            Err(faults) => {
+                metrics::gauge!("muster_rules_stale").set(1.0);
+                tracing::error!(
+                    faults = faults.len(),
+                    "the changed runbooks or policies are not valid; those before stay in force"
+                );
+                for fault in &faults {
+                    tracing::error!("{fault}");
+                }
+            }
+        }
+    }
+}
+
+fn fingerprint((books, policies): &(Files, Files)) -> Digest {
+    let mut text = Vec::new();
+    for (path, content) in books.iter().chain(policies) {
+        text.extend_from_slice(path.to_string_lossy().as_bytes());
+        text.push(0);
+        text.extend_from_slice(Digest::of(content.as_bytes()).bytes());
+    }
+    Digest::of(&text)
+}
