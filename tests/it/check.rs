@@ -1,0 +1,73 @@
+//! `muster check` over a folder of bad files, and over the shipped ones.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use muster::cli::check::{Args, check};
+
+fn fixture(name: &str) -> Args {
+    Args { config: Some(PathBuf::from(format!("tests/fixtures/{name}/muster.toml"))), ..Args::default() }
+}
+
+#[test]
+fn every_fault_in_every_file_is_told_at_once_with_place_and_remedy() {
+    insta::assert_snapshot!(check(&fixture("bad")).text());
+}
+
+#[test]
+fn a_program_reads_the_same_faults_as_json() {
+    let report = check(&fixture("bad"));
+    let json = report.json();
+    assert_eq!(json["ok"], false);
+    assert_eq!(json["faults"].as_array().unwrap().len(), report.faults.len());
+    let first = &json["faults"][0];
+    assert!(first["file"].is_string() && first["at"]["line"].is_u64() && first["at"]["column"].is_u64(), "{first}");
+    assert!(first["what"].is_string() && first["remedy"].is_string(), "{first}");
+}
+
+#[test]
+fn the_shipped_files_have_no_fault() {
+    let args = Args {
+        runbooks: Some(PathBuf::from("runbooks")),
+        policies: Some(PathBuf::from("policies")),
+        ..Args::default()
+    };
+    let report = check(&args);
+    assert!(report.faults.is_empty(), "{}", report.text());
+    assert_eq!(report.files, 4);
+}
+
+#[test]
+fn folders_that_are_not_there_are_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = Args {
+        runbooks: Some(folder.path().join("none")),
+        policies: Some(folder.path().to_owned()),
+        ..Args::default()
+    };
+    let whats: Vec<String> = check(&args).faults.into_iter().map(|f| f.what).collect();
+    assert_eq!(whats.len(), 2, "{whats:?}");
+    assert!(whats[0].starts_with("there is no policy here") || whats[1].starts_with("there is no policy here"));
+}
+
+/// Shells that read a script without running it; busybox is `sh` on some nodes.
+#[test]
+fn the_shipped_scripts_are_good_syntax_for_every_shell() {
+    use muster::runbook::{Action, Library};
+    let library = Library::read(&PathBuf::from("runbooks")).unwrap();
+    for runbook in library.runbooks.values() {
+        for step in &runbook.steps {
+            let Action::Shell { script } = &step.action else { continue };
+            for shell in [vec!["sh", "-n", "-c"], vec!["bash", "--posix", "-n", "-c"]] {
+                let out = Command::new(shell[0]).args(&shell[1..]).arg(script).output().unwrap();
+                assert!(
+                    out.status.success(),
+                    "{} {}: {}",
+                    runbook.name,
+                    step.name,
+                    String::from_utf8_lossy(&out.stderr)
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! One integration binary: the promises that need more than one room.
+
+mod architecture;
+#[cfg(all(feature = "ec2", feature = "playground"))]
+mod aws_adapter;
+#[cfg(feature = "ec2")]
+mod aws_moto;
+mod check;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
+mod kill;
+mod parameters;
+mod policy;
+mod policy_files;
+mod policy_oracle;
+mod policy_random;
+mod policy_world;
+#[cfg(all(feature = "slack", feature = "playground"))]
+mod slack_adapter;
+#[cfg(all(feature = "slack", feature = "playground"))]
+mod slack_bodies;
+#[cfg(all(feature = "slack", feature = "playground"))]
+mod slack_stage;
+#[cfg(feature = "playground")]
+mod slack_workspace;
