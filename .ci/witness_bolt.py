@@ -26,7 +26,7 @@ def note(kind, body):
         arrived.notify_all()
 
 
-def wait_for(kind, count=1, seconds=10):
+def wait_for(kind, count=1, seconds=30):
     with arrived:
         if not arrived.wait_for(lambda: len(seen.get(kind, [])) >= count, seconds):
             raise AssertionError(f"no {kind} came within {seconds} s; came: {[(k, len(v)) for k, v in seen.items()]}")
@@ -119,7 +119,7 @@ def main():
     handler = SocketModeHandler(app, ready["app_token"], proxy=None)
     handler.client.web_client.base_url = ready["api_url"] + "/"
     handler.connect()
-    for _ in range(100):
+    for _ in range(600):
         if play("GET", "/workspace")["connections"]:
             break
         time.sleep(0.05)
@@ -201,11 +201,15 @@ def main():
     codes = [hook.send(text=f"use {n}").status_code for n in range(3, 7)]
     promise("a response_url works five times", codes == [200, 200, 200, 404], str(codes))
 
+    opened = play("GET", "/workspace")["opened"]
     play("POST", "/sockets", {"disconnect": "refresh_requested"})
-    for _ in range(200):
-        if play("GET", "/workspace")["connections"] == 1 and handler.client.is_connected():
+    # The old connection still stands for a moment and would swallow the command: wait until only its replacement does.
+    for _ in range(600):
+        workspace = play("GET", "/workspace")
+        if workspace["opened"] > opened and workspace["connections"] == 1 and handler.client.is_connected():
             break
         time.sleep(0.05)
+    promise("after a refresh a new connection stands", workspace["opened"] > opened, str(workspace))
     play("POST", "/commands", {"as": "@support", "channel": "#incidents", "text": "/runbook list"})
     promise("after a refresh the next command arrives", wait_for("command", 2)["text"] == "list")
     log = play("GET", "/envelopes")

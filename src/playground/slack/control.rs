@@ -229,7 +229,8 @@ async fn workspace_info(State(workspace): Shared) -> Response {
     let emoji: Map<String, Value> = mrkdwn::EMOJI.iter().map(|(n, s)| ((*n).to_owned(), json!(s))).collect();
     reply(Ok(json!({
         "people": people, "groups": groups, "channels": channels, "command": COMMAND, "emoji": emoji,
-        "connections": workspace.hub.connections(), "revision": workspace.revision(),
+        "connections": workspace.hub.connections(), "opened": workspace.hub.opened(),
+        "revision": workspace.revision(),
     })))
 }
 

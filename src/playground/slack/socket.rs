@@ -103,6 +103,11 @@ impl Hub {
         self.inside().connections.len()
     }
 
+    /// How many connections were ever opened: tells a replaced connection from one that still stands.
+    pub fn opened(&self) -> u64 {
+        self.inside().next_connection
+    }
+
     pub fn log(&self) -> Vec<EnvelopeRecord> {
         self.inside().log.clone()
     }
