@@ -18,7 +18,8 @@ use super::runner::Handle;
 
 /// SSM shows a result about this long after a quick script ended.
 const FIRST_LOOK: Duration = Duration::from_millis(700);
-const LOOK_AFTER_MAX: Duration = Duration::from_secs(15);
+/// The longest pause between two looks at one command.
+const LOOK_AFTER_MAX: Duration = Duration::from_secs(10);
 /// After SSM's own deadlines: what has no end by then is told as unknown.
 const GRACE: Duration = Duration::from_secs(60);
 /// Results that cannot be read are tried for so long after the deadline.
@@ -76,11 +77,13 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
     };
     let redactor = Redactor::new(&services.redaction_key(handle.id));
     let mut pause = FIRST_LOOK;
+    let mut news = tokio::time::Instant::now();
     let mut full_budget = FULL_OUTPUTS;
     let mut reported: std::collections::BTreeSet<NodeId> = Default::default();
     loop {
         tokio::time::sleep(pause).await;
-        pause = (pause * 8 / 5).min(LOOK_AFTER_MAX);
+        // In step with how long nothing has ended: a result is at most half as late as it took to come.
+        pause = (news.elapsed() / 2).clamp(FIRST_LOOK, LOOK_AFTER_MAX);
         let now = services.cloud.aws_now();
         let mut late = now >= watched.deadline;
         match services.cloud.invocations(&watched.account, &watched.region, &watched.command).await {
@@ -110,6 +113,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
                     .filter_map(|r| watched.nodes.iter().find(|(_, t)| **t == r.target).map(|(n, _)| n.clone()))
                     .collect();
                 if !results.is_empty() {
+                    news = tokio::time::Instant::now();
                     pause = FIRST_LOOK;
                     let _ = handle.input(Input::Reported { shard, step, results }).await;
                     reported.extend(stored);
