@@ -80,10 +80,10 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     let aws = Aws::connect(super::setup::aws_settings(&config), clock.clone()).await;
     let inner: Arc<dyn Inventory> = Arc::new(aws);
     let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner });
-    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), Arc::default()).await;
+    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, Arc::default()).await;
     let command = config.slack.as_ref().map_or("/runbook", |s| s.command.as_str());
     let view = View::new("", clock.now(), command);
-    let Proposed { plan, decision } = match proposed {
+    let Proposed { plan, decision, .. } = match proposed {
         Ok(proposed) => proposed,
         Err(NotProposed::NotAllowed(decision)) if args.json => {
             println!("{}", serde_json::json!({ "decision": decision }));

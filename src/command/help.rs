@@ -58,6 +58,10 @@ fn usage(verb: Verb) -> Usage {
             "run RUNBOOK [NAME=VALUE …] on SELECTOR [because \"REASON\"]",
             "runs it, after approval where that is asked",
         ),
+        Verb::Why => (
+            "why RUNBOOK [[NAME=VALUE …] on SELECTOR]",
+            "whether you may run it, by which rules, and who else could; sends nothing",
+        ),
         Verb::Status => ("status [RUN]", "one run, or what is going on"),
         Verb::Output => ("output RUN [NODE]", "what the nodes printed"),
         Verb::Cancel => ("cancel RUN", "starts nothing further and stops what can be stopped"),
@@ -77,6 +81,7 @@ fn examples(verb: Verb) -> Vec<String> {
             format!("run disk-usage {EXAMPLE}"),
             format!("run restart-service service=nginx {EXAMPLE} because \"ticket 4711\""),
         ],
+        Verb::Why => vec!["why restart-service".into(), format!("why restart-service service=nginx {EXAMPLE}")],
         Verb::Status => vec!["status".into(), "status r-7F3K".into()],
         Verb::Output => vec!["output r-7F3K".into(), "output r-7F3K web-1".into()],
         Verb::Cancel => vec!["cancel r-7F3K".into()],
@@ -88,6 +93,7 @@ fn examples(verb: Verb) -> Vec<String> {
 
 fn notes(verb: Verb) -> Vec<&'static str> {
     match verb {
+        Verb::Why => vec!["without `on …` only the runbook itself is judged; with it, the exact nodes"],
         Verb::Plan | Verb::Run => vec![
             "values with spaces go in quotes: `NAME=\"two words\"`",
             "a reason is asked for whenever the runbook changes something",

@@ -11,7 +11,7 @@ mod verb;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{RunbookName, Selector};
+use crate::domain::{RunbookName, Selector, words};
 
 pub use help::{Help, Topic, Usage, help};
 pub use parse::parse;
@@ -30,6 +30,11 @@ pub enum Command {
     /// What `run` would do; nothing is sent.
     Plan(Request),
     Run(Request),
+    /// Whether the person may, and by which rules. Without a place only the runbook's name is judged.
+    Why {
+        runbook: RunbookName,
+        request: Option<Box<Request>>,
+    },
     /// One run, or without a reference what is going on.
     Status {
         run: Option<RunRef>,
@@ -59,6 +64,30 @@ pub struct Request {
     pub reason: Option<String>,
 }
 
+impl Request {
+    /// `run disk-usage path=/var`: what stands before `on`.
+    #[must_use]
+    pub fn without_place(&self) -> String {
+        let value = |(name, value): (&String, &String)| format!(" {name}={}", words::quote(value, &[]));
+        format!("run {}{}", self.runbook, self.arguments.iter().map(value).collect::<String>())
+    }
+
+    /// `because "ticket 4711"`, where there is a reason.
+    #[must_use]
+    pub fn because(&self) -> Option<String> {
+        let reason = self.reason.as_deref().map(str::trim).filter(|r| !r.is_empty())?;
+        Some(format!("because {}", words::quote(reason, &[])))
+    }
+}
+
+/// What a person types for it, without the name of the slash command. Parsing it gives the same request.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.without_place(), self.selector)?;
+        self.because().iter().try_for_each(|because| write!(f, " {because}"))
+    }
+}
+
 impl Command {
     #[must_use]
     pub fn verb(&self) -> Verb {
@@ -67,6 +96,7 @@ impl Command {
             Command::List => Verb::List,
             Command::Show { .. } => Verb::Show,
             Command::Plan(_) => Verb::Plan,
+            Command::Why { .. } => Verb::Why,
             Command::Run(_) => Verb::Run,
             Command::Status { .. } => Verb::Status,
             Command::Cancel { .. } => Verb::Cancel,

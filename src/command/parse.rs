@@ -37,6 +37,10 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
         Verb::Targets => targets(&arguments),
         Verb::Plan => request(&arguments).map(Command::Plan),
         Verb::Run => request(&arguments).map(Command::Run),
+        Verb::Why => match rest {
+            [name] => Ok(Command::Why { runbook: runbook(name)?, request: None }),
+            _ => request(&arguments).map(|r| Command::Why { runbook: r.runbook.clone(), request: Some(Box::new(r)) }),
+        },
     }
 }
 

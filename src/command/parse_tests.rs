@@ -35,6 +35,13 @@ fn every_verb_is_read() {
     assert_eq!(read("List"), Command::List);
     assert_eq!(read("accounts"), Command::Accounts);
     assert_eq!(read("show disk-usage"), Command::Show { runbook: "disk-usage".parse().unwrap() });
+    assert_eq!(read("why disk-usage"), Command::Why { runbook: "disk-usage".parse().unwrap(), request: None });
+    let asked = request_of("run disk-usage top=3 on env=prod because \"two words\"");
+    assert_eq!(
+        read("why disk-usage top=3 on env=prod because \"two words\""),
+        Command::Why { runbook: asked.runbook.clone(), request: Some(Box::new(asked.clone())) }
+    );
+    assert_eq!(request_of(&asked.to_string()), asked);
     assert_eq!(read("status"), Command::Status { run: None });
     assert_eq!(read("status 7f3k"), Command::Status { run: Some(run()) });
     assert_eq!(read("cancel r-7f3k"), Command::Cancel { run: run() });

@@ -1,14 +1,14 @@
 //! One answer to each input: a result, a refusal with its reason and the next step, or a fault with the run's id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::command::{self, Command, Found, RunRef};
-use crate::domain::{Digest, Selector};
+use crate::domain::{Digest, RunbookName, Selector, Target};
 use crate::message::{self, Card, Verb, View, browse, form};
-use crate::policy::{Asker, Verdict, may_show_in_shared, may_view, targets_of};
+use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, may_view, targets_of};
 use crate::ports::{ChatError, Commit, CommitError, Inbound, InboxRow, Reply};
 use crate::redact::Redactor;
 use crate::run::{Event, Input, Phase, Proposal, Refusal, Run};
@@ -18,7 +18,7 @@ use super::planner::{self, Progress};
 use super::propose::{self, Proposed};
 use super::runner::{self, Handle};
 use super::summing::summary_of;
-use super::{Services, posting};
+use super::{Services, doors, posting};
 
 /// A person who waits this long without a word thinks that nothing happens.
 /// An answer is tried for so long; the inbox row keeps it across restarts.
@@ -30,7 +30,7 @@ const STATUS_MAX: usize = 10;
 const FIRST_WORD: Duration = Duration::from_millis(700);
 
 /// What came of an input.
-enum Answer {
+pub(super) enum Answer {
     /// Said to the person alone.
     Whisper(Card),
     /// A run was proposed: its card is the answer, and the row was settled with the proposal.
@@ -79,7 +79,9 @@ pub fn form_faults(verb: Verb, values: &BTreeMap<String, String>) -> BTreeMap<St
             let fault = form::why_fault(values.get(form::WHY).map_or("", String::as_str));
             fault.map(|fault| (form::WHY.to_owned(), fault)).into_iter().collect()
         }
-        Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain => BTreeMap::new(),
+        Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain | Verb::RunPart | Verb::AskOthers => {
+            BTreeMap::new()
+        }
     }
 }
 
@@ -102,7 +104,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
         },
         Inbound::Click { verb, run, revision: _ } => {
             let Some(handle) = services.handle(*run) else {
-                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
+                return doors::click(services, row, &asker, *run, *verb).await;
             };
             click(services, row, &asker, &handle, *verb).await
         }
@@ -116,7 +118,9 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
                     let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
                     decided(services, &handle, Input::Deny { by: asker, why }).await
                 }
-                Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain => Answer::Shown,
+                Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain | Verb::RunPart | Verb::AskOthers => {
+                    Answer::Shown
+                }
             }
         }
     }
@@ -145,11 +149,14 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
                 Answer::Whisper(message::refusal::unknown_runbook(runbook.as_str(), &known, &view))
             }
         },
-        Command::Plan(request) => match plan(services, row, asker, &request).await {
-            Ok(Proposed { plan, decision }) => Answer::Whisper(message::plan_card(&plan, &plan.digest(), &decision)),
+        Command::Plan(request) => match plan(services, row, asker, &request, None).await {
+            Ok(Proposed { plan, decision, .. }) => {
+                Answer::Whisper(message::plan_card(&plan, &plan.digest(), &decision))
+            }
             Err(refused) => Answer::Whisper(refused),
         },
-        Command::Run(request) => run(services, row, asker, request).await,
+        Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
+        Command::Run(request) => run(services, row, asker, request, None).await,
         Command::Status { run: None } => {
             let runs: Vec<(Run, String)> = services
                 .handles()
@@ -192,17 +199,50 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
     }
 }
 
+/// Whether the person may, and by which rules; nothing is sent. Without a selector only the runbook's name is judged.
+async fn why(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    asker: &Asker,
+    runbook: &RunbookName,
+    request: Option<&command::Request>,
+) -> Answer {
+    let view = services.view_of(row.run);
+    if let Some(request) = request {
+        return Answer::Whisper(match plan(services, row, asker, request, None).await {
+            Ok(Proposed { plan, decision, part }) => message::plan::why(&plan, &decision, part.len()),
+            Err(refused) => refused,
+        });
+    }
+    let rules = services.rulebook.current();
+    Answer::Whisper(match rules.runbooks.runbooks.get(runbook) {
+        Some(book) => {
+            let decision = policy::may_run_at_all(&rules.policy, asker, RunbookFacts::from(book.as_ref()));
+            match decision.verdict {
+                Verdict::Forbid => message::refusal::denied(runbook, None, &decision, None, &view),
+                Verdict::Permit | Verdict::PermitWithApproval => message::plan::why_at_all(book, &decision, &view),
+            }
+        }
+        None => {
+            let known = propose::allowed(&rules, asker);
+            message::refusal::unknown_runbook(runbook.as_str(), &known, &view)
+        }
+    })
+}
+
 /// Plans for a person who waits: a first word if it takes long, and a refusal as the card that says it.
 async fn plan(
     services: &Arc<Services>,
     row: &InboxRow,
     asker: &Asker,
     request: &command::Request,
+    only: Option<&BTreeSet<Target>>,
 ) -> Result<Proposed, Card> {
     let rules = services.rulebook.current();
     let recent = services.recent_targets(&asker.principal, &request.runbook, row.run);
     let progress = Arc::new(Progress::default());
-    let planning = propose::propose(services.inventory.clone(), &rules, asker, request, &recent, progress.clone());
+    let planning =
+        propose::propose(services.inventory.clone(), &rules, asker, request, &recent, only, progress.clone());
     let telling = tell_progress(services, row, &request.runbook, &progress);
     let planning = std::pin::pin!(planning);
     let telling = std::pin::pin!(telling);
@@ -218,7 +258,7 @@ async fn plan(
 async fn tell_progress(
     services: &Arc<Services>,
     row: &InboxRow,
-    runbook: &crate::domain::RunbookName,
+    runbook: &RunbookName,
     progress: &Progress,
 ) -> std::convert::Infallible {
     let mut told = usize::MAX;
@@ -242,7 +282,7 @@ fn whole(n: usize) -> u32 {
 async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Request, proposed: Proposed) -> Answer {
     let delivery = &row.delivery;
     let rules = services.rulebook.current();
-    let Proposed { plan, decision } = proposed;
+    let Proposed { plan, decision, .. } = proposed;
     let shared = match services.directory.is_shared(&delivery.place).await {
         Ok(shared) => shared,
         // Outputs could go to another organisation: better closed than open.
@@ -309,8 +349,9 @@ async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
         }
         Verb::Cancel => cancel(services, asker, handle).await,
         Verb::RunAgain => again(services, row, asker, handle).await,
-        // No card offers it yet.
-        Verb::Output => Answer::Shown,
+        Verb::Output => output(services, row, handle, None).await,
+        // Offers name requests, never runs.
+        Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
     }
 }
 
@@ -329,19 +370,24 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
     let mut row = row.clone();
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;
-    run(services, &row, asker, request).await
+    run(services, &row, asker, request, None).await
 }
 
-/// Plans, decides, and proposes or refuses.
-async fn run(services: &Arc<Services>, row: &InboxRow, asker: &Asker, request: command::Request) -> Answer {
+/// Plans, decides, and proposes or refuses. `only`: the part of an earlier request that the person may run.
+pub(super) async fn run(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    asker: &Asker,
+    request: command::Request,
+    only: Option<&BTreeSet<Target>>,
+) -> Answer {
     let waited = services.clock.now().duration_since(row.at);
     if waited > STALE_AFTER {
         return Answer::Whisper(message::trouble::was_away(waited));
     }
-    match plan(services, row, asker, &request).await {
-        Ok(Proposed { plan, decision }) if decision.verdict == Verdict::Forbid => {
-            let targets = u32::try_from(plan.targets.len()).ok();
-            Answer::Whisper(message::refusal::denied(&plan.runbook, targets, &decision, &services.view_of(row.run)))
+    match plan(services, row, asker, &request, only).await {
+        Ok(refused) if refused.decision.verdict == Verdict::Forbid => {
+            Answer::Whisper(doors::refuse(services, row, request, refused))
         }
         Ok(proposed) => begin(services, row, request, proposed).await,
         Err(refused) => Answer::Whisper(refused),

@@ -5,6 +5,7 @@
 //! recovery code.
 
 pub mod cloud;
+mod doors;
 mod effects;
 mod intake;
 pub mod limits;
@@ -12,6 +13,7 @@ pub mod membership;
 pub mod planner;
 mod posting;
 pub mod propose;
+mod refused;
 pub mod rulebook;
 mod runner;
 mod sending;
@@ -73,6 +75,8 @@ pub struct Services {
     pub ids: Arc<dyn Ids>,
     pub limits: Arc<Limits>,
     pub rulebook: Arc<Rulebook>,
+    /// Refused requests that a click can go on from.
+    refused: refused::Refused,
     /// Every run known to this process, open or over.
     runs: RwLock<BTreeMap<RunId, Handle>>,
     /// Held between the check for other runs on the same nodes and the start.
@@ -125,6 +129,7 @@ impl Engine {
             ids,
             limits,
             rulebook,
+            refused: refused::Refused::default(),
             runs: RwLock::default(),
             starting: tokio::sync::Mutex::new(()),
             failed: Notify::new(),

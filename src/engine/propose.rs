@@ -22,6 +22,8 @@ use super::rulebook::Rules;
 pub struct Proposed {
     pub plan: Plan,
     pub decision: Decision,
+    /// Of a plan that is forbidden: the targets that this person may run. Empty if there are none.
+    pub part: BTreeSet<Target>,
 }
 
 /// Why there is no plan to decide on.
@@ -53,7 +55,7 @@ impl NotProposed {
     pub fn card(&self, request: &command::Request, view: &View) -> Card {
         match self {
             NotProposed::UnknownRunbook { name, known } => refusal::unknown_runbook(name.as_str(), known, view),
-            NotProposed::NotAllowed(decision) => refusal::denied(&request.runbook, None, decision, view),
+            NotProposed::NotAllowed(decision) => refusal::denied(&request.runbook, None, decision, None, view),
             NotProposed::Arguments { runbook, faults } => {
                 let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 refusal::argument_faults(runbook, &faults, view)
@@ -70,7 +72,8 @@ impl NotProposed {
     }
 }
 
-/// Plans and decides. `recent`: targets of the same person's other runs of this runbook within the last hour.
+/// Plans and decides. `recent`: targets of the same person's other runs of this runbook within the last hour; `only`:
+/// nothing else is planned for, whatever the selector finds.
 ///
 /// # Errors
 /// [`NotProposed`], each with what a message needs to say it.
@@ -80,6 +83,7 @@ pub async fn propose(
     asker: &Asker,
     request: &command::Request,
     recent: &BTreeSet<Target>,
+    only: Option<&BTreeSet<Target>>,
     progress: Arc<Progress>,
 ) -> Result<Proposed, NotProposed> {
     let Some(runbook) = rules.runbooks.runbooks.get(&request.runbook) else {
@@ -99,11 +103,22 @@ pub async fn propose(
     if !doubts.is_empty() {
         return Err(NotProposed::Doubts(doubts));
     }
-    let snapshot = planner::read(inventory, &request.selector, progress).await;
-    let plan =
+    let mut snapshot = planner::read(inventory, &request.selector, progress).await;
+    let found = snapshot.nodes.len();
+    if let Some(only) = only {
+        snapshot.nodes.retain(|node| only.contains(&node.target));
+    }
+    let left_out = found - snapshot.nodes.len();
+    let mut plan =
         plan::build(runbook, arguments, &request.selector, &snapshot, Delivery::Inline).map_err(NotProposed::NoPlan)?;
-    let decision = policy::decide(&rules.policy, &Request::of(asker, &plan, recent));
-    Ok(Proposed { plan, decision })
+    plan.coverage.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
+    let question = Request::of(asker, &plan, recent);
+    let decision = policy::decide(&rules.policy, &question);
+    let part = match decision.verdict {
+        Verdict::Forbid => policy::narrowed(&rules.policy, &question),
+        Verdict::Permit | Verdict::PermitWithApproval => BTreeSet::new(),
+    };
+    Ok(Proposed { plan, decision, part })
 }
 
 /// The first word of the request that holds what the redactor would take out.

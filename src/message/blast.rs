@@ -141,6 +141,13 @@ pub(super) fn coverage(plan: &Plan) -> Vec<Line> {
         let why = if why.is_empty() { String::new() } else { format!(": {}", some(&why, NAMED)) };
         told.push(say(format!("{} left out by the runbook itself{why}", nodes_are(c.narrowed))));
     }
+    if c.left_out > 0 {
+        told.push(say(format!(
+            "{} left out: the policy does not allow {} to the person who asked",
+            nodes_are(c.left_out),
+            if c.left_out == 1 { "it" } else { "them" }
+        )));
+    }
     told.extend(unread(plan));
     told
 }

@@ -93,6 +93,10 @@ pub enum Verb {
     Output,
     /// Starts the same again: planned and decided afresh.
     RunAgain,
+    /// Runs the part of a refused request that the person may run.
+    RunPart,
+    /// Puts a refused request to those who could run it.
+    AskOthers,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

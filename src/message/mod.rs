@@ -9,6 +9,7 @@ pub mod ask;
 mod blast;
 pub mod browse;
 pub mod card;
+pub mod door;
 pub mod fit;
 pub mod form;
 pub mod outputs;

@@ -3,11 +3,12 @@
 use crate::domain::{AccountId, Digest, RunbookName};
 use crate::plan::Plan;
 use crate::policy::{Decision, Verdict};
+use crate::runbook::Runbook;
 
 use super::blast;
 use super::verdict::subject;
 use super::words::{Line, are, count, lines, nodes, number, say, size, some};
-use super::{Block, Card, Span, Tone};
+use super::{Block, Card, Span, Tone, View};
 
 /// The first sentence after a command: which accounts are being read, and how far it is.
 #[must_use]
@@ -41,6 +42,42 @@ pub fn plan_card(plan: &Plan, digest: &Digest, decision: &Decision) -> Card {
     blocks.push(fingerprint(plan, digest));
     let title = format!("Plan: {} {verdict}", subject(plan.runbook.as_str(), size(plan.targets.len())));
     Card { tone, title, blocks, buttons: Vec::new() }
+}
+
+/// Whether this person may, and by which rules. `part`: of a plan that is forbidden, the nodes that they may run.
+#[must_use]
+pub fn why(plan: &Plan, decision: &Decision, part: usize) -> Card {
+    let card = plan_card(plan, &plan.digest(), decision);
+    let mut blocks = vec![Block::Text(decided(decision))];
+    if part > 0 {
+        blocks.push(say(format!("On {} of them you may.", number(size(part)))).text());
+    }
+    let mut fields = vec![("On".to_owned(), Line::default().code(&plan.selector).spans())];
+    if !plan.arguments.is_empty() {
+        fields.insert(0, ("Arguments".to_owned(), blast::arguments(plan).spans()));
+    }
+    fields.extend(blast::fields(plan));
+    blocks.push(Block::Fields(fields));
+    blocks.extend(not_reached(plan));
+    blocks.push(say("Nothing was sent.").note());
+    let title = card.title.replacen("Plan: ", "Why: ", 1);
+    Card { tone: card.tone, title, blocks, buttons: Vec::new() }
+}
+
+/// The runbook's name alone: some plan of it could be permitted.
+#[must_use]
+pub fn why_at_all(runbook: &Runbook, decision: &Decision, view: &View) -> Card {
+    let rules = reasons(decision);
+    let head = say(
+        "A grant of yours names it. Whether it covers the nodes, the arguments and their number, and who has to approve, depends on the plan.",
+    );
+    let more = say("Judge a plan: ").code(super::browse::usage(runbook, view).replacen(" run ", " why ", 1));
+    Card {
+        tone: Tone::Good,
+        title: format!("You may run {} somewhere", super::words::cut(runbook.name.as_str(), 64)),
+        blocks: vec![Block::Text(lines([head].into_iter().chain(rules))), more.note()],
+        buttons: Vec::new(),
+    }
 }
 
 /// `Restart a systemd service` and what kind of runbook it is.

@@ -7,6 +7,7 @@ use crate::run::{Phase, Run};
 use crate::runbook::Runbook;
 
 use super::browse::usage;
+use super::door::{self, Door};
 use super::root::{ended, open_seats, seats};
 use super::words::{Line, count, cut, list, nodes, number, say, sentence, size};
 use super::{Block, Card, Span, Tone, View, plan, verdict};
@@ -38,13 +39,23 @@ fn bad(card: Card) -> Card {
 
 /// The policy said no. `targets` is `None` where it already said so before planning.
 #[must_use]
-pub fn denied(runbook: &RunbookName, targets: Option<u32>, decision: &Decision, view: &View) -> Card {
-    let on = targets.map_or_else(String::new, |n| format!(" on {}", nodes(n)));
+pub fn denied(
+    runbook: &RunbookName,
+    targets: Option<u32>,
+    decision: &Decision,
+    door: Option<Door>,
+    view: &View,
+) -> Card {
+    let mut on = targets.map_or_else(String::new, |n| format!(" on {}", nodes(n)));
+    if let Some(part) = door.map(|d| d.part).filter(|n| *n > 0) {
+        on.push_str(&format!(", but on {} of them", number(part)));
+    }
     let reasons = plan::reasons(decision).into_iter().map(Line::spans).collect();
     let mut doors: Vec<Vec<Span>> = plan::could(decision).into_iter().map(Line::spans).collect();
     let why = say("See what you may run: ").code(format!("{} list", view.command));
     doors.push(why.spans());
-    bad(refusal(format!("You may not run {}{on}", cut(runbook.as_str(), 64)), reasons, doors))
+    let card = bad(refusal(format!("You may not run {}{on}", cut(runbook.as_str(), 64)), reasons, doors));
+    Card { buttons: door.map(|d| door::buttons(d, &decision.could)).unwrap_or_default(), ..card }
 }
 
 /// No such runbook among `known`, which holds those that this person may know of.

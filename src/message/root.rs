@@ -259,9 +259,8 @@ fn buttons(run: &Run) -> Vec<Button> {
         Phase::AwaitingApproval => vec![button(Verb::Cancel, "Cancel", Style::Plain)],
         Phase::Running if run.cancelled_by.is_some() => Vec::new(),
         Phase::Running => vec![button(Verb::Cancel, "Cancel", Style::Danger)],
-        Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
-            vec![button(Verb::RunAgain, "Run again", Style::Plain)]
-        }
+        Phase::Denied | Phase::Expired | Phase::Withdrawn => vec![button(Verb::RunAgain, "Ask again", Style::Plain)],
+        Phase::Finished | Phase::Cancelled => vec![button(Verb::RunAgain, "Run again", Style::Plain)],
     }
 }
 

@@ -55,6 +55,12 @@ pub fn form_not_opened(cause: &str) -> Card {
     refusal("The form could not be opened", vec![prose(cause)], vec![say("Click the button once more.").spans()])
 }
 
+/// A message for others could not be posted.
+#[must_use]
+pub fn not_posted(cause: &str) -> Card {
+    refusal("I could not ask in the channel", vec![prose(cause)], vec![say("Click the button once more.").spans()])
+}
+
 /// Nothing was sent yet.
 #[must_use]
 pub fn no_output_yet(view: &View) -> Card {

@@ -93,9 +93,17 @@ pub struct Coverage {
     pub narrowed: u32,
     /// Why they were left out, such as `platform windows`, with their number.
     pub narrowed_by: BTreeMap<String, u32>,
+    /// Nodes that were asked for and left out, because the requester may run only a part.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: u32,
     /// Running instances that match and are not managed by SSM: account, region, name or id.
     pub unmanaged: Vec<(AccountId, Region, String)>,
     /// Unmanaged instances were not looked for.
     pub unmanaged_unknown: bool,
     pub unread: Vec<Unread>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

@@ -11,10 +11,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ChannelRef, GroupName, RunbookName};
+use crate::domain::{ChannelRef, GroupName, RunbookName, Target};
 use crate::runbook::{Arguments, Risk};
 
-use super::ground::{Ground, Production};
+use super::ground::{Ground, Kin, Production};
 use super::request::{Asker, Request, RunbookFacts};
 use super::set::{
     ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Grant, Granted, ParameterRule, PolicySet, When, Where,
@@ -38,6 +38,47 @@ pub fn decide(policy: &PolicySet, request: &Request<'_>) -> Decision {
 #[must_use]
 pub fn may_run_at_all(policy: &PolicySet, asker: &Asker, runbook: RunbookFacts<'_>) -> Decision {
     ask(policy, asker, runbook, None)
+}
+
+/// The part of a refused plan that this person may run: the most targets that one grant covers and no forbid is about.
+/// Empty where there is no such part, or where all of it could be run.
+///
+/// A number that is too large is not a part: which of the nodes to leave out is for a person to say.
+#[must_use]
+pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
+    if request.asker.bot || request.asker.foreign {
+        return BTreeSet::new();
+    }
+    let ground = Ground::survey(policy, &request.targets, request.recent);
+    let question = Question {
+        groups: &request.asker.groups,
+        channel: request.asker.channel.as_ref(),
+        runbook: request.runbook,
+        plan: Some((request.arguments, &ground)),
+    };
+    let forbids: Vec<&Forbid> = policy.forbids.iter().filter(|f| concerns(f, &question)).collect();
+    let mut best: BTreeSet<Target> = BTreeSet::new();
+    let mut grants: Vec<&Grant> = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups)).collect();
+    grants.sort_by_key(|g| &g.id);
+    for grant in grants {
+        let lacks = gap(grant, &question).clauses;
+        if lacks.iter().any(|clause| !matches!(clause, Clause::Outside { .. } | Clause::TooMany { .. })) {
+            continue;
+        }
+        let fits = |kin: &Kin<'_>| {
+            ground.surely_in(kin, &grant.place) && !forbids.iter().any(|f| ground.maybe_in(kin, &f.place))
+        };
+        let (inside, outside): (Vec<&Kin<'_>>, Vec<&Kin<'_>>) = ground.kin.iter().partition(|kin| fits(kin));
+        let mut part: BTreeSet<Target> = inside.iter().flat_map(|kin| &kin.targets).map(|t| (*t).clone()).collect();
+        // A target that is described in two ways stands on both sides, and then it is out.
+        for target in outside.iter().flat_map(|kin| &kin.targets) {
+            part.remove(*target);
+        }
+        if part.len() > best.len() && part.len() <= grant.max_targets as usize {
+            best = part;
+        }
+    }
+    if best.len() == ground.targets as usize { BTreeSet::new() } else { best }
 }
 
 /// Muster's own no, for which there is no rule in a file.
@@ -217,7 +258,17 @@ impl ParameterRule {
 }
 
 fn fires(forbid: &Forbid, question: &Question<'_>) -> bool {
-    let Question { runbook, plan, groups, .. } = question;
+    let place = match question.plan {
+        Some((_, ground)) => ground.kin.iter().any(|kin| ground.maybe_in(kin, &forbid.place)),
+        // Before there are targets only what holds for every target can be said.
+        None => forbid.place == Where::Anywhere,
+    };
+    place && concerns(forbid, question)
+}
+
+/// The forbid is about these people and this runbook, wherever it runs.
+fn concerns(forbid: &Forbid, question: &Question<'_>) -> bool {
+    let Question { runbook, groups, .. } = question;
     let who = forbid.who.as_ref().is_none_or(|who| !who.is_disjoint(groups));
     let run = match &forbid.run {
         Forbidden::Everything => true,
@@ -227,12 +278,7 @@ fn fires(forbid: &Forbid, question: &Question<'_>) -> bool {
                 && owner.as_ref().is_none_or(|o| o.contains(runbook.owner))
         }
     };
-    let place = match plan {
-        Some((_, ground)) => ground.kin.iter().any(|kin| ground.maybe_in(kin, &forbid.place)),
-        // Before there are targets only what holds for every target can be said.
-        None => forbid.place == Where::Anywhere,
-    };
-    who && run && place
+    who && run
 }
 
 fn add_approvals(decision: &mut Decision, rules: &[ApprovalRule], runbook: RunbookFacts<'_>, ground: &Ground<'_>) {

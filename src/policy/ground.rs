@@ -59,6 +59,8 @@ pub(super) struct Kin<'a> {
     fits: Vec<Fit>,
     pub production: Production,
     pub count: u32,
+    /// Each once, sorted.
+    pub targets: Vec<&'a Target>,
     /// Account, its name where it has one, and how many of these targets are in it.
     pub accounts: BTreeMap<&'a AccountId, (Option<&'a str>, u32)>,
 }
@@ -85,7 +87,8 @@ impl<'a> Kin<'a> {
             *name = facts.account_name.max(*name);
             *count += 1;
         }
-        Kin { production: production(policy, &fits), fits, count: whole(members.len()), accounts }
+        let targets: Vec<&Target> = members.iter().map(|facts| facts.target).collect();
+        Kin { production: production(policy, &fits), fits, count: whole(targets.len()), targets, accounts }
     }
 }
 

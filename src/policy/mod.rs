@@ -14,7 +14,7 @@ pub mod view;
 mod words;
 
 pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
-pub use decide::{decide, may_run_at_all};
+pub use decide::{decide, may_run_at_all, narrowed};
 pub use load::{DEFAULT_FILE, load};
 pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;

@@ -6,7 +6,7 @@ use muster::domain::{Millis, Principal};
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, PolicySet, Where};
 use muster::policy::{
     Asker, CannotApprove, Decision, Seats, Verdict, Vote, decide, may_approve, may_run_at_all, may_show_in_shared,
-    may_view, quorum_met, stricter, waiting_for,
+    may_view, narrowed, quorum_met, stricter, waiting_for,
 };
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -235,6 +235,52 @@ fn the_cheap_check_refuses_nobody_who_would_be_permitted() {
         assert!(cheap.quorum.is_empty() && cheap.verdict != Verdict::PermitWithApproval);
     }
     assert!(refused > 1000, "it refused only {refused}");
+}
+
+#[test]
+fn what_a_refusal_offers_is_permitted_and_no_larger_part_would_be() {
+    let mut rng = seeded("narrowed");
+    let (mut offered, mut cases_with_part) = (0, 0);
+    for case in 0..cases(20_000) {
+        let mut draw = Draw(&mut rng);
+        let (mut policy, asked) = (draw.policy(), draw.question());
+        if case % 2 == 0 {
+            // No grant is too small for the number, so that place alone decides.
+            policy.grants.iter_mut().for_each(|g| g.max_targets = 1000);
+        }
+        let all: BTreeSet<_> = asked.targets.iter().map(|t| t.target.clone()).collect();
+        let part = narrowed(&policy, &asked.request());
+        let only = |keep: &dyn Fn(&muster::domain::Target) -> bool| {
+            let mut asked = asked.clone();
+            asked.targets.retain(|t| keep(&t.target));
+            asked
+        };
+        if part.is_empty() {
+            // What may be run as a whole has no part to offer, and what may not has none.
+        } else {
+            offered += 1;
+            assert!(part.is_subset(&all) && part.len() < all.len(), "case {case}: {part:?}\n{asked:#?}\n{policy:#?}");
+            let decision = decide(&policy, &only(&|t| part.contains(t)).request());
+            assert_ne!(decision.verdict, Verdict::Forbid, "case {case}: {part:?}\n{asked:#?}\n{policy:#?}");
+        }
+        if case % 2 == 0 && decide(&policy, &asked.request()).verdict == Verdict::Forbid && all.len() <= 6 {
+            let names: Vec<_> = all.iter().collect();
+            let largest = (1..1u32 << names.len())
+                .filter(|mask| {
+                    let chosen = |t: &muster::domain::Target| {
+                        names.iter().position(|n| *n == t).is_some_and(|at| mask & (1 << at) != 0)
+                    };
+                    answer(&policy, &only(&chosen)).verdict != Verdict::Forbid
+                })
+                .map(u32::count_ones)
+                .max()
+                .unwrap_or(0);
+            assert_eq!(part.len(), largest as usize, "case {case}: {part:?}\n{asked:#?}\n{policy:#?}");
+            cases_with_part += u32::from(largest > 0);
+        }
+    }
+    println!("{offered} refusals with a part to offer, {cases_with_part} of them held against every subset");
+    assert!(offered > 500 && cases_with_part > 300);
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub(super) fn word(verb: Verb) -> &'static str {
         Verb::Cancel => "cancel",
         Verb::Output => "output",
         Verb::RunAgain => "run_again",
+        Verb::RunPart => "run_part",
+        Verb::AskOthers => "ask_others",
     }
 }
 
@@ -34,6 +36,8 @@ fn verb(word: &str) -> Option<Verb> {
         "cancel" => Verb::Cancel,
         "output" => Verb::Output,
         "run_again" => Verb::RunAgain,
+        "run_part" => Verb::RunPart,
+        "ask_others" => Verb::AskOthers,
         _ => return None,
     })
 }
@@ -69,7 +73,9 @@ mod tests {
     #[test]
     fn a_reference_survives_its_text_for_every_verb() {
         let run: RunId = "01J9ZX0000000000000000AB7F".parse().unwrap();
-        for verb in [Verb::Approve, Verb::Deny, Verb::Cancel, Verb::Output, Verb::RunAgain] {
+        for verb in
+            [Verb::Approve, Verb::Deny, Verb::Cancel, Verb::Output, Verb::RunAgain, Verb::RunPart, Verb::AskOthers]
+        {
             let reference = ActionRef { verb, run, revision: u32::MAX };
             let text = reference.to_string();
             assert!(text.len() <= 60, "{text}");

@@ -63,6 +63,8 @@ fn help_teaches_by_example() {
     what `run` would do and who must approve; sends nothing
     `/runbook run RUNBOOK [NAME=VALUE …] on SELECTOR [because "REASON"]`
     runs it, after approval where that is asked
+    `/runbook why RUNBOOK [[NAME=VALUE …] on SELECTOR]`
+    whether you may run it, by which rules, and who else could; sends nothing
     `/runbook status [RUN]`
     one run, or what is going on
     `/runbook output RUN [NODE]`

@@ -202,3 +202,58 @@ fn two_hundred_targets_fit_and_the_rest_stands_in_the_file() {
     assert!(shown.contains("more lines in the file"));
     assert!(whole.unwrap().contains("web-200 "));
 }
+
+#[test]
+fn why_tells_the_verdict_its_rules_and_who_could() {
+    let mut plan = plan(3);
+    shard(&mut plan);
+    let why = crate::message::plan::why;
+    let told = [
+        why(&plan, &needs(1), 0),
+        why(&plan, &forbid(), 2),
+        crate::message::plan::why_at_all(&runbook(), &needs(1), &view()),
+    ];
+    let told: Vec<String> = told.iter().map(read).collect();
+    insta::assert_snapshot!(told.join("--\n"), @"
+    Why: restart-service on 3 nodes needs approval
+
+    Needs approval by 1 of @sre. A request waits 30 min.
+    • 8 of 12 targets are in `production` (rule `prod-needs-one`)
+
+    Arguments:    `service=nginx`
+    On:           `env=prod tag:role=web`
+    Targets:      3 nodes in 3 accounts and 1 region
+    Customers:    2 acme and 1 globex
+    Environments: 2 prod and 1 staging
+    Accounts:     1 acme-prod, 1 acme-staging and 1 globex-prod
+    Regions:      3 eu-west-1
+
+    (Nothing was sent.)
+    --
+    Why: restart-service on 3 nodes is not allowed
+
+    Not allowed.
+    • 12 targets asked, at most 10 allowed (rule `support-restart`)
+    • `service` is `sshd`, allowed are `nginx` and `api` (rule `support-restart`)
+    Members of @sre could run it as asked.
+
+    On 2 of them you may.
+
+    Arguments:    `service=nginx`
+    On:           `env=prod tag:role=web`
+    Targets:      3 nodes in 3 accounts and 1 region
+    Customers:    2 acme and 1 globex
+    Environments: 2 prod and 1 staging
+    Accounts:     1 acme-prod, 1 acme-staging and 1 globex-prod
+    Regions:      3 eu-west-1
+
+    (Nothing was sent.)
+    --
+    You may run restart-service somewhere
+
+    A grant of yours names it. Whether it covers the nodes, the arguments and their number, and who has to approve, depends on the plan.
+    • 8 of 12 targets are in `production` (rule `prod-needs-one`)
+
+    (Judge a plan: `/runbook why restart-service service=nginx on env=staging`)
+    ");
+}

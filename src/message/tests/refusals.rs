@@ -2,6 +2,7 @@
 
 use super::make::*;
 use super::read;
+use crate::message::door::*;
 use crate::message::refusal::*;
 use crate::plan::Coverage;
 use crate::run::Phase;
@@ -15,7 +16,7 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     let waiting = run(plan(2), needs(1), Phase::AwaitingApproval);
     let decided = approved(run(plan(2), needs(1), Phase::Running));
     let cards = [
-        denied(&name("restart-service"), Some(12), &forbid(), &view()),
+        denied(&name("restart-service"), Some(12), &forbid(), None, &view()),
         unknown_runbook("restart-servce", &[name("restart-service"), name("disk-usage")], &view()),
         unknown_runbook("zzz", &[name("disk-usage")], &view()),
         argument_faults(
@@ -180,4 +181,88 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     Try again in a minute. If it stays, give `r-7F3K` to the operators of this bot.
     "#);
+}
+
+#[test]
+fn a_refusal_is_a_door_to_the_part_that_is_allowed_and_to_those_who_could() {
+    let door = Door { request: run(plan(2), needs(1), Phase::AwaitingApproval).id, part: 9 };
+    let name = "restart-service".parse().unwrap();
+    let by = "slack:T1:U1".parse().unwrap();
+    let asked_for = Asked {
+        by: &by,
+        runbook: &name,
+        command: "run restart-service service=nginx on env=prod",
+        targets: 12,
+        reason: Some("ticket 4711"),
+        could: &["sre".into()],
+    };
+    let other = "slack:T1:U2".parse().unwrap();
+    let none = Door { part: 0, ..door };
+    let cards = [
+        denied(&name, Some(12), &forbid(), Some(door), &view()),
+        denied(&name, Some(12), &forbid(), Some(none), &view()),
+        asked_others(&asked_for, none, &view()),
+        taken(&asked_for, &other, none, &view()),
+        asked(&["sre".into(), "dba".into()]),
+        gone(&view()),
+        already_taken(&other),
+    ];
+    let told: Vec<String> = cards.iter().map(read).collect();
+    insta::assert_snapshot!(told.join("--\n"), @"
+    You may not run restart-service on 12 nodes, but on 9 of them
+
+    • 12 targets asked, at most 10 allowed (rule `support-restart`)
+    • `service` is `sshd`, allowed are `nginx` and `api` (rule `support-restart`)
+
+    Members of @sre could run it as asked.
+    See what you may run: `/runbook list`
+
+    [Run on the 9] [Ask @sre]
+    --
+    You may not run restart-service on 12 nodes
+
+    • 12 targets asked, at most 10 allowed (rule `support-restart`)
+    • `service` is `sshd`, allowed are `nginx` and `api` (rule `support-restart`)
+
+    Members of @sre could run it as asked.
+    See what you may run: `/runbook list`
+
+    [Ask @sre]
+    --
+    Who runs restart-service on 12 nodes?
+
+    slack:T1:U1 may not run this, and asks @sre to.
+
+    Command: `/runbook run restart-service service=nginx on env=prod`
+    Why:     ticket 4711
+
+    (It runs with the rights of whoever clicks: planned and decided afresh.)
+
+    [Run it]
+    --
+    Who runs restart-service on 12 nodes?
+
+    slack:T1:U2 runs it.
+
+    slack:T1:U1 may not run this, and asks @sre to.
+
+    Command: `/runbook run restart-service service=nginx on env=prod`
+    Why:     ticket 4711
+
+    (It runs with the rights of whoever clicks: planned and decided afresh.)
+    --
+    I asked @sre or @dba in the channel
+
+    One of them can run it by a click, with their own rights.
+    --
+    This offer is no longer there
+
+    It stands for half an hour, and not across a restart of mine.
+
+    Type the command again: `/runbook run …`
+    --
+    It is run already
+
+    slack:T1:U2 was faster. Nothing was run twice.
+    ");
 }

@@ -1,0 +1,119 @@
+//! Clicks on what a refusal offers: run the part that is allowed, or put the request to those who may run all of it.
+//!
+//! Every way ends in the same planning and decision as a typed command, with the rights of whoever clicks.
+
+use std::sync::Arc;
+
+use crate::domain::RunId;
+use crate::message::door::{self, Asked, Door};
+use crate::message::{self, Card, Verb};
+use crate::policy::{Asker, Decision};
+use crate::ports::InboxRow;
+use crate::redact::Redactor;
+
+use super::intake::{self, Answer};
+use super::propose::Proposed;
+use super::refused::RefusedRequest;
+use super::{Services, posting};
+
+/// Keeps a refused request and says no, with its doors.
+pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Request, refused: Proposed) -> Card {
+    let Proposed { plan, decision, part } = refused;
+    let targets = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
+    let door = Door { request: row.run, part: u32::try_from(part.len()).unwrap_or(u32::MAX) };
+    let redactor = Redactor::new(&services.redaction_key(row.run));
+    let Decision { could, .. } = &decision;
+    if door.part > 0 || !could.is_empty() {
+        services.refused.keep(
+            row.run,
+            RefusedRequest {
+                by: row.delivery.actor.principal.clone(),
+                place: row.delivery.place.clone(),
+                typed: redactor.redact(&format!("{} on {}", request.without_place(), request.selector)).text,
+                request,
+                targets,
+                part,
+                could: could.clone(),
+                at: services.clock.now(),
+                asked: false,
+                card: None,
+                taken: None,
+            },
+        );
+    }
+    message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &services.view_of(row.run))
+}
+
+/// A click that names no run.
+pub(super) async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, id: RunId, verb: Verb) -> Answer {
+    let view = services.view_of(row.run);
+    let Some(offer) = services.refused.get(id, services.clock.now()) else {
+        return Answer::Whisper(match verb {
+            Verb::RunPart | Verb::AskOthers => door::gone(&view),
+            // The one offer that stands in a channel.
+            Verb::RunAgain => door::gone(&view),
+            _ => message::refusal::unknown_run(&id.short(6), &view),
+        });
+    };
+    match verb {
+        Verb::RunPart => intake::run(services, row, asker, offer.request, Some(&offer.part)).await,
+        Verb::AskOthers => ask(services, row, id, &offer).await,
+        Verb::RunAgain => take(services, row, asker, id, offer).await,
+        _ => Answer::Whisper(message::refusal::unknown_run(&id.short(6), &view)),
+    }
+}
+
+/// Posts the request into its channel, once.
+async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequest) -> Answer {
+    if services.refused.change(id, |o| std::mem::replace(&mut o.asked, true)) != Some(false) {
+        return Answer::Whisper(door::asked(&offer.could));
+    }
+    let view = services.view_of(row.run);
+    let card = door::asked_others(&asked(offer), Door { request: id, part: 0 }, &view);
+    match services.chat.post(&offer.place, &posting::fitted(card), &format!("{id}:ask-others")).await {
+        Ok(message) => {
+            services.refused.change(id, |o| o.card = Some(message));
+            Answer::Whisper(door::asked(&offer.could))
+        }
+        Err(fault) => {
+            services.refused.change(id, |o| o.asked = false);
+            Answer::Whisper(message::trouble::not_posted(&fault.to_string()))
+        }
+    }
+}
+
+/// Somebody runs what another person asked for.
+async fn take(services: &Arc<Services>, row: &InboxRow, asker: &Asker, id: RunId, offer: RefusedRequest) -> Answer {
+    let me = asker.principal.clone();
+    let before = services.refused.change(id, |o| o.taken.get_or_insert_with(|| me.clone()).clone());
+    if let Some(by) = before.filter(|by| *by != me || offer.taken.is_some()) {
+        return Answer::Whisper(door::already_taken(&by));
+    }
+    let mut row = row.clone();
+    // The new card stands in the channel, not inside a thread of this one.
+    row.delivery.place = offer.place.clone();
+    let answer = intake::run(services, &row, asker, offer.request.clone(), None).await;
+    if !matches!(answer, Answer::Run) {
+        // It was refused: the next one may try.
+        services.refused.change(id, |o| o.taken = None);
+        return answer;
+    }
+    if let Some(message) = &offer.card {
+        let card = door::taken(&asked(&offer), &me, Door { request: id, part: 0 }, &services.view_of(row.run));
+        if let Err(fault) = services.chat.edit(message, &posting::fitted(card)).await {
+            tracing::warn!(%fault, "the card of a request that somebody runs could not be edited");
+        }
+    }
+    answer
+}
+
+fn asked(offer: &RefusedRequest) -> Asked<'_> {
+    Asked {
+        by: &offer.by,
+        runbook: &offer.request.runbook,
+        command: &offer.typed,
+        targets: offer.targets,
+        reason: offer.request.reason.as_deref(),
+        could: &offer.could,
+    }
+}
