@@ -18,6 +18,8 @@ use crate::{rules, telemetry};
 
 /// Reads that may come at once after a pause, for one account and region.
 const BURST: u32 = 3;
+/// Slack takes about one edit per second and channel; a card leaves room for other words.
+const EDIT_EVERY: Duration = Duration::from_secs(2);
 /// A stop waits this long for what is being written.
 const DRAIN: Duration = Duration::from_millis(200);
 
@@ -63,7 +65,11 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
 
     // Slack may be down: what runs at AWS is watched all the same, and `listen` introduces itself when it can.
     let slack = Arc::new(Slack::new(setup.slack.clone()).map_err(|fault| fault.to_string())?);
-    let settings = Settings { command: setup.slack.command.clone(), request_expiry: setup.aws.request_expiry.std() };
+    let settings = Settings {
+        command: setup.slack.command.clone(),
+        request_expiry: setup.aws.request_expiry.std(),
+        edit_every: EDIT_EVERY,
+    };
     let aws = Arc::new(Aws::connect(setup.aws, clock.clone()).await);
     let ports = Ports {
         journal,

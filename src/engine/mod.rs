@@ -50,6 +50,8 @@ pub struct Settings {
     pub command: String,
     /// How long AWS takes a signed request: 5 minutes at AWS itself.
     pub request_expiry: Duration,
+    /// Between two edits of a living card. The first change after a pause is shown at once.
+    pub edit_every: Duration,
 }
 
 impl Settings {

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::domain::RunId;
+use crate::message::Card;
 use crate::ports::{Commit, CommitError};
-use crate::run::{Effect, Event, Input, Refusal, Run};
+use crate::run::{Effect, Event, Input, PostKey, Refusal, Run};
 
 use super::Services;
 
@@ -31,6 +32,14 @@ pub struct Handle {
     pub changed: Arc<Notify>,
     /// Nothing will change any more.
     pub over: Arc<Notify>,
+    living: Arc<Living>,
+}
+
+/// What each living card shows, as far as this process knows; the lock is held while it is changed.
+#[derive(Default)]
+struct Living {
+    root: Mutex<Option<Card>>,
+    ask: Mutex<Option<Card>>,
 }
 
 struct Message {
@@ -39,15 +48,28 @@ struct Message {
 }
 
 impl Handle {
-    /// A run of an earlier process that owes nothing any more: it can be read, and refuses every input.
-    pub fn settled(run: Run) -> Handle {
-        let (mailbox, _) = mpsc::channel(1);
+    fn new(run: Run, mailbox: mpsc::Sender<Message>) -> Handle {
         Handle {
             id: run.id,
             state: Arc::new(RwLock::new(run)),
             mailbox,
             changed: Arc::new(Notify::new()),
             over: Arc::new(Notify::new()),
+            living: Arc::default(),
+        }
+    }
+
+    /// A run of an earlier process that owes nothing any more: it can be read, and refuses every input.
+    pub fn settled(run: Run) -> Handle {
+        Handle::new(run, mpsc::channel(1).0)
+    }
+
+    /// What the card shows, where it is one that is edited.
+    pub fn shown(&self, key: &PostKey) -> Option<&Mutex<Option<Card>>> {
+        match key {
+            PostKey::Root => Some(&self.living.root),
+            PostKey::Ask => Some(&self.living.ask),
+            PostKey::Results | PostKey::Closing => None,
         }
     }
 
@@ -71,13 +93,7 @@ impl Handle {
 /// Starts the writer of one run whose `sequence` events are in the journal.
 pub fn spawn(services: Arc<Services>, run: Run, sequence: u64) -> Handle {
     let (mailbox, inputs) = mpsc::channel(1024);
-    let handle = Handle {
-        id: run.id,
-        state: Arc::new(RwLock::new(run)),
-        mailbox,
-        changed: Arc::new(Notify::new()),
-        over: Arc::new(Notify::new()),
-    };
+    let handle = Handle::new(run, mailbox);
     let writer = Writer { services, handle: handle.clone(), inputs, sequence };
     tokio::spawn(writer.write());
     handle

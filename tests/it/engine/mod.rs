@@ -1,0 +1,4 @@
+//! The engine on ports that the test holds in its hands.
+
+mod cards;
+mod stage;
