@@ -264,7 +264,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
         place: delivery.place.clone(),
         request: redactor.redact(&typed).text,
         reason: request.reason.map(|r| redactor.redact(&r).text),
-        plan,
+        plan: plan.into(),
         digest,
         decision,
         policy: rules.policy.revision,
@@ -325,7 +325,8 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
             &row.run.to_string(),
         ));
     };
-    let request = command::Request { runbook: plan.runbook, arguments: plan.arguments, selector, reason };
+    let (runbook, arguments) = (plan.runbook.clone(), plan.arguments.clone());
+    let request = command::Request { runbook, arguments, selector, reason };
     let mut row = row.clone();
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;

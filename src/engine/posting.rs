@@ -236,7 +236,9 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey)
                 *shown = Some(card);
                 return edited;
             }
-            Err(ChatError::NotSaid { retry_after, .. }) => retry_after.unwrap_or(pause).max(services.settings.edit_every),
+            Err(ChatError::NotSaid { retry_after, .. }) => {
+                retry_after.unwrap_or(pause).max(services.settings.edit_every)
+            }
             // It may show either form now. An edit says the same again without harm.
             Err(ChatError::Unknown(_)) => {
                 *shown = None;

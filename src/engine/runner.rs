@@ -214,7 +214,7 @@ async fn until_settled(services: Arc<Services>, handle: Handle, effect: Effect, 
     tokio::time::sleep(pause).await;
     loop {
         super::effects::carry_out(&services, &handle, &effect).await;
-        if !handle.read(|run| run.effects().contains(&effect)) {
+        if !handle.read(|run| run.owes(&effect)) {
             return effect;
         }
         tokio::time::sleep(AGAIN_AFTER).await;

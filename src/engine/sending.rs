@@ -54,7 +54,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             let _ = handle.input(Input::CannotSend { shard, step, send, cause }).await;
             return;
         }
-        if !handle.read(|run| run.effects().contains(&Effect::Send { shard, step, send })) {
+        if !handle.read(|run| run.owes(&Effect::Send { shard, step, send })) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;

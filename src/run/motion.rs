@@ -106,22 +106,16 @@ impl Motion {
     /// later ones pass.
     pub fn fitting(&self, wave: u32, room: u32) -> impl Iterator<Item = u32> {
         let waiting = self.waves.get(wave as usize).into_iter().flat_map(|w| w.waiting.iter().copied());
-        let mut room = room;
-        let mut left = move |shard: u32| {
-            let size = self.shards.get(shard as usize).map_or(u32::MAX, |s| s.left);
-            let fits = size <= room;
-            room -= if fits { size } else { 0 };
-            (fits, room)
-        };
         // With no room left nothing can fit: a waiting shard has at least one target.
-        let mut full = room == 0;
         waiting
-            .take_while(move |_| !full)
-            .filter_map(move |shard| {
-                let (fits, room) = left(shard);
-                full = room == 0;
-                fits.then_some(shard)
+            .scan(room, |room, shard| {
+                let size = self.shards.get(shard as usize).map_or(u32::MAX, |s| s.left);
+                let fits = size <= *room;
+                let more = *room > 0;
+                *room -= if fits { size } else { 0 };
+                more.then_some(fits.then_some(shard))
             })
+            .flatten()
     }
 }
 

@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use muster::adapters::clock::{SystemClock, UlidIds};
 use muster::adapters::store::{MemoryJournal, MemoryOutputs};
 use muster::domain::{
-    Account, AccountId, AccountSource, ChatPlatform, CommandId, GroupRef, MessageRef, Node, NodeId, NodePlatform, Place,
-    Principal, Region, Target, Timestamp, Unread,
+    Account, AccountId, AccountSource, ChatPlatform, CommandId, GroupRef, MessageRef, Node, NodeId, NodePlatform,
+    Place, Principal, Region, Target, Timestamp, Unread,
 };
 use muster::engine::limits::{Limits, Rate};
 use muster::engine::rulebook::Rulebook;
 use muster::engine::{Engine, Ports, Settings};
 use muster::message::{Card, Form};
 use muster::ports::{
-    Actor, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError, Inbound, Inbox,
-    Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest, SendSession,
+    Actor, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError, Inbound,
+    Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest, SendSession,
 };
 use muster::{rules, shipped};
 use tokio::sync::Notify;
@@ -29,9 +29,15 @@ pub const SUSAN: &str = "U0SUSAN";
 /// One thing that was said, in order.
 #[derive(Debug, Clone)]
 pub enum Said {
-    Post { key: String, card: Card },
+    Post {
+        key: String,
+        card: Card,
+    },
     /// The id of the message is the key that it was posted with.
-    Edit { id: String, card: Card },
+    Edit {
+        id: String,
+        card: Card,
+    },
     Whisper(Card),
 }
 
@@ -212,12 +218,7 @@ impl Cloud for FakeCloud {
     ) -> Result<Vec<CommandStatus>, CloudError> {
         Ok(vec![])
     }
-    async fn invocations(
-        &self,
-        _: &AccountId,
-        _: &Region,
-        command: &CommandId,
-    ) -> Result<Vec<Invocation>, CloudError> {
+    async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
         let invocation = |node: &NodeId| Invocation {
             node: node.clone(),
@@ -229,13 +230,7 @@ impl Cloud for FakeCloud {
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
-    async fn output(
-        &self,
-        _: &AccountId,
-        _: &Region,
-        _: &CommandId,
-        _: &NodeId,
-    ) -> Result<(String, bool), CloudError> {
+    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
         Ok((String::new(), false))
     }
     async fn known_nodes(
@@ -315,4 +310,3 @@ impl World {
 fn place(channel: &str) -> Place {
     Place { platform: ChatPlatform::Slack, tenant: TENANT.into(), channel: channel.into(), thread: None }
 }
-
