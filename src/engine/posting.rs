@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Digest, MessageRef, Place};
-use crate::message::{self, Card, Limits};
+use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
 use crate::run::{Input, PostKey, Run};
 
@@ -113,7 +113,7 @@ async fn refused(handle: &Handle, key: &PostKey, cause: String) {
 
 /// Long outputs as one file beside the results. The adapter finds a file that is there already by its key.
 async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
-    let run = handle.read(Run::clone);
+    let run = handle.snapshot();
     let (summary, texts) = summary_of(services, &run).await;
     let lookup = |key: &Digest| texts.get(key).cloned();
     let Some(file) = message::output_file(&run, &summary, &lookup, &services.view(&run)) else { return };
@@ -152,7 +152,7 @@ pub fn thread_of(run: &Run) -> Place {
 }
 
 async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Card {
-    let run = handle.read(Run::clone);
+    let run = handle.snapshot();
     let view = services.view(&run);
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
@@ -222,7 +222,7 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey)
     loop {
         let Some(message) = handle.read(|run| run.posts.get(key).cloned().flatten()) else { return edited };
         let card = card_of(services, handle, key).await;
-        if shown.as_ref() == Some(&card) {
+        if shown.as_ref().is_some_and(|shown| says_the_same(shown, &card)) {
             return edited;
         }
         edited = true;
@@ -248,6 +248,14 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey)
         tokio::time::sleep(wait).await;
         pause = longer(pause);
     }
+}
+
+/// Equal but for the revision that buttons carry, which nobody sees: it grows with every event.
+fn says_the_same(one: &Card, other: &Card) -> bool {
+    let buttons = |card: &Card| -> Vec<Button> {
+        card.buttons.iter().map(|button| Button { revision: 0, ..button.clone() }).collect()
+    };
+    (one.tone, &one.title, &one.blocks) == (other.tone, &other.title, &other.blocks) && buttons(one) == buttons(other)
 }
 
 fn longer(pause: Duration) -> Duration {

@@ -26,7 +26,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Handle {
     pub id: RunId,
-    state: Arc<RwLock<Run>>,
+    /// The writer changes it in place, or a copy of it while somebody still looks at a snapshot.
+    state: Arc<RwLock<Arc<Run>>>,
     mailbox: mpsc::Sender<Message>,
     /// Something visible has changed.
     pub changed: Arc<Notify>,
@@ -51,7 +52,7 @@ impl Handle {
     fn new(run: Run, mailbox: mpsc::Sender<Message>) -> Handle {
         Handle {
             id: run.id,
-            state: Arc::new(RwLock::new(run)),
+            state: Arc::new(RwLock::new(Arc::new(run))),
             mailbox,
             changed: Arc::new(Notify::new()),
             over: Arc::new(Notify::new()),
@@ -82,6 +83,12 @@ impl Handle {
         let over = || Refusal::Over(self.read(|run| run.phase));
         self.mailbox.send(Message { input, reply }).await.map_err(|_| over())?;
         answer.await.map_err(|_| over())?
+    }
+
+    /// The state of this moment, without a copy of it. Not to be held across a call to the world: while it is held, each
+    /// change of the run costs a copy.
+    pub fn snapshot(&self) -> Arc<Run> {
+        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
     /// Looks at the state. The closure must be short: it holds up the run.
@@ -175,12 +182,12 @@ impl Writer {
         let mut replies = Vec::new();
         let mut next = Some(first);
         while let Some(Message { input, reply }) = next {
-            let mut run = self.handle.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let decided = run.decide(input, now);
+            let mut state = self.handle.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let decided = state.decide(input, now);
             let answer = decided.and_then(|made| {
                 for event in &made {
                     // What `decide` makes always fits; a misfit here is a bug, and the journal must not get it.
-                    run.evolve(event).map_err(|misfit| {
+                    Arc::make_mut(&mut state).evolve(event).map_err(|misfit| {
                         tracing::error!(run = %self.handle.id, %misfit, "a decided event does not fit");
                         Refusal::Stale
                     })?;
@@ -188,7 +195,7 @@ impl Writer {
                 events.extend(made);
                 Ok(())
             });
-            drop(run);
+            drop(state);
             replies.push((reply, answer));
             next = if replies.len() < BATCH { self.inputs.try_recv().ok() } else { None };
         }
