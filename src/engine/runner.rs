@@ -85,6 +85,11 @@ impl Handle {
         answer.await.map_err(|_| over())?
     }
 
+    /// Its writer takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
     /// The state of this moment, without a copy of it. Not to be held across a call to the world: while it is held, each
     /// change of the run costs a copy.
     pub fn snapshot(&self) -> Arc<Run> {
@@ -122,7 +127,9 @@ impl Writer {
         self.handle.changed.notify_one();
         let mut pause = Duration::ZERO;
         loop {
-            let due = self.handle.read(Run::effects);
+            // Let go of before the next event, which would copy what somebody looks at.
+            let run = self.handle.snapshot();
+            let due = run.effects();
             busy.retain(|effect, task| {
                 let moot = !due.contains(effect) && only_waits(effect);
                 if moot {
@@ -131,17 +138,18 @@ impl Writer {
                 !moot
             });
             for effect in due {
-                if busy.contains_key(&effect) || begun_as(&effect).is_some_and(|e| busy.contains_key(&e)) {
+                if busy.contains_key(effect) || begun_as(effect).is_some_and(|e| busy.contains_key(&e)) {
                     continue;
                 }
                 let abort =
                     tasks.spawn(until_settled(self.services.clone(), self.handle.clone(), effect.clone(), pause));
-                busy.insert(effect, abort);
+                busy.insert(effect.clone(), abort);
             }
             pause = Duration::ZERO;
-            if busy.is_empty() && self.handle.read(Run::is_settled) {
+            if busy.is_empty() && run.is_settled() {
                 break;
             }
+            drop(run);
             tokio::select! {
                 message = self.inputs.recv() => {
                     let Some(message) = message else { break };

@@ -19,7 +19,7 @@ pub use load::{DEFAULT_FILE, load};
 pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use set::{BUILT_IN, PolicySet};
-pub use view::{may_show_in_shared, may_view};
+pub use view::{may_show_in_shared, may_view, views_of_others};
 
 use serde::{Deserialize, Serialize};
 

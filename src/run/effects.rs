@@ -6,7 +6,7 @@ use crate::domain::Timestamp;
 use crate::policy::Verdict;
 
 use super::event::PostKey;
-use super::state::{Phase, Run, SendState, ShardProgress};
+use super::state::{Phase, Run};
 
 /// How long a request waits for its approvals where no rule says otherwise.
 pub const EXPIRES_DEFAULT: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
@@ -42,24 +42,29 @@ pub enum Effect {
 }
 
 impl Run {
-    /// What is owed now. Looks at what [`Run::motion`] says is open or waiting, never at targets.
+    /// What is owed now. Kept by `evolve`: asking costs nothing, however large the run is.
     #[must_use]
-    pub fn effects(&self) -> BTreeSet<Effect> {
-        let mut due = BTreeSet::new();
-        self.posts_owed(&mut due);
-        self.permission_owed(&mut due);
-        if self.phase == Phase::Running {
-            self.sends_owed(&mut due);
-        }
-        due
+    pub fn effects(&self) -> &BTreeSet<Effect> {
+        self.motion.due()
+    }
+
+    #[must_use]
+    pub fn owes(&self, effect: &Effect) -> bool {
+        self.effects().contains(effect)
     }
 
     /// Nothing is owed and nothing will be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
+        self.phase.is_over() && self.effects().is_empty()
+    }
+
+    /// What is owed beside sending: posts, and what leads to the start.
+    pub(super) fn owed_on_the_way(&self) -> BTreeSet<Effect> {
         let mut due = BTreeSet::new();
         self.posts_owed(&mut due);
-        self.phase.is_over() && due.is_empty()
+        self.permission_owed(&mut due);
+        due
     }
 
     #[must_use]
@@ -139,83 +144,6 @@ impl Run {
                 }
             }
             Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => owe(PostKey::Closing),
-        }
-    }
-
-    fn sends_owed(&self, due: &mut BTreeSet<Effect>) {
-        if self.owes_settling() {
-            due.insert(Effect::Settle);
-        }
-        for id in self.motion.open() {
-            let ShardProgress { step, sends: send, state } = &self.shards[id as usize];
-            let (shard, step, send) = (id, *step, *send);
-            match state {
-                SendState::Waiting | SendState::Over => {}
-                SendState::Intent { .. } => {
-                    due.insert(Effect::Answer { shard, step, send });
-                }
-                SendState::Unsure { .. } => {
-                    due.insert(Effect::LookUp { shard, step, send });
-                }
-                SendState::Sent { .. } => {
-                    due.insert(Effect::Watch { shard, step, send });
-                    if self.cancelled_by.is_some() {
-                        due.insert(Effect::CancelCommand { shard, step, send });
-                    }
-                }
-            }
-        }
-        due.extend(self.due_sends().map(|shard| self.next_send(shard)));
-    }
-
-    fn owes_settling(&self) -> bool {
-        let too_many = self.counts.errors() > self.proposal.plan.max_errors;
-        self.counts.pending() == 0 || (!self.budget_spent && too_many && self.motion.has_unstarted())
-    }
-
-    /// Shards of the wave being run that fit into what may be in flight.
-    fn due_sends(&self) -> impl Iterator<Item = u32> {
-        let most = if self.owes_settling() { 0 } else { self.proposal.plan.max_in_flight };
-        self.motion.fitting(self.wave, most.saturating_sub(self.motion.in_flight()))
-    }
-
-    fn next_send(&self, shard: u32) -> Effect {
-        let ShardProgress { step, sends, .. } = &self.shards[shard as usize];
-        Effect::Send { shard, step: *step, send: sends + 1 }
-    }
-
-    /// Whether this effect is owed: the same as looking for it in [`Run::effects`], without making them all.
-    #[must_use]
-    pub fn owes(&self, effect: &Effect) -> bool {
-        let progress = |shard: u32, step: u32, send: u32| {
-            let open = self.shards.get(shard as usize).filter(|_| self.phase == Phase::Running);
-            open.filter(|p| p.step == step && p.sends == send).map(|p| &p.state)
-        };
-        match effect {
-            Effect::Send { shard, .. } => {
-                self.phase == Phase::Running
-                    && self.due_sends().any(|due| due == *shard)
-                    && self.next_send(*shard) == *effect
-            }
-            Effect::Answer { shard, step, send } => {
-                matches!(progress(*shard, *step, *send), Some(SendState::Intent { .. }))
-            }
-            Effect::LookUp { shard, step, send } => {
-                matches!(progress(*shard, *step, *send), Some(SendState::Unsure { .. }))
-            }
-            Effect::Watch { shard, step, send } => {
-                matches!(progress(*shard, *step, *send), Some(SendState::Sent { .. }))
-            }
-            Effect::CancelCommand { shard, step, send } => {
-                self.cancelled_by.is_some() && matches!(progress(*shard, *step, *send), Some(SendState::Sent { .. }))
-            }
-            Effect::Settle => self.phase == Phase::Running && self.owes_settling(),
-            Effect::Post(_) | Effect::SettlePost(_) | Effect::TellUnposted | Effect::Start | Effect::Expire(_) => {
-                let mut due = BTreeSet::new();
-                self.posts_owed(&mut due);
-                self.permission_owed(&mut due);
-                due.contains(effect)
-            }
         }
     }
 }

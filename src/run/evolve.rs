@@ -4,6 +4,7 @@ use crate::domain::{Counts, NotStarted, Outcome, Timestamp};
 use crate::runbook::OnFailure;
 
 use super::event::{Event, NodeReport};
+use super::motion::Touched;
 use super::state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
 
 /// A journal whose events do not fit each other. It is never the answer to input: `decide` refuses that.
@@ -56,7 +57,7 @@ impl Run {
             revision: 1,
             proposal,
         };
-        run.follow(None);
+        run.follow(Touched::All);
         run
     }
 
@@ -185,13 +186,7 @@ impl Run {
                 self.failed_posts.insert(key.clone(), cause.clone());
             }
         }
-        match event.touches() {
-            Touched::Shard(shard) => self.follow(Some(shard)),
-            Touched::All => self.follow(None),
-            Touched::None => {}
-        }
-        // The wave being run is the first with a shard that is not over.
-        self.wave = self.motion.first_open_wave().unwrap_or(self.proposal.plan.waves.saturating_sub(1));
+        self.follow(event.touches());
         Ok(())
     }
 
@@ -321,13 +316,6 @@ impl SendState {
             SendState::Waiting | SendState::Sent { .. } | SendState::Over => None,
         }
     }
-}
-
-/// The shards that an event may have changed.
-enum Touched {
-    None,
-    Shard(u32),
-    All,
 }
 
 impl Event {

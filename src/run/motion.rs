@@ -1,19 +1,24 @@
-//! What is in motion: counts and sets over shards that `evolve` keeps, so that nobody walks a run's targets to tell
+//! What is in motion and what is owed: counts and sets that `evolve` keeps, so that nobody walks a run's targets to tell
 //! what it owes.
 //!
-//! An event that touches one shard measures that shard anew, which is at most 50 targets; the sums follow from the
-//! difference. Only the start, a cancel and the end of the error budget touch every shard.
+//! An event that touches one shard measures that shard anew, which is at most 50 targets; sums and effects follow from
+//! the difference. Only the start, a cancel and the end of the error budget touch every shard.
 
 use std::collections::BTreeSet;
 
-use super::state::{Run, SendState};
+use super::effects::Effect;
+use super::state::{Phase, Run, SendState, ShardProgress};
 
 /// Derived from the rest of the run; never stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Motion {
+    /// What the run owes.
+    due: BTreeSet<Effect>,
+    /// Those of them that are sends, ascending.
+    sends: Vec<Effect>,
+    /// Those of them that belong to no shard.
+    of_the_run: BTreeSet<Effect>,
     shards: Vec<Shard>,
-    /// Shards whose send is open: its answer, its fate or its results are awaited.
-    open: BTreeSet<u32>,
     /// Nodes that something was sent to and that have not ended.
     in_flight: u32,
     /// Waiting shards that nothing was sent to yet.
@@ -21,7 +26,7 @@ pub struct Motion {
     waves: Vec<Wave>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Shard {
     stands: Stands,
     /// Targets that have not ended.
@@ -29,6 +34,8 @@ struct Shard {
     /// Targets of the open send that have neither ended nor reported this step.
     in_flight: u32,
     unstarted: bool,
+    /// What its open send owes.
+    owed: Vec<Effect>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -57,33 +64,13 @@ impl Motion {
             ..Motion::default()
         };
         (0u32..).take(count).for_each(|shard| motion.measure(run, shard));
+        motion.owe(run);
         motion
     }
 
-    /// Follows a change of one shard.
-    fn measure(&mut self, run: &Run, shard: u32) {
-        let now = measured(run, shard);
-        let Some(slot) = self.shards.get_mut(shard as usize) else { return };
-        let before = std::mem::replace(slot, now);
-        self.in_flight = self.in_flight - before.in_flight + now.in_flight;
-        self.unstarted = self.unstarted - u32::from(before.unstarted) + u32::from(now.unstarted);
-        match now.stands {
-            Stands::Open => self.open.insert(shard),
-            Stands::Waiting | Stands::Over => self.open.remove(&shard),
-        };
-        let wave = run.proposal.plan.shards.get(shard as usize).map_or(0, |s| s.wave);
-        let Some(wave) = self.waves.get_mut(wave as usize) else { return };
-        match now.stands {
-            Stands::Waiting => wave.waiting.insert(shard),
-            Stands::Open | Stands::Over => wave.waiting.remove(&shard),
-        };
-        let unfinished = |shard: Shard| u32::from(shard.stands != Stands::Over);
-        wave.unfinished = wave.unfinished - unfinished(before) + unfinished(now);
-    }
-
-    /// Shards whose send is open, ascending.
-    pub fn open(&self) -> impl Iterator<Item = u32> {
-        self.open.iter().copied()
+    #[must_use]
+    pub fn due(&self) -> &BTreeSet<Effect> {
+        &self.due
     }
 
     #[must_use]
@@ -91,31 +78,79 @@ impl Motion {
         self.in_flight
     }
 
-    #[must_use]
-    pub fn has_unstarted(&self) -> bool {
-        self.unstarted > 0
-    }
-
     /// The first wave with a shard that is not over.
-    #[must_use]
-    pub fn first_open_wave(&self) -> Option<u32> {
-        self.waves.iter().position(|w| w.unfinished > 0).and_then(|w| u32::try_from(w).ok())
+    fn first_open_wave(&self) -> Option<usize> {
+        self.waves.iter().position(|w| w.unfinished > 0)
     }
 
-    /// Shards of the wave that can be sent now with room for so many nodes, in their order. One that does not fit lets
+    /// Follows a change of one shard.
+    fn measure(&mut self, run: &Run, shard: u32) {
+        let now = measured(run, shard);
+        let Some(slot) = self.shards.get_mut(shard as usize) else { return };
+        let before = std::mem::replace(slot, now.clone());
+        self.in_flight = self.in_flight - before.in_flight + now.in_flight;
+        self.unstarted = self.unstarted - u32::from(before.unstarted) + u32::from(now.unstarted);
+        for over in &before.owed {
+            self.due.remove(over);
+        }
+        let unfinished = |shard: &Shard| u32::from(shard.stands != Stands::Over);
+        let wave = run.proposal.plan.shards.get(shard as usize).map_or(0, |s| s.wave);
+        if let Some(wave) = self.waves.get_mut(wave as usize) {
+            match now.stands {
+                Stands::Waiting => wave.waiting.insert(shard),
+                Stands::Open | Stands::Over => wave.waiting.remove(&shard),
+            };
+            wave.unfinished = wave.unfinished - unfinished(&before) + unfinished(&now);
+        }
+        self.due.extend(now.owed);
+    }
+
+    /// What the run owes beside its open sends: posts, the start, the end, and new sends.
+    fn owe(&mut self, run: &Run) {
+        let mut of_the_run = run.owed_on_the_way();
+        let running = run.phase == Phase::Running;
+        let too_many = run.counts.errors() > run.proposal.plan.max_errors;
+        let settles = running && (run.counts.pending() == 0 || (!run.budget_spent && too_many && self.unstarted > 0));
+        if settles {
+            of_the_run.insert(Effect::Settle);
+        }
+        if of_the_run != self.of_the_run {
+            for over in &self.of_the_run {
+                self.due.remove(over);
+            }
+            self.due.extend(of_the_run.iter().cloned());
+            self.of_the_run = of_the_run;
+        }
+        let most = if running && !settles { run.proposal.plan.max_in_flight } else { 0 };
+        let sends = self.fitting(run, most.saturating_sub(self.in_flight));
+        // From one event to the next few of them change.
+        let same = sends.iter().zip(&self.sends).take_while(|(a, b)| a == b).count();
+        let tail = sends[same..].iter().rev().zip(self.sends[same..].iter().rev()).take_while(|(a, b)| a == b).count();
+        for over in &self.sends[same..self.sends.len() - tail] {
+            self.due.remove(over);
+        }
+        self.due.extend(sends[same..sends.len() - tail].iter().cloned());
+        self.sends = sends;
+    }
+
+    /// Sends of the wave being run that have room for their nodes, in the order of the shards. One that does not fit lets
     /// later ones pass.
-    pub fn fitting(&self, wave: u32, room: u32) -> impl Iterator<Item = u32> {
-        let waiting = self.waves.get(wave as usize).into_iter().flat_map(|w| w.waiting.iter().copied());
-        // With no room left nothing can fit: a waiting shard has at least one target.
-        waiting
-            .scan(room, |room, shard| {
-                let size = self.shards.get(shard as usize).map_or(u32::MAX, |s| s.left);
-                let fits = size <= *room;
-                let more = *room > 0;
-                *room -= if fits { size } else { 0 };
-                more.then_some(fits.then_some(shard))
-            })
-            .flatten()
+    fn fitting(&self, run: &Run, mut room: u32) -> Vec<Effect> {
+        let mut sends = Vec::new();
+        let Some(wave) = self.first_open_wave().and_then(|wave| self.waves.get(wave)) else { return sends };
+        for &shard in &wave.waiting {
+            // Then nothing can fit: a waiting shard has at least one target.
+            if room == 0 {
+                break;
+            }
+            let left = self.shards[shard as usize].left;
+            if left <= room {
+                room -= left;
+                let ShardProgress { step, sends: made, .. } = &run.shards[shard as usize];
+                sends.push(Effect::Send { shard, step: *step, send: made + 1 });
+            }
+        }
+        sends
     }
 }
 
@@ -145,19 +180,46 @@ fn measured(run: &Run, shard: u32) -> Shard {
         left: number(planned.targets.iter().filter(|t| !ended(**t)).count()),
         in_flight: number(in_flight),
         unstarted: stands == Stands::Waiting && progress.step == 0,
+        owed: owed(run, shard, progress),
     }
 }
 
-impl Run {
-    /// Follows a change of one shard, or of all of them.
-    pub(super) fn follow(&mut self, shard: Option<u32>) {
-        match shard {
-            Some(shard) => {
-                let mut motion = std::mem::take(&mut self.motion);
-                motion.measure(self, shard);
-                self.motion = motion;
-            }
-            None => self.motion = Motion::of(self),
+/// What an open send owes.
+fn owed(run: &Run, shard: u32, progress: &ShardProgress) -> Vec<Effect> {
+    let (step, send) = (progress.step, progress.sends);
+    match &progress.state {
+        SendState::Waiting | SendState::Over => Vec::new(),
+        SendState::Intent { .. } => vec![Effect::Answer { shard, step, send }],
+        SendState::Unsure { .. } => vec![Effect::LookUp { shard, step, send }],
+        SendState::Sent { .. } if run.cancelled_by.is_some() => {
+            vec![Effect::Watch { shard, step, send }, Effect::CancelCommand { shard, step, send }]
         }
+        SendState::Sent { .. } => vec![Effect::Watch { shard, step, send }],
+    }
+}
+
+/// The shards that an event may have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Touched {
+    None,
+    Shard(u32),
+    All,
+}
+
+impl Run {
+    /// Follows an event. Which wave is being run follows from it too.
+    pub(super) fn follow(&mut self, touched: Touched) {
+        let mut motion = std::mem::take(&mut self.motion);
+        match touched {
+            Touched::All => motion = Motion::of(self),
+            Touched::Shard(shard) => {
+                motion.measure(self, shard);
+                motion.owe(self);
+            }
+            Touched::None => motion.owe(self),
+        }
+        let last = self.proposal.plan.waves.saturating_sub(1);
+        self.wave = motion.first_open_wave().and_then(|wave| u32::try_from(wave).ok()).unwrap_or(last);
+        self.motion = motion;
     }
 }

@@ -1,4 +1,5 @@
 //! The engine on ports that the test holds in its hands.
 
 mod cards;
+mod memory;
 mod stage;

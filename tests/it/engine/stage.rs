@@ -23,6 +23,7 @@ use muster::ports::{
 use muster::{rules, shipped};
 use tokio::sync::Notify;
 
+pub const DAY: Duration = Duration::from_secs(86_400);
 const TENANT: &str = "T0MUSTER";
 pub const SUSAN: &str = "U0SUSAN";
 
@@ -246,12 +247,31 @@ impl Cloud for FakeCloud {
     }
 }
 
+/// The system's clock, which the test can set forward.
+#[derive(Default)]
+pub struct FakeClock {
+    ahead_secs: AtomicU32,
+}
+
+impl FakeClock {
+    pub fn forward(&self, by: Duration) {
+        self.ahead_secs.fetch_add(by.as_secs().try_into().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + Duration::from_secs(self.ahead_secs.load(Ordering::Relaxed).into())
+    }
+}
+
 /// What outlives an engine, as disk, chat and AWS do.
 pub struct World {
     pub chat: Arc<FakeChat>,
     pub cloud: Arc<FakeCloud>,
     pub journal: Arc<MemoryJournal>,
     pub outputs: Arc<MemoryOutputs>,
+    pub clock: Arc<FakeClock>,
     deliveries: AtomicU32,
 }
 
@@ -261,6 +281,7 @@ pub fn world() -> World {
         cloud: Arc::default(),
         journal: Arc::new(MemoryJournal::with_token_key([7; 32])),
         outputs: Arc::default(),
+        clock: Arc::default(),
         deliveries: AtomicU32::new(0),
     }
 }
@@ -270,6 +291,8 @@ pub fn settings() -> Settings {
         command: "/runbook".into(),
         request_expiry: Duration::from_secs(2),
         edit_every: Duration::from_millis(20),
+        keep_settled: Duration::from_secs(600),
+        keep_outputs: DAY * 90,
     }
 }
 
@@ -285,7 +308,7 @@ impl World {
             inventory: self.cloud.clone(),
             chat: self.chat.clone(),
             directory: Arc::new(FakeDirectory),
-            clock: Arc::new(SystemClock),
+            clock: self.clock.clone(),
             ids: Arc::new(UlidIds::default()),
         };
         let limits = Arc::new(Limits::new(Rate { per_second: 1000.0, burst: 100 }));
