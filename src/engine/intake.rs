@@ -240,7 +240,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     let shared = match services.directory.is_shared(&delivery.place).await {
         Ok(shared) => shared,
         // Outputs could go to another organisation: better closed than open.
-        Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
+        Err(fault) => return Answer::Whisper(message::trouble::cannot_post(&fault.to_string())),
     };
     let channel = super::membership::channel_of(&delivery.place);
     if shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
