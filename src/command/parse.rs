@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::selector::EXAMPLE;
 use crate::domain::fault::closest;
+use crate::domain::selector::EXAMPLE;
 use crate::domain::words::{self, Word};
 use crate::domain::{Invalid, RunbookName, Selector};
 

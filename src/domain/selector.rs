@@ -11,9 +11,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::fault::closest;
 use super::ids::{AccountId, Invalid, NodeId, Region};
 use super::inventory::{Node, Unmanaged};
-use super::fault::closest;
 use super::words::{self, Word, quote};
 
 /// Clauses are ANDed; the values inside one are ORed. An empty selector is not valid for a run.

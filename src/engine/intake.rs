@@ -428,12 +428,12 @@ async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node:
 }
 
 async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {
-    let (accounts, _) = services.inventory.accounts().await;
-    let doubts = selector.doubts(&accounts);
+    let accounts = services.inventory.accounts().await;
+    let doubts = selector.doubts(&accounts.0);
     if !doubts.is_empty() {
         return Answer::Whisper(message::trouble::doubts(&doubts, view));
     }
-    let snapshot = planner::read(services.inventory.clone(), selector, Arc::default()).await;
+    let snapshot = planner::read(services.inventory.clone(), accounts, selector, Arc::default()).await;
     Answer::Whisper(message::plan::targets(&selector.to_string(), &snapshot))
 }
 

@@ -80,14 +80,7 @@ impl Settings {
 /// Everything the engine works with.
 pub struct Services {
     pub settings: Settings,
-    pub journal: Arc<dyn Journal>,
-    pub outputs: Arc<dyn Outputs>,
-    pub cloud: Arc<dyn Cloud>,
-    pub inventory: Arc<dyn Inventory>,
-    pub chat: Arc<dyn Chat>,
-    pub directory: Arc<dyn Directory>,
-    pub clock: Arc<dyn Clock>,
-    pub ids: Arc<dyn Ids>,
+    ports: Ports,
     pub limits: Arc<Limits>,
     pub rulebook: Arc<Rulebook>,
     runs: Runs,
@@ -110,6 +103,15 @@ pub struct Ports {
     pub ids: Arc<dyn Ids>,
 }
 
+/// `services.journal` is `services.ports.journal`: the ports are what the services work on.
+impl std::ops::Deref for Services {
+    type Target = Ports;
+
+    fn deref(&self) -> &Ports {
+        &self.ports
+    }
+}
+
 /// The running engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
@@ -128,17 +130,14 @@ impl Engine {
         rulebook: Arc<Rulebook>,
         settings: Settings,
     ) -> Result<Engine, JournalError> {
-        let Ports { journal, outputs, cloud, inventory, chat, directory, clock, ids } = ports;
+        let ports = Ports {
+            cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.cloud }),
+            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.inventory }),
+            ..ports
+        };
         let services = Arc::new(Services {
             settings,
-            journal,
-            outputs,
-            cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: cloud }),
-            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: inventory }),
-            chat,
-            directory,
-            clock,
-            ids,
+            ports,
             limits,
             rulebook,
             runs: Runs::default(),

@@ -94,12 +94,12 @@ pub async fn propose(
     if let Some(name) = secret_in(request) {
         return Err(NotProposed::Secret { name });
     }
-    let (accounts, _) = inventory.accounts().await;
-    let doubts = request.selector.doubts(&accounts);
+    let accounts = inventory.accounts().await;
+    let doubts = request.selector.doubts(&accounts.0);
     if !doubts.is_empty() {
         return Err(NotProposed::Doubts(doubts));
     }
-    let snapshot = planner::read(inventory, &request.selector, progress).await;
+    let snapshot = planner::read(inventory, accounts, &request.selector, progress).await;
     let plan =
         plan::build(runbook, arguments, &request.selector, &snapshot, Delivery::Inline).map_err(NotProposed::NoPlan)?;
     let decision = policy::decide(&rules.policy, &Request::of(asker, &plan, recent));

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use crate::domain::{GroupName, Principal, RunId, Timestamp};
 use crate::policy::{Asker, may_view, targets_of, views_of_others};
 use crate::run::Run;
+use crate::telemetry;
 
 use super::Services;
 use super::runner::Handle;
@@ -92,7 +93,7 @@ impl Runs {
                 self.write().insert(handle.id, Known::Past(Arc::new(past)));
             }
         }
-        metrics::gauge!("muster_runs_in_memory").set(f64::from(u32::try_from(self.held().len()).unwrap_or(u32::MAX)));
+        metrics::gauge!(telemetry::RUNS_IN_MEMORY).set(f64::from(u32::try_from(self.held().len()).unwrap_or(u32::MAX)));
     }
 }
 

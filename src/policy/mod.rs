@@ -15,7 +15,7 @@ mod words;
 
 pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
 pub use decide::{decide, may_run_at_all};
-pub use load::{DEFAULT_FILE, load};
+pub use load::load;
 pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use set::{BUILT_IN, PolicySet};

@@ -7,19 +7,6 @@ use muster::engine::{Engine, Settings};
 
 use super::stage::{DAY, Said, World, name, settings, world};
 
-/// Types it and waits for the answer that the person alone sees.
-async fn asks(world: &World, engine: &Engine, text: &str) -> String {
-    let whispers = |said: &[Said]| said.iter().filter(|s| matches!(s, Said::Whisper(_))).count();
-    let before = whispers(&world.chat.said());
-    world.types(engine, text).await;
-    let answer = |said: &[Said]| {
-        let new = said.iter().filter(|s| matches!(s, Said::Whisper(_))).nth(before)?;
-        let Said::Whisper(card) = new else { return None };
-        Some(muster::message::text::render(card))
-    };
-    world.chat.until(text, answer).await
-}
-
 /// A run from its start to its last word; returns its short name.
 async fn finished_run(world: &World, engine: &Engine) -> String {
     world.cloud.let_end.store(true, Ordering::Relaxed);
@@ -45,17 +32,17 @@ async fn a_settled_run_leaves_memory_and_is_still_there_for_whoever_asks() {
     while engine.runs_in_memory() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let status = asks(&world, &engine, &format!("status {run}")).await;
+    let status = world.asks(&engine, &format!("status {run}")).await;
     assert!(status.contains("both nodes succeeded"), "{status}");
-    let list = asks(&world, &engine, "status").await;
+    let list = world.asks(&engine, "status").await;
     assert!(list.contains("1 run, all over") && list.contains(&run), "{list}");
-    let output = asks(&world, &engine, &format!("output {run}")).await;
+    let output = world.asks(&engine, &format!("output {run}")).await;
     assert!(output.contains("fullest: 41%"), "{output}");
     assert_eq!(engine.runs_in_memory(), 0, "what is read back is not held");
     // The same after a restart, which holds no old run to begin with.
     let engine = world.engine(settings()).await;
     assert_eq!(engine.runs_in_memory(), 0);
-    let cancel = asks(&world, &engine, &format!("cancel {run}")).await;
+    let cancel = world.asks(&engine, &format!("cancel {run}")).await;
     assert!(cancel.contains("over") || cancel.contains("finished"), "{cancel}");
 }
 
@@ -68,7 +55,7 @@ async fn outputs_older_than_the_configuration_says_are_deleted_and_it_is_said() 
     let engine = world.engine(settings()).await;
     // Old outputs are deleted while the engine starts; who asks meanwhile reads them still.
     let said = loop {
-        let said = asks(&world, &engine, &format!("output {run}")).await;
+        let said = world.asks(&engine, &format!("output {run}")).await;
         if !said.contains("fullest: 41%") {
             break said;
         }

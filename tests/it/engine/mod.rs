@@ -2,4 +2,5 @@
 
 mod cards;
 mod memory;
+mod planning;
 mod stage;

@@ -25,6 +25,8 @@ use tokio::sync::Notify;
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 const TENANT: &str = "T0MUSTER";
+/// A channel that the bot cannot see.
+pub const HIDDEN: &str = "C0HIDDEN";
 pub const SUSAN: &str = "U0SUSAN";
 
 /// One thing that was said, in order.
@@ -149,7 +151,10 @@ impl Directory for FakeDirectory {
     async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
         Ok(Profile::default())
     }
-    async fn is_shared(&self, _: &Place) -> Result<bool, DirectoryError> {
+    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError> {
+        if place.channel == HIDDEN {
+            return Err(DirectoryError("I cannot see this channel: type `/invite @muster` in it".into()));
+        }
         Ok(false)
     }
 }
@@ -317,16 +322,35 @@ impl World {
 
     /// What susan types in #ops.
     pub async fn types(&self, engine: &Engine, text: &str) {
+        self.types_in("C0OPS", engine, text).await;
+    }
+
+    pub async fn types_in(&self, channel: &str, engine: &Engine, text: &str) {
         let key = format!("delivery-{}", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Principal::slack(TENANT, SUSAN);
         let delivery = Delivery {
             key,
             actor: Actor { principal: person.clone(), foreign: false },
-            place: place("C0OPS"),
+            place: place(channel),
             inbound: Inbound::Command { text: text.to_owned() },
-            reply: Reply { platform: ChatPlatform::Slack, place: place("C0OPS"), person, url: None, trigger: None },
+            reply: Reply { platform: ChatPlatform::Slack, place: place(channel), person, url: None, trigger: None },
         };
         engine.accept(delivery).await.unwrap();
+    }
+
+    /// Types it and waits for the answer that the person alone sees.
+    pub async fn asks(&self, engine: &Engine, text: &str) -> String {
+        self.asks_in("C0OPS", engine, text).await
+    }
+
+    pub async fn asks_in(&self, channel: &str, engine: &Engine, text: &str) -> String {
+        let whispered = |said: &Said| match said {
+            Said::Whisper(card) => Some(muster::message::text::render(card)),
+            Said::Post { .. } | Said::Edit { .. } => None,
+        };
+        let before = self.chat.said().iter().filter_map(whispered).count();
+        self.types_in(channel, engine, text).await;
+        self.chat.until(text, |said| said.iter().filter_map(whispered).nth(before)).await
     }
 }
 
