@@ -22,8 +22,8 @@ mod token;
 mod watching;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -166,8 +166,8 @@ impl Engine {
                 });
             }
         }
-        tokio::spawn(tidy(services.clone()));
-        tokio::spawn(prune(services.clone()));
+        tokio::spawn(tidy(Arc::downgrade(&services)));
+        tokio::spawn(prune(Arc::downgrade(&services)));
         let (rows, mut inbox) = mpsc::unbounded_channel();
         let engine = Engine { services: services.clone(), rows };
         let unanswered = services.journal.unanswered().await?;
@@ -228,24 +228,30 @@ impl Inbox for Engine {
     }
 }
 
-/// Lets go of settled runs, for as long as the process lives.
-async fn tidy(services: Arc<Services>) {
+/// Lets go of settled runs, for as long as the engine lives.
+async fn tidy(services: Weak<Services>) {
+    let mut pause = Duration::ZERO;
     loop {
-        tokio::time::sleep(services.settings.keep_settled.clamp(TIDY_AT_MOST_EVERY, TIDY_EVERY)).await;
+        tokio::time::sleep(pause).await;
+        let Some(services) = services.upgrade() else { return };
         services.runs.let_go(services.clock.now(), services.settings.keep_settled());
+        pause = services.settings.keep_settled.clamp(TIDY_AT_MOST_EVERY, TIDY_EVERY);
     }
 }
 
 /// Deletes old outputs at the start and then daily. The journal keeps their hashes, so its chain stays whole.
-async fn prune(services: Arc<Services>) {
-    let keep = SignedDuration::try_from(services.settings.keep_outputs).unwrap_or(SignedDuration::MAX);
+async fn prune(services: Weak<Services>) {
     loop {
+        let Some(services) = services.upgrade() else { return };
+        let keep = SignedDuration::try_from(services.settings.keep_outputs).unwrap_or(SignedDuration::MAX);
         let before = services.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
         match services.outputs.prune(before).await {
             Ok(0) => {}
             Ok(runs) => tracing::info!(runs, "the outputs of old runs were deleted, as `[store] keep_outputs` says"),
             Err(fault) => tracing::error!(%fault, "old outputs could not be deleted; trying again tomorrow"),
         }
+        // Not held while it sleeps: the store is closed when the engine has gone.
+        drop(services);
         tokio::time::sleep(PRUNE_EVERY).await;
     }
 }

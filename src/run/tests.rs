@@ -1,5 +1,8 @@
 //! Examples, and seeded histories: a world that loses answers, repeats and reorders reports, and crashes anywhere.
 
+mod large_tests;
+mod oracle;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::rngs::StdRng;
@@ -183,7 +186,7 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
     feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
-    let sends: Vec<Effect> = run.effects().iter().cloned().filter(|e| matches!(e, Effect::Send { .. })).collect();
+    let sends: Vec<Effect> = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).cloned().collect();
     assert_eq!(sends, [Effect::Send { shard: 0, step: 0, send: 1 }], "only the canary may be sent");
     let token = "t".to_owned();
     feed(&mut run, &mut log, Input::SlotHeld { shard: 0, step: 0, send: 1, token, signed_at: at(2) }, at(2)).unwrap();
@@ -220,65 +223,6 @@ impl World {
         }
         id
     }
-}
-
-/// What a running run owes at its shards, told from targets and shards alone, the long way.
-fn owed_at_shards(run: &Run) -> BTreeSet<Effect> {
-    let mut owed = BTreeSet::new();
-    if run.phase != Phase::Running {
-        return owed;
-    }
-    let plan = &run.proposal.plan;
-    let shards = || plan.shards.iter().zip(&run.shards).zip(0u32..);
-    let lives = |t: &&u32| run.targets[**t as usize].outcome.is_none();
-    let flies = |t: &&u32, step: u32| lives(t) && !run.targets[**t as usize].reports.iter().any(|(s, _)| *s == step);
-    let in_flight: usize = shards()
-        .map(|((_, progress), _)| match &progress.state {
-            SendState::Intent { targets, .. } | SendState::Unsure { targets, .. } => targets.len(),
-            SendState::Sent { targets, .. } => targets.iter().filter(|t| flies(t, progress.step)).count(),
-            SendState::Waiting | SendState::Over => 0,
-        })
-        .sum();
-    let unstarted = shards().any(|((_, p), _)| p.step == 0 && p.state == SendState::Waiting);
-    let ended = run.targets.iter().all(|t| t.outcome.is_some());
-    if ended || (!run.budget_spent && run.counts.errors() > plan.max_errors && unstarted) {
-        owed.insert(Effect::Settle);
-    }
-    let wave = shards().filter(|((_, p), _)| p.state != SendState::Over).map(|((s, _), _)| s.wave).min();
-    let mut room = (plan.max_in_flight as usize).saturating_sub(in_flight);
-    for ((planned, progress), shard) in shards() {
-        let (step, send) = (progress.step, progress.sends);
-        match &progress.state {
-            SendState::Waiting if Some(planned.wave) == wave && !owed.contains(&Effect::Settle) => {
-                let size = planned.targets.iter().filter(lives).count();
-                if size <= room {
-                    room -= size;
-                    owed.insert(Effect::Send { shard, step, send: send + 1 });
-                }
-            }
-            SendState::Waiting | SendState::Over => {}
-            SendState::Intent { .. } => drop(owed.insert(Effect::Answer { shard, step, send })),
-            SendState::Unsure { .. } => drop(owed.insert(Effect::LookUp { shard, step, send })),
-            SendState::Sent { .. } => {
-                owed.insert(Effect::Watch { shard, step, send });
-                if run.cancelled_by.is_some() {
-                    owed.insert(Effect::CancelCommand { shard, step, send });
-                }
-            }
-        }
-    }
-    owed
-}
-
-/// What is kept along the way is what is told the long way.
-fn assert_kept_right(run: &Run, seed: u64) {
-    assert_eq!(run.motion, Motion::of(run), "seed {seed}: what is kept of the motion is not what it is");
-    let is_at_shard = |e: &Effect| {
-        !matches!(e, Effect::Post(_) | Effect::SettlePost(_) | Effect::TellUnposted | Effect::Start | Effect::Expire(_))
-    };
-    let effects = run.effects();
-    let at_shards: BTreeSet<Effect> = effects.iter().filter(|e| is_at_shard(e)).cloned().collect();
-    assert_eq!(at_shards, owed_at_shards(run), "seed {seed}");
 }
 
 /// One random history to its end. Returns how many inputs it took.
@@ -431,9 +375,9 @@ fn history(seed: u64) -> u32 {
         }
 
         // What holds after every step.
-        assert_kept_right(&run, seed);
+        oracle::assert_kept_right(&run, seed);
         if run.cancelled_by.is_some() {
-            let sends = run.effects().iter().cloned().filter(|e| matches!(e, Effect::Send { .. })).count();
+            let sends = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).count();
             assert_eq!(sends, 0, "seed {seed}: something would be sent after the cancel");
         }
         if run.budget_spent {
@@ -472,64 +416,4 @@ fn no_history_sends_twice_loses_a_target_or_starts_without_permission() {
     // Method: 2,000 seeds; `history(seed)` replays one.
     let inputs: u32 = (0..2_000).map(history).sum();
     println!("2,000 histories, {inputs} inputs");
-}
-
-/// The journal of a run over 48,000 targets in 960 shards that all succeed, a quarter of them in flight at once.
-fn large_journal() -> Vec<Event> {
-    let proposal = proposal(
-        permit(),
-        |book| {
-            book.targets.max = 50_000;
-            book.rollout.max_in_flight = "25%".parse().unwrap();
-            book.rollout.waves = ["1", "10%", "100%"].map(|w| w.parse().unwrap()).to_vec();
-        },
-        96,
-        500,
-    );
-    let mut log = vec![Event::Proposed(Box::new(proposal.clone()))];
-    let mut run = Run::proposed(proposal);
-    post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
-    while run.phase == Phase::Running {
-        for effect in run.effects().clone() {
-            let input = match effect {
-                Effect::Send { shard, step, send } => {
-                    Input::SlotHeld { shard, step, send, token: format!("{shard}"), signed_at: at(3) }
-                }
-                Effect::Answer { shard, step, send } => {
-                    let command = format!("00000000-0000-0000-0000-{shard:012}").parse().unwrap();
-                    Input::Answered { shard, step, send, answer: Answer::Taken { command, adopted: false } }
-                }
-                Effect::Watch { shard, step, .. } => {
-                    // Results come in pages, each an event.
-                    for page in run.due_targets(shard).chunks(10) {
-                        let told = |t: &u32| NodeReport { outcome: Outcome::Succeeded, ..NodeReport::blank(*t) };
-                        let results = page.iter().map(told).collect();
-                        feed(&mut run, &mut log, Input::Reported { shard, step, results }, at(5)).unwrap();
-                    }
-                    continue;
-                }
-                Effect::Settle => Input::Settle,
-                other => unreachable!("{other:?}"),
-            };
-            feed(&mut run, &mut log, input, at(4)).unwrap();
-        }
-    }
-    log
-}
-
-/// Prints how long it takes; run it with `--ignored --nocapture` and compare.
-#[test]
-#[ignore = "a measurement"]
-fn folding_a_large_run_and_asking_after_each_event_what_it_owes() {
-    let log = large_journal();
-    let began = std::time::Instant::now();
-    let mut run = Run::replay(&log[..1]).unwrap().unwrap();
-    let mut owed = 0;
-    for event in &log[1..] {
-        run.evolve(event).unwrap();
-        owed += run.effects().len();
-    }
-    println!("{} events of {} targets, {owed} effects: {:?}", log.len(), run.targets.len(), began.elapsed());
-    assert_eq!(run.counts.succeeded, 48_000);
 }

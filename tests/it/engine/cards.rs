@@ -30,7 +30,13 @@ async fn the_first_change_and_the_last_form_do_not_wait_for_the_pace() {
     world.chat.until("the first edit of the card", |said| at(said, is_root_edit)).await;
     world.cloud.let_end.store(true, Ordering::Relaxed);
     world.chat.until("the last word", |said| at(said, is_closing)).await;
-    insta::assert_snapshot!(world.chat.titles().join("\n"), @"");
+    insta::assert_snapshot!(world.chat.titles().join("\n"), @r"
+    post root: disk-usage on 2 nodes: about to start
+    edit root: disk-usage: 0 of 2 nodes done
+    post results: disk-usage: both nodes succeeded, same output on each
+    edit root: disk-usage: both nodes succeeded, same output on each
+    post closing: disk-usage: both nodes succeeded, same output on each
+    ");
 }
 
 #[tokio::test]

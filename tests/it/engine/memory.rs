@@ -60,5 +60,9 @@ async fn outputs_older_than_the_configuration_says_are_deleted_and_it_is_said() 
             break said;
         }
     };
-    insta::assert_snapshot!(said.replace(&run, "r-XXXX"), @"");
+    insta::assert_snapshot!(said.replace(&run, "r-XXXX"), @r"
+    The outputs of r-XXXX are no longer kept
+
+    Outputs are deleted after 90 days; how each node ended stays. See it: `/runbook status r-XXXX`
+    ");
 }

@@ -18,6 +18,12 @@ async fn nothing_runs_from_a_channel_that_nobody_knows_who_reads() {
     let world = world();
     let engine = world.engine(settings()).await;
     let refusal = world.asks_in(HIDDEN, &engine, "run disk-usage on accounts=acme-staging").await;
-    insta::assert_snapshot!(refusal, @"");
+    insta::assert_snapshot!(refusal, @r"
+    I cannot post here, so nothing was run
+
+    I cannot see this channel: type `/invite @muster` in it
+
+    Then type the command once more.
+    ");
     assert!(!world.chat.said().iter().any(|s| matches!(s, Said::Post { .. })), "{:#?}", world.chat.titles());
 }
