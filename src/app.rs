@@ -11,6 +11,7 @@ use crate::adapters::aws::{self, Aws};
 use crate::adapters::clock::{SystemClock, UlidIds};
 use crate::adapters::slack::{self, Slack};
 use crate::adapters::store::{FileOutputs, SledJournal};
+use crate::domain::Millis;
 use crate::engine::limits::{Limits, Rate};
 use crate::engine::{Engine, Ports, Settings};
 use crate::ports::Clock;
@@ -18,6 +19,10 @@ use crate::{rules, telemetry};
 
 /// Reads that may come at once after a pause, for one account and region.
 const BURST: u32 = 3;
+/// Slack takes about one edit per second and channel; a card leaves room for other words.
+const EDIT_EVERY: Duration = Duration::from_secs(2);
+/// People look at a run that just ended.
+const KEEP_SETTLED: Duration = Duration::from_secs(15 * 60);
 /// A stop waits this long for what is being written.
 const DRAIN: Duration = Duration::from_millis(200);
 
@@ -31,6 +36,8 @@ pub struct Setup {
     /// Reads of AWS per second, for each account and region.
     pub reads_per_second: f64,
     pub metrics: Option<SocketAddr>,
+    /// Outputs of older runs are deleted.
+    pub keep_outputs: Millis,
 }
 
 /// Runs the bot until `stop`, or until something ends it.
@@ -63,7 +70,13 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
 
     // Slack may be down: what runs at AWS is watched all the same, and `listen` introduces itself when it can.
     let slack = Arc::new(Slack::new(setup.slack.clone()).map_err(|fault| fault.to_string())?);
-    let settings = Settings { command: setup.slack.command.clone(), request_expiry: setup.aws.request_expiry.std() };
+    let settings = Settings {
+        command: setup.slack.command.clone(),
+        request_expiry: setup.aws.request_expiry.std(),
+        edit_every: EDIT_EVERY,
+        keep_settled: KEEP_SETTLED,
+        keep_outputs: setup.keep_outputs.std(),
+    };
     let aws = Arc::new(Aws::connect(setup.aws, clock.clone()).await);
     let ports = Ports {
         journal,

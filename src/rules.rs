@@ -1,15 +1,14 @@
 //! Where the runbooks and policies come from, and how a change of them takes effect: whole or not at all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Digest, Fault};
 use crate::engine::rulebook::{Rulebook, Rules};
 use crate::policy::{self, PolicySet};
-use crate::runbook::library::read_folder;
 use crate::runbook::{Library, Runbook};
-use crate::shipped;
+use crate::{shipped, telemetry};
 
 /// The folders are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +44,37 @@ impl Source {
             },
         }
     }
+}
+
+/// Path and text of every `*.toml` of a folder, by name.
+///
+/// # Errors
+/// What cannot be read, as faults.
+pub fn read_folder(folder: &Path) -> Result<Files, Vec<Fault>> {
+    let fault = |file: &Path, e: &std::io::Error, remedy: &str| Fault {
+        file: file.to_owned(),
+        at: None,
+        what: format!("cannot be read: {e}"),
+        remedy: remedy.to_owned(),
+    };
+    let entries = std::fs::read_dir(folder)
+        .map_err(|e| vec![fault(folder, &e, "name an existing folder under `[paths]` or on the command line")])?;
+    let (mut files, mut faults) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry {
+            Ok(entry) if entry.path().extension().is_some_and(|e| e == "toml") => {
+                match std::fs::read_to_string(entry.path()) {
+                    Ok(text) => files.push((entry.path(), text)),
+                    Err(e) => faults.push(fault(&entry.path(), &e, "make it a readable file of UTF-8 text")),
+                }
+            }
+            Ok(_) => {}
+            Err(e) => faults.push(fault(folder, &e, "check the folder's permissions")),
+        }
+    }
+    files.sort();
+    faults.sort_by(|a, b| a.file.cmp(&b.file));
+    if faults.is_empty() { Ok(files) } else { Err(faults) }
 }
 
 fn owned(files: &[(&str, &str)]) -> Files {
@@ -119,10 +149,10 @@ pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, seen: Seen, n
             Ok(rules) => {
                 tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");
                 rulebook.swap(rules);
-                metrics::gauge!("muster_rules_stale").set(0.0);
+                metrics::gauge!(telemetry::RULES_STALE).set(0.0);
             }
             Err(faults) => {
-                metrics::gauge!("muster_rules_stale").set(1.0);
+                metrics::gauge!(telemetry::RULES_STALE).set(1.0);
                 tracing::error!(
                     faults = faults.len(),
                     "the changed runbooks or policies are not valid; those before stay in force"

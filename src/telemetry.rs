@@ -1,11 +1,22 @@
 //! Logs and metrics of the process.
 //!
-//! Counters, all named `muster_…_total`: what is counted is named where it is counted. Logs go to standard error as
+//! The names of the metrics stand here: counters are `muster_…_total`. Logs go to standard error as
 //! lines, or as JSON with `MUSTER_LOG_FORMAT=json`; `MUSTER_LOG` filters them as `RUST_LOG` would.
 
 use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
+
+/// HTTP requests that left for AWS, by operation.
+pub const AWS_CALLS: &str = "muster_aws_calls_total";
+/// Calls that AWS throttled.
+pub const AWS_THROTTLED: &str = "muster_aws_throttled_total";
+/// Commands that AWS held twice for one send, found and cancelled. Anything but 0 is an alarm.
+pub const DOUBLE_SENDS: &str = "muster_double_sends_total";
+/// 1 while the runbooks or policies on the disk are not valid, so that those before stay in force.
+pub const RULES_STALE: &str = "muster_rules_stale";
+/// Runs that are held whole; the others are read back from the journal when somebody asks.
+pub const RUNS_IN_MEMORY: &str = "muster_runs_in_memory";
 
 /// Libraries that would print bodies or addresses with tickets in them are held at a level that does not.
 const QUIET: &str = "warn,muster=info,sled=warn";

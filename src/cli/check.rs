@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::config::{Config, Environment, FILE, Host, NotLookedUp};
 use crate::domain::Fault;
 use crate::policy;
-use crate::runbook::library::read_folder;
+use crate::rules::read_folder;
 use crate::runbook::{Library, Runbook};
 
 /// Check muster.toml, runbooks and policies, and say every fault at once.

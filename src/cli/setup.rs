@@ -11,7 +11,7 @@ use crate::rules;
 /// A sentence if a part that the bot cannot do without is missing.
 pub fn from_config(config: Config) -> Result<Setup, String> {
     let aws = aws_settings(&config);
-    let Config { slack, aws: shared, paths, metrics, .. } = config;
+    let Config { slack, aws: shared, paths, store, metrics, .. } = config;
     let Some(slack) = slack else {
         return Err(
             "the configuration has no `[slack]`, so there is nobody to listen to; add it with both tokens".into()
@@ -29,6 +29,7 @@ pub fn from_config(config: Config) -> Result<Setup, String> {
         rules: rules::Source::Folders { runbooks: paths.runbooks, policies: paths.policies },
         reads_per_second: shared.reads_per_second,
         metrics,
+        keep_outputs: store.keep_outputs,
     })
 }
 

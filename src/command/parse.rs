@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::fault::closest;
 use crate::domain::selector::EXAMPLE;
-use crate::domain::words::{self, Word, nearest};
+use crate::domain::words::{self, Word};
 use crate::domain::{Invalid, RunbookName, Selector};
 
 use super::help::Topic;
@@ -92,7 +93,7 @@ fn verb(word: &str, rest: &[Word], text: &str) -> Result<Verb, Refusal> {
             remedy: (*instead).to_owned(),
         });
     }
-    let remedy = match nearest(&lower, Verb::ALL.iter().map(|v| v.as_str())) {
+    let remedy = match closest(&lower, Verb::ALL.iter().map(|v| v.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),
         None if rest.iter().any(|w| w.is("on")) && word.parse::<RunbookName>().is_ok() => {
             format!("did you mean `run {}`?", text.trim())
@@ -111,7 +112,7 @@ fn help(rest: &Rest<'_>) -> Result<Command, Refusal> {
         return Ok(Command::Help(topic));
     }
     let names = Verb::ALL.iter().map(|v| v.as_str()).chain(Topic::SELECTOR_NAMES.iter().copied());
-    let remedy = match nearest(&word, names) {
+    let remedy = match closest(&word, names) {
         Some(near) => format!("did you mean `help {near}`?"),
         None => format!("`help` alone shows what can be typed, `show {word}` a runbook"),
     };

@@ -23,6 +23,8 @@ pub const SLACK_API: &str = "https://slack.com/api";
 pub const COMMAND_DEFAULT: &str = "/runbook";
 /// AWS takes a signed request for this long.
 pub const REQUEST_EXPIRY: Millis = Millis::from_secs(300);
+/// Outputs are kept for this long, unless the file says otherwise.
+pub const KEEP_OUTPUTS: Millis = Millis::from_secs(90 * 86_400);
 /// Name of the file where neither `--config` nor `MUSTER_CONFIG` names one.
 pub const FILE: &str = "muster.toml";
 
@@ -35,6 +37,7 @@ pub struct Config {
     /// Discovery of further accounts; `None`: off.
     pub organizations: Option<Organizations>,
     pub paths: Paths,
+    pub store: Store,
     /// Where Prometheus reads; `None`: nowhere.
     pub metrics: Option<SocketAddr>,
 }
@@ -91,6 +94,13 @@ pub struct Paths {
     pub runbooks: PathBuf,
     pub policies: PathBuf,
     pub store: PathBuf,
+}
+
+/// What is kept, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// Outputs of runs that were asked for longer ago are deleted. The journal is kept.
+    pub keep_outputs: Millis,
 }
 
 impl Config {

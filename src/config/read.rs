@@ -5,9 +5,14 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::secret::{Environment, secret};
-use super::{AccountAccess, Aws, COMMAND_DEFAULT, Config, Organizations, Paths, REQUEST_EXPIRY, SLACK_API, Slack};
+use super::{
+    AccountAccess, Aws, COMMAND_DEFAULT, Config, KEEP_OUTPUTS, Organizations, Paths, REQUEST_EXPIRY, SLACK_API, Slack,
+    Store,
+};
 use crate::domain::strict::{self, At, Document, Table};
-use crate::domain::{Account, AccountId, AccountSource, Fault, Region, Secret};
+use crate::domain::{Account, AccountId, AccountSource, Fault, Millis, Region, Secret};
+
+const KEEP_OUTPUTS_MIN: Millis = Millis::from_secs(86_400);
 
 struct Reader<'e> {
     folder: &'e Path,
@@ -40,6 +45,7 @@ impl Reader<'_> {
         let accounts = self.accounts(&root, home.as_ref());
         let organizations = root.optional_table("organizations").map(|table| self.organizations(table, home.as_ref()));
         let paths = self.paths(root.optional_table("paths"));
+        let store = store(root.optional_table("store"));
         let metrics = root.optional_table("metrics").and_then(|table| {
             let remedy = "write it like `\"127.0.0.1:9464\"`";
             let listen = table.optional_with("listen", remedy, |text| {
@@ -63,6 +69,7 @@ impl Reader<'_> {
             accounts,
             organizations: organizations.flatten().flatten(),
             paths,
+            store,
             metrics,
         })
     }
@@ -218,7 +225,7 @@ fn aws(table: Table<'_>) -> Option<Aws> {
         let what = format!("`{}` is not the ARN of a role", role.value);
         document.fault(&role.span, what, "write it like `arn:aws:iam::999999999999:role/muster-hub`");
     }
-    let expiry = table.optional::<crate::domain::Millis>("request_expiry");
+    let expiry = table.optional::<Millis>("request_expiry");
     if let Some(expiry) = &expiry {
         if expiry.value > REQUEST_EXPIRY {
             let what = format!("`aws.request_expiry` is {}, but AWS's own is {REQUEST_EXPIRY}", expiry.value);
@@ -258,6 +265,20 @@ fn aws(table: Table<'_>) -> Option<Aws> {
         boundary_tag,
         reads_per_second: reads.unwrap_or(1.0),
     })
+}
+
+fn store(table: Option<Table<'_>>) -> Store {
+    let keep = table.as_ref().and_then(|table| table.optional::<Millis>("keep_outputs"));
+    if let (Some(table), Some(keep)) = (&table, &keep)
+        && keep.value < KEEP_OUTPUTS_MIN
+    {
+        let what = format!("`store.keep_outputs` is {}, so people could not read what they ran", keep.value);
+        table.document().fault(&keep.span, what, "use at least `1d`");
+    }
+    if let Some(table) = table {
+        table.finish();
+    }
+    Store { keep_outputs: keep.map_or(KEEP_OUTPUTS, |keep| keep.value) }
 }
 
 fn regions(table: &Table<'_>, home: Option<&Region>) -> Vec<Region> {

@@ -67,6 +67,7 @@ fn a_whole_configuration_is_read_and_its_secrets_are_looked_up_but_never_shown()
     assert_eq!(config.aws.request_expiry, REQUEST_EXPIRY);
     assert_eq!(config.paths.runbooks, Path::new("conf/runbooks"));
     assert_eq!(config.paths.store, Path::new("/var/lib/muster"));
+    assert_eq!(config.store.keep_outputs, KEEP_OUTPUTS);
     assert!(!format!("{config:?}").contains("xoxb-play"));
 }
 
@@ -201,4 +202,12 @@ fn references_can_be_checked_without_the_secrets() {
     let path = Path::new("conf/muster.toml");
     assert!(Config::parse(path, GOOD, &NotLookedUp).is_ok());
     assert!(Config::parse(path, &GOOD.replace("{ env = \"APP\" }", "'x'"), &NotLookedUp).is_err());
+}
+
+#[test]
+fn outputs_are_kept_for_a_day_at_least() {
+    let with = |keep: &str| parse(&format!("{GOOD}\n[store]\nkeep_outputs = \"{keep}\"\n"));
+    assert_eq!(with("30d").unwrap().store.keep_outputs, Millis::from_secs(30 * 86_400));
+    let told = with("90m").unwrap_err();
+    assert!(told.contains("`store.keep_outputs` is") && told.contains("use at least `1d`"), "{told}");
 }

@@ -36,25 +36,36 @@ impl fmt::Display for Fault {
 
 /// The candidate that `word` was most likely meant to be, if one is near enough: ``did you mean `risk`?``.
 ///
-/// Case and `_` against `-` do not count as differences; otherwise at most a third of the letters may differ.
+/// Case and `_` against `-` do not count as differences; otherwise at most a third of the letters may differ. A word that
+/// is the beginning of a single candidate means that one. Of equally near ones the first by name is taken, whatever
+/// order they come in.
 #[must_use]
 pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['_', ' '], "-");
     let word = plain(word);
+    let typed = word.chars().count();
     // Long words are not typing slips, and the comparison is quadratic.
     if word.is_empty() || word.len() > 200 {
         return None;
     }
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), candidate))
+    let candidates: Vec<&str> = candidates.into_iter().collect();
+    let near = candidates
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word, &plain(candidate)), *candidate))
         .filter(|(distance, candidate)| {
-            let length = word.chars().count().max(candidate.chars().count());
+            let length = typed.max(candidate.chars().count());
             *distance <= (length / 3).max(1) && *distance < length
         })
         .min()
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    near.or_else(|| {
+        let mut begun = candidates.iter().filter(|candidate| typed >= BEGINNING && plain(candidate).starts_with(&word));
+        begun.next().copied().filter(|first| begun.all(|other| other == first))
+    })
 }
+
+/// Letters that make a beginning worth a guess.
+const BEGINNING: usize = 3;
 
 /// ``` `a`, `b` or `c` ```; more than twelve are cut with their number.
 #[must_use]
@@ -66,5 +77,36 @@ pub fn quoted_list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         [one] => one.clone(),
         many if many.len() > SHOWN => format!("{} and {} more", many[..SHOWN].join(", "), many.len() - SHOWN),
         [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn a_slip_is_recognised_and_noise_is_not() {
+        let verbs = ["run", "plan", "status", "cancel"];
+        for (typed, meant) in [("rnu", "run"), ("RUN", "run"), ("staus", "status"), ("cancle", "cancel")] {
+            assert_eq!(closest(typed, verbs), Some(meant), "{typed}");
+        }
+        for typed in ["", "x", "deploy", "qq"] {
+            assert_eq!(closest(typed, verbs), None, "{typed}");
+        }
+        assert_eq!(closest("restart_servce", ["restart-service", "service-status"]), Some("restart-service"));
+    }
+
+    #[test]
+    fn a_beginning_means_the_only_one_that_begins_so() {
+        let books = ["restart-service", "disk-usage", "disk-health"];
+        assert_eq!(closest("restart", books), Some("restart-service"));
+        assert_eq!(closest("disk", books), None, "it could be either");
+        assert_eq!(closest("re", books), None, "too little to guess from");
+    }
+
+    #[test]
+    fn of_equally_near_ones_the_first_by_name_is_taken_in_any_order() {
+        assert_eq!(closest("web-3", ["web-2", "web-1"]), Some("web-1"));
+        assert_eq!(closest("web-3", ["web-1", "web-2"]), Some("web-1"));
     }
 }

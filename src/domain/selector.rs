@@ -11,9 +11,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::fault::closest;
 use super::ids::{AccountId, Invalid, NodeId, Region};
 use super::inventory::{Node, Unmanaged};
-use super::words::{self, Word, nearest, quote};
+use super::words::{self, Word, quote};
 
 /// Clauses are ANDed; the values inside one are ORed. An empty selector is not valid for a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -249,7 +250,7 @@ fn clause_doubts(clause: &Clause, accounts: &[Account]) -> Vec<Doubt> {
                 return Vec::new();
             }
             let fields = FIELDS.iter().map(|(name, _)| *name);
-            let remedy = match nearest(name, known.iter().copied().chain(fields)) {
+            let remedy = match closest(name, known.iter().copied().chain(fields)) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("did you mean `{}`?", Clause { field: Field::Tag(name.clone()), ..clause.clone() }),
             };
@@ -260,7 +261,7 @@ fn clause_doubts(clause: &Clause, accounts: &[Account]) -> Vec<Doubt> {
             let missing = clause.values.iter().filter(|value| !names().any(|name| glob(value, name)));
             let doubt = |value: &String| Doubt {
                 what: format!("no account has the id or name `{value}`"),
-                remedy: match nearest(value, names()) {
+                remedy: match closest(value, names()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => "`accounts` lists them all".to_owned(),
                 },
@@ -339,7 +340,7 @@ fn value(field: &Field, word: &Word, key: &str) -> Result<String, Invalid> {
         Field::Platform => {
             text = text.to_lowercase();
             if !PLATFORMS.iter().any(|p| glob(&text, p)) {
-                let near = nearest(&text, PLATFORMS.iter().copied());
+                let near = closest(&text, PLATFORMS.iter().copied());
                 let remedy = near.map_or_else(
                     || format!("it is one of `{}`", PLATFORMS.join("`, `")),
                     |n| format!("did you mean `{n}`?"),

@@ -196,20 +196,6 @@ pub fn spaced(words: &[Word]) -> Option<(String, String)> {
     Some((format!("there is a space beside the `=` behind `{key}`"), format!("write `{key}{operator}{value}`")))
 }
 
-/// The candidate that `word` was probably meant to be, for "did you mean".
-#[must_use]
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    // A third of the letters may be wrong; with more the guess is noise.
-    let limit = (word.chars().count() / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|c| (strsim::damerau_levenshtein(&word, &c.to_lowercase()), c))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, c)| c)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,8 @@ use crate::ports::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession,
 };
 
+use crate::telemetry;
+
 use super::limits::{Kind, Limits};
 
 /// A read is given up after so many throttles or passing faults in a row.
@@ -42,7 +44,7 @@ impl<T: ?Sized> Limited<T> {
                 Ok(answer) => return Ok(answer),
                 Err(refused @ CloudError::Refused(_)) => return Err(refused),
                 Err(CloudError::Throttled { retry_after }) => {
-                    metrics::counter!("muster_aws_throttled_total").increment(1);
+                    metrics::counter!(telemetry::AWS_THROTTLED).increment(1);
                     self.limits.throttled(account, region, kind, retry_after);
                     CloudError::Throttled { retry_after }
                 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::command::{self, Command, Found, RunRef};
+use crate::command::{self, Command, RunRef};
 use crate::domain::{Digest, RunbookName, Selector, Target};
 use crate::message::{self, Card, Verb, View, browse, form};
-use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, may_view, targets_of};
+use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, targets_of};
 use crate::ports::{ChatError, Commit, CommitError, Inbound, InboxRow, Reply};
 use crate::redact::Redactor;
 use crate::run::{Event, Input, Phase, Proposal, Refusal, Run};
@@ -103,13 +103,13 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             }
         },
         Inbound::Click { verb, run, revision: _ } => {
-            let Some(handle) = services.handle(*run) else {
+            let Some(handle) = services.handle(*run).await else {
                 return doors::click(services, row, &asker, *run, *verb).await;
             };
             click(services, row, &asker, &handle, *verb).await
         }
         Inbound::Form { verb, run, values, .. } => {
-            let Some(handle) = services.handle(*run) else {
+            let Some(handle) = services.handle(*run).await else {
                 return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
             };
             let why = values.get(form::WHY).map(|w| w.trim().to_owned()).unwrap_or_default();
@@ -158,18 +158,12 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
         Command::Run(request) => run(services, row, asker, request, None).await,
         Command::Status { run: None } => {
-            let runs: Vec<(Run, String)> = services
-                .handles()
-                .iter()
-                .filter_map(|h| {
-                    h.read(|run| visible(services, asker, run).then(|| (run.clone(), services.short(run.id))))
-                })
-                .take(STATUS_MAX)
-                .collect();
-            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run, short.clone())).collect();
+            let latest = services.latest(asker, STATUS_MAX).await;
+            let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
+            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
             Answer::Whisper(browse::status(&shown, &view))
         }
-        Command::Status { run: Some(reference) } => match find(services, asker, &reference) {
+        Command::Status { run: Some(reference) } => match find(services, asker, &reference).await {
             Ok(handle) => {
                 let run = handle.read(Run::clone);
                 let view = services.view(&run);
@@ -183,11 +177,11 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
             }
             Err(refused) => Answer::Whisper(refused),
         },
-        Command::Cancel { run } => match find(services, asker, &run) {
+        Command::Cancel { run } => match find(services, asker, &run).await {
             Ok(handle) => cancel(services, asker, &handle).await,
             Err(refused) => Answer::Whisper(refused),
         },
-        Command::Output { run, node } => match find(services, asker, &run) {
+        Command::Output { run, node } => match find(services, asker, &run).await {
             Ok(handle) => output(services, row, &handle, node.as_deref()).await,
             Err(refused) => Answer::Whisper(refused),
         },
@@ -286,7 +280,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     let shared = match services.directory.is_shared(&delivery.place).await {
         Ok(shared) => shared,
         // Outputs could go to another organisation: better closed than open.
-        Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
+        Err(fault) => return Answer::Whisper(message::trouble::cannot_post(&fault.to_string())),
     };
     let channel = super::membership::channel_of(&delivery.place);
     if shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
@@ -304,7 +298,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
         place: delivery.place.clone(),
         request: redactor.redact(&typed).text,
         reason: request.reason.map(|r| redactor.redact(&r).text),
-        plan,
+        plan: plan.into(),
         digest,
         decision,
         policy: rules.policy.revision,
@@ -315,7 +309,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
         Commit { events: Some((row.run, 0, vec![event])), answered: vec![delivery.key.clone()], ..Commit::default() };
     match services.journal.commit(commit).await {
         Ok(()) => {
-            services.adopt(runner::spawn(services.clone(), Run::proposed(proposal), 1));
+            services.runs.adopt(runner::spawn(services.clone(), Run::proposed(proposal), 1));
             Answer::Run
         }
         // The run was proposed before a crash, and its row was not settled: it goes on by itself.
@@ -366,7 +360,8 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
             &row.run.to_string(),
         ));
     };
-    let request = command::Request { runbook: plan.runbook, arguments: plan.arguments, selector, reason };
+    let (runbook, arguments) = (plan.runbook.clone(), plan.arguments.clone());
+    let request = command::Request { runbook, arguments, selector, reason };
     let mut row = row.clone();
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;
@@ -435,26 +430,18 @@ async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Handle) -> Ans
     decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
 }
 
-fn visible(services: &Services, asker: &Asker, run: &Run) -> bool {
-    let rules = services.rulebook.current();
-    let proposal = &run.proposal;
-    may_view(&rules.policy, asker, &proposal.by, &proposal.decision, &targets_of(&proposal.plan))
-}
-
 /// The run that a reference names, if this person may see it. One that may not be seen does not exist for them.
-fn find(services: &Services, asker: &Asker, reference: &RunRef) -> Result<Handle, Card> {
-    let mine: Vec<Handle> =
-        services.handles().into_iter().filter(|h| h.read(|run| visible(services, asker, run))).collect();
-    let view = View::new("", services.clock.now(), &services.settings.command);
-    let unknown = || message::refusal::unknown_run(&reference.to_string(), &view);
-    match reference.find(mine.iter().map(|h| h.id)) {
-        Found::One(id) => Ok(mine.into_iter().find(|h| h.id == id)).and_then(|found| found.ok_or_else(unknown)),
-        Found::None => Err(unknown()),
-        Found::Many(ids) => {
-            let names: Vec<String> = ids.into_iter().map(|id| services.short(id)).collect();
-            Err(message::refusal::ambiguous_run(&reference.to_string(), &names))
-        }
+async fn find(services: &Services, asker: &Asker, reference: &RunRef) -> Result<Handle, Card> {
+    let mut mine: Vec<Handle> = Vec::new();
+    for id in services.runs.ids().into_iter().filter(|id| reference.matches(id)) {
+        mine.extend(services.seen_by(asker, id).await);
     }
+    if mine.len() > 1 {
+        let names: Vec<String> = mine.iter().map(|h| services.runs.short(h.id)).collect();
+        return Err(message::refusal::ambiguous_run(&reference.to_string(), &names));
+    }
+    let view = View::new("", services.clock.now(), &services.settings.command);
+    mine.pop().ok_or_else(|| message::refusal::unknown_run(&reference.to_string(), &view))
 }
 
 /// The outputs of a run: what fits to the person alone, the whole as a file in a direct message.
@@ -464,6 +451,12 @@ async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node:
         return Answer::Whisper(message::trouble::no_output_yet(&services.view(&run)));
     }
     let (summary, texts) = summary_of(services, &run).await;
+    if texts.is_empty() && run.phase.is_over() && !message::rows::output_keys(&run).is_empty() {
+        return Answer::Whisper(message::trouble::outputs_deleted(
+            services.settings.keep_outputs,
+            &services.view(&run),
+        ));
+    }
     let lookup = |key: &Digest| texts.get(key).cloned();
     let (card, file) = message::outputs::outputs(&run, &summary, &lookup, node, &services.view(&run));
     if let Some(file) = file {
@@ -481,12 +474,12 @@ async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node:
 }
 
 async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {
-    let (accounts, _) = services.inventory.accounts().await;
-    let doubts = selector.doubts(&accounts);
+    let accounts = services.inventory.accounts().await;
+    let doubts = selector.doubts(&accounts.0);
     if !doubts.is_empty() {
         return Answer::Whisper(message::trouble::doubts(&doubts, view));
     }
-    let snapshot = planner::read(services.inventory.clone(), selector, Arc::default()).await;
+    let snapshot = planner::read(services.inventory.clone(), accounts, selector, Arc::default()).await;
     Answer::Whisper(message::plan::targets(&selector.to_string(), &snapshot))
 }
 

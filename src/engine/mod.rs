@@ -16,15 +16,16 @@ pub mod propose;
 mod refused;
 pub mod rulebook;
 mod runner;
+mod runs;
 mod sending;
 mod starting;
 mod summing;
 mod token;
 mod watching;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -44,6 +45,12 @@ use crate::runbook::Risk;
 use limits::Limits;
 use rulebook::Rulebook;
 use runner::Handle;
+use runs::Runs;
+
+/// How often settled runs are let go, and at most how often where they are held for a shorter time.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+const TIDY_AT_MOST_EVERY: Duration = Duration::from_millis(10);
+const PRUNE_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// What the engine is told by the configuration.
 #[derive(Debug, Clone)]
@@ -52,6 +59,12 @@ pub struct Settings {
     pub command: String,
     /// How long AWS takes a signed request: 5 minutes at AWS itself.
     pub request_expiry: Duration,
+    /// Between two edits of a living card. The first change after a pause is shown at once.
+    pub edit_every: Duration,
+    /// How long a run is held in memory after its end. What is older is read back from the journal.
+    pub keep_settled: Duration,
+    /// Outputs of runs that were asked for so long ago are deleted.
+    pub keep_outputs: Duration,
 }
 
 impl Settings {
@@ -60,25 +73,21 @@ impl Settings {
     pub fn settle_after(&self) -> SignedDuration {
         SignedDuration::try_from(self.request_expiry + self.request_expiry / 10).unwrap_or(SignedDuration::MAX)
     }
+
+    fn keep_settled(&self) -> SignedDuration {
+        SignedDuration::try_from(self.keep_settled).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// Everything the engine works with.
 pub struct Services {
     pub settings: Settings,
-    pub journal: Arc<dyn Journal>,
-    pub outputs: Arc<dyn Outputs>,
-    pub cloud: Arc<dyn Cloud>,
-    pub inventory: Arc<dyn Inventory>,
-    pub chat: Arc<dyn Chat>,
-    pub directory: Arc<dyn Directory>,
-    pub clock: Arc<dyn Clock>,
-    pub ids: Arc<dyn Ids>,
+    ports: Ports,
     pub limits: Arc<Limits>,
     pub rulebook: Arc<Rulebook>,
     /// Refused requests that a click can go on from.
     refused: refused::Refused,
-    /// Every run known to this process, open or over.
-    runs: RwLock<BTreeMap<RunId, Handle>>,
+    runs: Runs,
     /// Held between the check for other runs on the same nodes and the start.
     starting: tokio::sync::Mutex<()>,
     /// The store failed: nothing more is taken and the process ends.
@@ -96,6 +105,15 @@ pub struct Ports {
     pub directory: Arc<dyn Directory>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn Ids>,
+}
+
+/// `services.journal` is `services.ports.journal`: the ports are what the services work on.
+impl std::ops::Deref for Services {
+    type Target = Ports;
+
+    fn deref(&self) -> &Ports {
+        &self.ports
+    }
 }
 
 /// The running engine. Cheap to clone.
@@ -116,28 +134,27 @@ impl Engine {
         rulebook: Arc<Rulebook>,
         settings: Settings,
     ) -> Result<Engine, JournalError> {
-        let Ports { journal, outputs, cloud, inventory, chat, directory, clock, ids } = ports;
+        let ports = Ports {
+            cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.cloud }),
+            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.inventory }),
+            ..ports
+        };
         let services = Arc::new(Services {
             settings,
-            journal,
-            outputs,
-            cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: cloud }),
-            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: inventory }),
-            chat,
-            directory,
-            clock,
-            ids,
+            ports,
             limits,
             rulebook,
             refused: refused::Refused::default(),
-            runs: RwLock::default(),
+            runs: Runs::default(),
             starting: tokio::sync::Mutex::new(()),
             failed: Notify::new(),
             stopping: AtomicBool::new(false),
         });
         let mut loaded = Vec::new();
+        let keep = services.settings.keep_settled();
         for id in services.journal.runs().await? {
             match services.load(id).await {
+                Ok(Some((run, _))) if !runs::is_kept(&run, services.clock.now(), keep) => services.runs.put_by(&run),
                 Ok(Some(run)) => loaded.push(run),
                 Ok(None) => {}
                 Err(fault) => tracing::error!(run = %id, fault, "this run is left alone"),
@@ -147,13 +164,15 @@ impl Engine {
             // Nothing starts before all that runs is known, or two changes could meet on one node.
             let _gate = services.starting.lock().await;
             for (run, sequence) in loaded {
-                services.adopt(if run.is_settled() {
+                services.runs.adopt(if run.is_settled() {
                     Handle::settled(run)
                 } else {
                     runner::spawn(services.clone(), run, sequence)
                 });
             }
         }
+        tokio::spawn(tidy(Arc::downgrade(&services)));
+        tokio::spawn(prune(Arc::downgrade(&services)));
         let (rows, mut inbox) = mpsc::unbounded_channel();
         let engine = Engine { services: services.clone(), rows };
         let unanswered = services.journal.unanswered().await?;
@@ -172,6 +191,12 @@ impl Engine {
     /// Returns when the store has failed; the process must end then.
     pub async fn failed(&self) {
         self.services.failed.notified().await;
+    }
+
+    /// Runs that are held whole; the others are read back from the journal when somebody asks.
+    #[must_use]
+    pub fn runs_in_memory(&self) -> usize {
+        self.services.runs.held().len()
     }
 
     /// Takes no new work. What runs is picked up again at the next start.
@@ -208,6 +233,34 @@ impl Inbox for Engine {
     }
 }
 
+/// Lets go of settled runs, for as long as the engine lives.
+async fn tidy(services: Weak<Services>) {
+    let mut pause = Duration::ZERO;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(services) = services.upgrade() else { return };
+        services.runs.let_go(services.clock.now(), services.settings.keep_settled());
+        pause = services.settings.keep_settled.clamp(TIDY_AT_MOST_EVERY, TIDY_EVERY);
+    }
+}
+
+/// Deletes old outputs at the start and then daily. The journal keeps their hashes, so its chain stays whole.
+async fn prune(services: Weak<Services>) {
+    loop {
+        let Some(services) = services.upgrade() else { return };
+        let keep = SignedDuration::try_from(services.settings.keep_outputs).unwrap_or(SignedDuration::MAX);
+        let before = services.clock.now().saturating_sub(keep).unwrap_or(jiff::Timestamp::MIN);
+        match services.outputs.prune(before).await {
+            Ok(0) => {}
+            Ok(runs) => tracing::info!(runs, "the outputs of old runs were deleted, as `[store] keep_outputs` says"),
+            Err(fault) => tracing::error!(%fault, "old outputs could not be deleted; trying again tomorrow"),
+        }
+        // Not held while it sleeps: the store is closed when the engine has gone.
+        drop(services);
+        tokio::time::sleep(PRUNE_EVERY).await;
+    }
+}
+
 impl Services {
     /// The store failed: tells, and lets the process end.
     fn fail(&self, fault: &str) {
@@ -220,26 +273,6 @@ impl Services {
         let stored = self.journal.load(id).await.map_err(|e| e.to_string())?;
         let run = Run::replay(stored.iter().map(|s| &s.event)).map_err(|e| e.to_string())?;
         Ok(run.map(|run| (run, stored.len() as u64)))
-    }
-
-    fn adopt(&self, handle: Handle) {
-        self.runs.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(handle.id, handle);
-    }
-
-    fn handles(&self) -> Vec<Handle> {
-        self.runs.read().unwrap_or_else(std::sync::PoisonError::into_inner).values().rev().cloned().collect()
-    }
-
-    fn handle(&self, id: RunId) -> Option<Handle> {
-        self.runs.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&id).cloned()
-    }
-
-    /// The shortest suffix, at least 4 characters, that no other run has.
-    fn short(&self, id: RunId) -> String {
-        let runs = self.runs.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let clash = |length: usize| runs.keys().any(|other| *other != id && other.short(length) == id.short(length));
-        let length = (4..=26).find(|l| !clash(*l)).unwrap_or(26);
-        id.short(length)
     }
 
     /// What messages need to know beside the run itself.
@@ -255,7 +288,7 @@ impl Services {
         View {
             groups: groups.collect(),
             unsure: crate::domain::Millis(u64::try_from(unsure).unwrap_or(u64::MAX)),
-            ..View::new(self.short(id), self.clock.now(), &self.settings.command)
+            ..View::new(self.runs.short(id), self.clock.now(), &self.settings.command)
         }
     }
 
@@ -268,9 +301,9 @@ impl Services {
 
     /// Targets of this principal's other runs of this runbook that started within the last hour.
     fn recent_targets(&self, by: &Principal, runbook: &RunbookName, except: RunId) -> BTreeSet<Target> {
-        let since = self.clock.now().saturating_sub(SignedDuration::from_hours(1)).unwrap_or(jiff::Timestamp::MIN);
+        let since = self.clock.now().saturating_sub(runs::COUNTED_FOR).unwrap_or(jiff::Timestamp::MIN);
         let mut targets = BTreeSet::new();
-        for handle in self.handles().into_iter().filter(|h| h.id != except) {
+        for handle in self.runs.held().into_iter().filter(|h| h.id != except) {
             handle.read(|run| {
                 let counts = run.started.is_some_and(|at| at >= since)
                     && &run.proposal.by == by
@@ -289,7 +322,7 @@ impl Services {
             return false;
         }
         let mine: BTreeSet<&Target> = plan.targets.iter().map(|t| &t.target).collect();
-        self.handles().into_iter().filter(|h| h.id != me).any(|h| {
+        self.runs.held().into_iter().filter(|h| h.id != me).any(|h| {
             h.read(|run| {
                 run.phase == Phase::Running
                     && run.proposal.plan.risk != Risk::Read

@@ -18,9 +18,14 @@ pub struct Progress {
     pub of: AtomicUsize,
 }
 
-/// Reads what `selector` can match: accounts and regions that it rules out are not asked.
-pub async fn read(inventory: Arc<dyn Inventory>, selector: &Selector, progress: Arc<Progress>) -> Snapshot {
-    let (accounts, mut unread) = inventory.accounts().await;
+/// Reads what `selector` can match: accounts and regions that it rules out are not asked. `accounts` is the inventory's
+/// list, with what could not be discovered.
+pub async fn read(
+    inventory: Arc<dyn Inventory>,
+    (accounts, mut unread): (Vec<Account>, Vec<Unread>),
+    selector: &Selector,
+    progress: Arc<Progress>,
+) -> Snapshot {
     let accounts: Vec<Account> = accounts.into_iter().filter(|a| selector.matches_account(a)).collect();
     unread.retain(|u| u.region.is_none());
     let regions: Vec<(Account, Region)> = accounts

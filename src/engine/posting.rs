@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{Digest, MessageRef, Place};
-use crate::message::{self, Card, Limits};
+use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
 use crate::run::{Input, PostKey, Run};
 
@@ -13,8 +13,8 @@ use super::Services;
 use super::runner::Handle;
 use super::summing::summary_of;
 
-/// Between two edits of a living card; the first edit of a burst goes out at once.
-const EDIT_EVERY: Duration = Duration::from_secs(2);
+/// The cards that are edited while the run goes on.
+const LIVING: [PostKey; 2] = [PostKey::Root, PostKey::Ask];
 /// A message whose fate is unknown may appear late.
 const FIND_TRIES: u32 = 3;
 
@@ -24,7 +24,11 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
         return;
     }
     if *key == PostKey::Closing {
-        show_last_form(services, handle).await;
+        // The last form of the cards stands before the last word is said. Once that is in the journal the run is
+        // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
+        for living in &LIVING {
+            bring_to_form(services, handle, living).await;
+        }
     }
     let place = place_of(handle, key);
     let mark = format!("{}:{}", handle.id, key.as_str());
@@ -46,8 +50,18 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 }
             }
         }
+        // Held until the answer, so that what is remembered as shown is what was said.
+        let mut shown = match handle.shown(key) {
+            Some(shown) => Some(shown.lock().await),
+            None => None,
+        };
         let card = card_of(services, handle, key).await;
-        match services.chat.post(&place, &card, &mark).await {
+        let posted = services.chat.post(&place, &card, &mark).await;
+        if let (Some(shown), Ok(_)) = (&mut shown, &posted) {
+            **shown = Some(card.clone());
+        }
+        drop(shown);
+        match posted {
             Ok(message) => return done(services, handle, key, message).await,
             Err(ChatError::Refused(cause)) => {
                 if *key == PostKey::Closing {
@@ -71,28 +85,6 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a message may have been posted; looking for it");
                 look = true;
             }
-        }
-    }
-}
-
-/// Brings the cards into their last form before the last word is said. Once that is in the journal the run is settled
-/// and nobody looks at it after a crash, so an edit that was still to come would be lost.
-async fn show_last_form(services: &Arc<Services>, handle: &Handle) {
-    for key in [PostKey::Root, PostKey::Ask] {
-        let Some(message) = handle.read(|run| run.posts.get(&key).cloned().flatten()) else { continue };
-        let card = card_of(services, handle, &key).await;
-        let mut pause = EDIT_EVERY;
-        loop {
-            match services.chat.edit(&message, &card).await {
-                Ok(()) => break,
-                Err(ChatError::Refused(cause)) => {
-                    tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
-                    break;
-                }
-                Err(ChatError::NotSaid { retry_after, .. }) => tokio::time::sleep(retry_after.unwrap_or(pause)).await,
-                Err(ChatError::Unknown(_)) => tokio::time::sleep(pause).await,
-            }
-            pause = longer(pause);
         }
     }
 }
@@ -121,7 +113,7 @@ async fn refused(handle: &Handle, key: &PostKey, cause: String) {
 
 /// Long outputs as one file beside the results. The adapter finds a file that is there already by its key.
 async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
-    let run = handle.read(Run::clone);
+    let run = handle.snapshot();
     let (summary, texts) = summary_of(services, &run).await;
     let lookup = |key: &Digest| texts.get(key).cloned();
     let Some(file) = message::output_file(&run, &summary, &lookup, &services.view(&run)) else { return };
@@ -160,7 +152,7 @@ pub fn thread_of(run: &Run) -> Place {
 }
 
 async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Card {
-    let run = handle.read(Run::clone);
+    let run = handle.snapshot();
     let view = services.view(&run);
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
@@ -192,58 +184,78 @@ async fn root_card(services: &Services, run: &Run) -> Card {
     })
 }
 
-/// Edits the root card and the request for approval whenever what they say has changed, until the run is over and
-/// its last form is shown.
+/// Edits the living cards whenever what they say has changed, until the run is over and their last form is shown. The
+/// first change is shown at once; what follows is shown together, at the platform's pace.
 pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
-    let mut shown: [Option<Card>; 2] = [None, None];
-    let mut over = false;
     loop {
-        tokio::select! {
-            () = handle.changed.notified() => {}
-            () = handle.over.notified() => over = true,
-        }
-        let mut pause = EDIT_EVERY;
-        loop {
-            let run = handle.read(Run::clone);
-            let wanted = [root_card(&services, &run).await, fitted(message::ask(&run, &services.view(&run)))];
-            let mut failed = false;
-            for ((key, card), shown) in [PostKey::Root, PostKey::Ask].iter().zip(wanted).zip(&mut shown) {
-                let Some(Some(message)) = run.posts.get(key) else { continue };
-                if shown.as_ref() == Some(&card) {
-                    continue;
-                }
-                match services.chat.edit(message, &card).await {
-                    Ok(()) => *shown = Some(card),
-                    Err(ChatError::Refused(cause)) => {
-                        tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
-                        *shown = Some(card);
-                    }
-                    Err(ChatError::NotSaid { retry_after, .. }) => {
-                        failed = true;
-                        pause = retry_after.unwrap_or(pause).max(EDIT_EVERY);
-                    }
-                    // An edit says the same again without harm.
-                    Err(ChatError::Unknown(_)) => failed = true,
-                }
-            }
-            if failed {
-                tokio::time::sleep(pause).await;
-                pause = longer(pause);
-            } else {
-                break;
-            }
+        let over = tokio::select! {
+            () = handle.changed.notified() => false,
+            () = handle.over.notified() => true,
+        };
+        let mut edited = false;
+        for key in &LIVING {
+            edited |= bring_to_form(&services, &handle, key).await;
         }
         if over {
             return;
         }
-        tokio::select! {
-            () = tokio::time::sleep(EDIT_EVERY) => {}
-            () = handle.over.notified() => {
-                over = true;
-                handle.changed.notify_one();
+        if edited {
+            tokio::select! {
+                () = tokio::time::sleep(services.settings.edit_every) => {}
+                // The last form does not wait; the loop takes the same word once more.
+                () = handle.over.notified() => handle.over.notify_one(),
             }
         }
     }
+}
+
+/// Brings one living card to the form that the run has now, and returns whether that took an edit. The only place that
+/// edits them.
+///
+/// One edit of a card at a time, and each try draws the card anew under the lock: whatever is shown last is the last
+/// form, however many ask for it at once.
+async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> bool {
+    let Some(shown) = handle.shown(key) else { return false };
+    let mut shown = shown.lock().await;
+    let mut pause = services.settings.edit_every;
+    let mut edited = false;
+    loop {
+        let Some(message) = handle.read(|run| run.posts.get(key).cloned().flatten()) else { return edited };
+        let card = card_of(services, handle, key).await;
+        if shown.as_ref().is_some_and(|shown| says_the_same(shown, &card)) {
+            return edited;
+        }
+        edited = true;
+        let wait = match services.chat.edit(&message, &card).await {
+            Ok(()) => {
+                *shown = Some(card);
+                return edited;
+            }
+            Err(ChatError::Refused(cause)) => {
+                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
+                *shown = Some(card);
+                return edited;
+            }
+            Err(ChatError::NotSaid { retry_after, .. }) => {
+                retry_after.unwrap_or(pause).max(services.settings.edit_every)
+            }
+            // It may show either form now. An edit says the same again without harm.
+            Err(ChatError::Unknown(_)) => {
+                *shown = None;
+                pause
+            }
+        };
+        tokio::time::sleep(wait).await;
+        pause = longer(pause);
+    }
+}
+
+/// Equal but for the revision that buttons carry, which nobody sees: it grows with every event.
+fn says_the_same(one: &Card, other: &Card) -> bool {
+    let buttons = |card: &Card| -> Vec<Button> {
+        card.buttons.iter().map(|button| Button { revision: 0, ..button.clone() }).collect()
+    };
+    (one.tone, &one.title, &one.blocks) == (other.tone, &other.title, &other.blocks) && buttons(one) == buttons(other)
 }
 
 fn longer(pause: Duration) -> Duration {

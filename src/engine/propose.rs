@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::command;
 use crate::domain::selector::Doubt;
-use crate::domain::{RunbookName, Target};
+use crate::domain::{RunbookName, Snapshot, Target};
 use crate::message::{Card, View, refusal, trouble};
 use crate::plan::{self, Delivery, NoPlan, Plan};
 use crate::policy::{self, Asker, Decision, Request, RunbookFacts, Verdict};
@@ -98,19 +98,22 @@ pub async fn propose(
     if let Some(name) = secret_in(request) {
         return Err(NotProposed::Secret { name });
     }
-    let (accounts, _) = inventory.accounts().await;
-    let doubts = request.selector.doubts(&accounts);
+    let accounts = inventory.accounts().await;
+    let doubts = request.selector.doubts(&accounts.0);
     if !doubts.is_empty() {
         return Err(NotProposed::Doubts(doubts));
     }
-    let mut snapshot = planner::read(inventory, &request.selector, progress).await;
-    let found = snapshot.nodes.len();
+    let mut snapshot = planner::read(inventory, accounts, &request.selector, progress).await;
+    let build =
+        |snapshot: &Snapshot| plan::build(runbook, arguments.clone(), &request.selector, snapshot, Delivery::Inline);
+    let mut left_out = 0;
     if let Some(only) = only {
+        let whole = build(&snapshot).map_or(0, |plan| plan.targets.len());
         snapshot.nodes.retain(|node| only.contains(&node.target));
+        left_out = whole;
     }
-    let left_out = found - snapshot.nodes.len();
-    let mut plan =
-        plan::build(runbook, arguments, &request.selector, &snapshot, Delivery::Inline).map_err(NotProposed::NoPlan)?;
+    let mut plan = build(&snapshot).map_err(NotProposed::NoPlan)?;
+    left_out = left_out.saturating_sub(plan.targets.len());
     plan.coverage.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
     let question = Request::of(asker, &plan, recent);
     let decision = policy::decide(&rules.policy, &question);

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::domain::RunId;
+use crate::message::Card;
 use crate::ports::{Commit, CommitError};
-use crate::run::{Effect, Event, Input, Refusal, Run};
+use crate::run::{Effect, Event, Input, PostKey, Refusal, Run};
 
 use super::Services;
 
@@ -25,12 +26,21 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Handle {
     pub id: RunId,
-    state: Arc<RwLock<Run>>,
+    /// The writer changes it in place, or a copy of it while somebody still looks at a snapshot.
+    state: Arc<RwLock<Arc<Run>>>,
     mailbox: mpsc::Sender<Message>,
     /// Something visible has changed.
     pub changed: Arc<Notify>,
     /// Nothing will change any more.
     pub over: Arc<Notify>,
+    living: Arc<Living>,
+}
+
+/// What each living card shows, as far as this process knows; the lock is held while it is changed.
+#[derive(Default)]
+struct Living {
+    root: Mutex<Option<Card>>,
+    ask: Mutex<Option<Card>>,
 }
 
 struct Message {
@@ -39,15 +49,28 @@ struct Message {
 }
 
 impl Handle {
-    /// A run of an earlier process that owes nothing any more: it can be read, and refuses every input.
-    pub fn settled(run: Run) -> Handle {
-        let (mailbox, _) = mpsc::channel(1);
+    fn new(run: Run, mailbox: mpsc::Sender<Message>) -> Handle {
         Handle {
             id: run.id,
-            state: Arc::new(RwLock::new(run)),
+            state: Arc::new(RwLock::new(Arc::new(run))),
             mailbox,
             changed: Arc::new(Notify::new()),
             over: Arc::new(Notify::new()),
+            living: Arc::default(),
+        }
+    }
+
+    /// A run of an earlier process that owes nothing any more: it can be read, and refuses every input.
+    pub fn settled(run: Run) -> Handle {
+        Handle::new(run, mpsc::channel(1).0)
+    }
+
+    /// What the card shows, where it is one that is edited.
+    pub fn shown(&self, key: &PostKey) -> Option<&Mutex<Option<Card>>> {
+        match key {
+            PostKey::Root => Some(&self.living.root),
+            PostKey::Ask => Some(&self.living.ask),
+            PostKey::Results | PostKey::Closing => None,
         }
     }
 
@@ -62,6 +85,17 @@ impl Handle {
         answer.await.map_err(|_| over())?
     }
 
+    /// Its writer takes nothing more.
+    pub fn is_closed(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
+    /// The state of this moment, without a copy of it. Not to be held across a call to the world: while it is held, each
+    /// change of the run costs a copy.
+    pub fn snapshot(&self) -> Arc<Run> {
+        self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Looks at the state. The closure must be short: it holds up the run.
     pub fn read<T>(&self, look: impl FnOnce(&Run) -> T) -> T {
         look(&self.state.read().unwrap_or_else(std::sync::PoisonError::into_inner))
@@ -71,13 +105,7 @@ impl Handle {
 /// Starts the writer of one run whose `sequence` events are in the journal.
 pub fn spawn(services: Arc<Services>, run: Run, sequence: u64) -> Handle {
     let (mailbox, inputs) = mpsc::channel(1024);
-    let handle = Handle {
-        id: run.id,
-        state: Arc::new(RwLock::new(run)),
-        mailbox,
-        changed: Arc::new(Notify::new()),
-        over: Arc::new(Notify::new()),
-    };
+    let handle = Handle::new(run, mailbox);
     let writer = Writer { services, handle: handle.clone(), inputs, sequence };
     tokio::spawn(writer.write());
     handle
@@ -99,7 +127,9 @@ impl Writer {
         self.handle.changed.notify_one();
         let mut pause = Duration::ZERO;
         loop {
-            let due = self.handle.read(Run::effects);
+            // Let go of before the next event, which would copy what somebody looks at.
+            let run = self.handle.snapshot();
+            let due = run.effects();
             busy.retain(|effect, task| {
                 let moot = !due.contains(effect) && only_waits(effect);
                 if moot {
@@ -108,17 +138,18 @@ impl Writer {
                 !moot
             });
             for effect in due {
-                if busy.contains_key(&effect) || begun_as(&effect).is_some_and(|e| busy.contains_key(&e)) {
+                if busy.contains_key(effect) || begun_as(effect).is_some_and(|e| busy.contains_key(&e)) {
                     continue;
                 }
                 let abort =
                     tasks.spawn(until_settled(self.services.clone(), self.handle.clone(), effect.clone(), pause));
-                busy.insert(effect, abort);
+                busy.insert(effect.clone(), abort);
             }
             pause = Duration::ZERO;
-            if busy.is_empty() && self.handle.read(Run::is_settled) {
+            if busy.is_empty() && run.is_settled() {
                 break;
             }
+            drop(run);
             tokio::select! {
                 message = self.inputs.recv() => {
                     let Some(message) = message else { break };
@@ -159,12 +190,12 @@ impl Writer {
         let mut replies = Vec::new();
         let mut next = Some(first);
         while let Some(Message { input, reply }) = next {
-            let mut run = self.handle.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let decided = run.decide(input, now);
+            let mut state = self.handle.state.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let decided = state.decide(input, now);
             let answer = decided.and_then(|made| {
                 for event in &made {
                     // What `decide` makes always fits; a misfit here is a bug, and the journal must not get it.
-                    run.evolve(event).map_err(|misfit| {
+                    Arc::make_mut(&mut state).evolve(event).map_err(|misfit| {
                         tracing::error!(run = %self.handle.id, %misfit, "a decided event does not fit");
                         Refusal::Stale
                     })?;
@@ -172,7 +203,7 @@ impl Writer {
                 events.extend(made);
                 Ok(())
             });
-            drop(run);
+            drop(state);
             replies.push((reply, answer));
             next = if replies.len() < BATCH { self.inputs.try_recv().ok() } else { None };
         }
@@ -198,7 +229,7 @@ async fn until_settled(services: Arc<Services>, handle: Handle, effect: Effect, 
     tokio::time::sleep(pause).await;
     loop {
         super::effects::carry_out(&services, &handle, &effect).await;
-        if !handle.read(|run| run.effects().contains(&effect)) {
+        if !handle.read(|run| run.owes(&effect)) {
             return effect;
         }
         tokio::time::sleep(AGAIN_AFTER).await;

@@ -11,6 +11,7 @@ use crate::plan::Plan;
 use crate::ports::{CloudError, SendError, SendRequest, SendSession, Signing};
 use crate::run::{Answer, Effect, Input, Run, SendState};
 use crate::runbook::prelude;
+use crate::telemetry;
 
 use super::Services;
 use super::limits::Kind;
@@ -54,7 +55,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             let _ = handle.input(Input::CannotSend { shard, step, send, cause }).await;
             return;
         }
-        if !handle.read(|run| run.effects().contains(&Effect::Send { shard, step, send })) {
+        if !handle.read(|run| run.owes(&Effect::Send { shard, step, send })) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;
@@ -152,7 +153,7 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
                 found.sort_by(|a, b| (a.requested_at, &a.id).cmp(&(b.requested_at, &b.id)));
                 for other in found.drain(1..) {
                     tracing::error!(run = %handle.id, shard, command = %other.id, "AWS holds two commands for one send; the later one is cancelled");
-                    metrics::counter!("muster_double_sends_total").increment(1);
+                    metrics::counter!(telemetry::DOUBLE_SENDS).increment(1);
                     if let Err(fault) = services.cloud.cancel(&account, &region, &other.id, &[]).await {
                         tracing::error!(run = %handle.id, %fault, "the second command could not be cancelled");
                     }

@@ -1,5 +1,6 @@
 //! Every no: what was asked, why it is refused, and the door that stays open. The remedy stands last.
 
+use crate::domain::fault::closest;
 use crate::domain::{GroupName, RunbookName};
 use crate::plan::Coverage;
 use crate::policy::Decision;
@@ -61,23 +62,12 @@ pub fn denied(
 /// No such runbook among `known`, which holds those that this person may know of.
 #[must_use]
 pub fn unknown_runbook(asked: &str, known: &[RunbookName], view: &View) -> Card {
-    let names: Vec<&str> = known.iter().map(RunbookName::as_str).collect();
     let mut doors = Vec::new();
-    if let Some(close) = closest(asked, &names) {
+    if let Some(close) = closest(asked, known.iter().map(RunbookName::as_str)) {
         doors.push(say("Did you mean ").code(format!("{} run {close}", view.command)).plain("?").spans());
     }
     doors.push(say("All that you may run: ").code(format!("{} list", view.command)).spans());
     refusal(format!("There is no runbook {}", cut(asked, 64)), Vec::new(), doors)
-}
-
-/// The known word that somebody who typed `asked` most likely meant.
-fn closest<'a>(asked: &str, known: &[&'a str]) -> Option<&'a str> {
-    let asked = asked.to_lowercase();
-    let scored = known.iter().map(|name| (strsim::jaro_winkler(&asked, name), *name));
-    scored
-        .filter(|(score, _)| *score >= 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
-        .map(|(_, name)| name)
 }
 
 /// Arguments that do not fit the runbook's parameters; every fault at once, values in backticks.

@@ -5,7 +5,7 @@ use crate::domain::selector::Doubt;
 
 use super::browse::said;
 use super::refusal::refusal;
-use super::words::{prose, say};
+use super::words::{count, prose, say};
 use super::{Card, Tone, View};
 
 /// Groups cannot be read, so nobody is allowed anything: better closed than open.
@@ -69,6 +69,18 @@ pub fn no_output_yet(view: &View) -> Card {
         Tone::Neutral,
         &format!("{} has not started, so there is no output", view.short),
         say("See how far it is: ").code(status).spans(),
+    )
+}
+
+/// The run is known and what its nodes printed is not: outputs are kept for a limited time.
+#[must_use]
+pub fn outputs_deleted(kept: std::time::Duration, view: &View) -> Card {
+    let status = format!("{} status {}", view.command, view.short);
+    let days = count(u32::try_from(kept.as_secs() / 86_400).unwrap_or(u32::MAX), "day");
+    said(
+        Tone::Neutral,
+        &format!("The outputs of {} are no longer kept", view.short),
+        say(format!("Outputs are deleted after {days}; how each node ended stays. See it: ")).code(status).spans(),
     )
 }
 

@@ -15,11 +15,11 @@ mod words;
 
 pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
 pub use decide::{decide, may_run_at_all, narrowed};
-pub use load::{DEFAULT_FILE, load};
+pub use load::load;
 pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use set::{BUILT_IN, PolicySet};
-pub use view::{may_show_in_shared, may_view};
+pub use view::{may_show_in_shared, may_view, views_of_others};
 
 use serde::{Deserialize, Serialize};
 

@@ -36,6 +36,16 @@ pub fn may_view(
         })
 }
 
+/// Whether some rule lets `reader` read runs of others, of some targets at least.
+#[must_use]
+pub fn views_of_others(policy: &PolicySet, reader: &Asker) -> bool {
+    let meant = |audience: &Audience| match audience {
+        Audience::Groups(groups) => !groups.is_disjoint(&reader.groups),
+        Audience::SharedChannels(_) => false,
+    };
+    !reader.bot && !reader.foreign && policy.view.iter().any(|rule| meant(&rule.audience))
+}
+
 /// Whether outputs may be shown in a channel that is shared with another organisation.
 ///
 /// For a channel of one's own there is nothing to ask here.

@@ -58,7 +58,8 @@ pub trait Directory: Send + Sync {
     /// Cached for at most 60 s.
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError>;
     async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError>;
-    /// The channel is shared with another organisation. `false` for a channel that the bot is not in.
+    /// The channel is shared with another organisation. A channel that the bot cannot see is an error with the sentence
+    /// that says so: outputs never go where nobody knows who reads them.
     async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError>;
 }
 

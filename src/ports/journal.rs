@@ -82,4 +82,7 @@ pub trait Outputs: Send + Sync {
     async fn put(&self, run: RunId, text: &str) -> Result<Digest, JournalError>;
     /// `None` if it was pruned.
     async fn get(&self, run: RunId, key: &Digest) -> Result<Option<Arc<str>>, JournalError>;
+    /// Deletes every output of the runs that were asked for before this time, by their ids, and returns how many runs
+    /// that were.
+    async fn prune(&self, before: Timestamp) -> Result<u64, JournalError>;
 }

@@ -262,7 +262,7 @@ impl Run {
     }
 
     fn may_send(&self, shard: u32, step: u32, send: u32) -> Result<(), Refusal> {
-        let due = self.effects().contains(&super::Effect::Send { shard, step, send });
+        let due = self.owes(&super::Effect::Send { shard, step, send });
         if due { Ok(()) } else { Err(Refusal::Stale) }
     }
 
@@ -326,7 +326,7 @@ impl Run {
     }
 
     fn settle(&self, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        if self.phase != Phase::Running || !self.effects().contains(&super::Effect::Settle) {
+        if !self.owes(&super::Effect::Settle) {
             return Err(Refusal::Stale);
         }
         if self.counts.pending() == 0 {

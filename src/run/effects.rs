@@ -6,7 +6,7 @@ use crate::domain::Timestamp;
 use crate::policy::Verdict;
 
 use super::event::PostKey;
-use super::state::{Phase, Run, SendState};
+use super::state::{Phase, Run};
 
 /// How long a request waits for its approvals where no rule says otherwise.
 pub const EXPIRES_DEFAULT: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
@@ -42,31 +42,29 @@ pub enum Effect {
 }
 
 impl Run {
-    /// What is owed now. Looks at shards and posts, never at targets.
+    /// What is owed now. Kept by `evolve`: asking costs nothing, however large the run is.
     #[must_use]
-    pub fn effects(&self) -> BTreeSet<Effect> {
-        let mut due = BTreeSet::new();
-        self.posts_owed(&mut due);
-        match self.phase {
-            Phase::AwaitingApproval if !self.root_failed() => {
-                if self.is_agreed() && self.root_posted() {
-                    due.insert(Effect::Start);
-                }
-                due.insert(Effect::Expire(self.start_by()));
-            }
-            Phase::AwaitingApproval => {
-                due.insert(Effect::TellUnposted);
-            }
-            Phase::Running => self.sends_owed(&mut due),
-            Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {}
-        }
-        due
+    pub fn effects(&self) -> &BTreeSet<Effect> {
+        self.motion.due()
+    }
+
+    #[must_use]
+    pub fn owes(&self, effect: &Effect) -> bool {
+        self.effects().contains(effect)
     }
 
     /// Nothing is owed and nothing will be.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.phase.is_over() && self.effects().is_empty()
+    }
+
+    /// What is owed beside sending: posts, and what leads to the start.
+    pub(super) fn owed_on_the_way(&self) -> BTreeSet<Effect> {
+        let mut due = BTreeSet::new();
+        self.posts_owed(&mut due);
+        self.permission_owed(&mut due);
+        due
     }
 
     #[must_use]
@@ -93,6 +91,23 @@ impl Run {
 
     fn root_failed(&self) -> bool {
         self.failed_posts.contains_key(&PostKey::Root)
+    }
+
+    /// What is owed on the way to the start.
+    fn permission_owed(&self, due: &mut BTreeSet<Effect>) {
+        match self.phase {
+            Phase::AwaitingApproval if !self.root_failed() => {
+                if self.is_agreed() && self.root_posted() {
+                    due.insert(Effect::Start);
+                }
+                due.insert(Effect::Expire(self.start_by()));
+            }
+            Phase::AwaitingApproval => {
+                due.insert(Effect::TellUnposted);
+            }
+            Phase::Running | Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
+            }
+        }
     }
 
     fn posts_owed(&self, due: &mut BTreeSet<Effect>) {
@@ -130,46 +145,5 @@ impl Run {
             }
             Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => owe(PostKey::Closing),
         }
-    }
-
-    fn sends_owed(&self, due: &mut BTreeSet<Effect>) {
-        let plan = &self.proposal.plan;
-        if self.counts.pending() == 0
-            || (!self.budget_spent && self.counts.errors() > plan.max_errors && self.has_unstarted())
-        {
-            due.insert(Effect::Settle);
-        }
-        let mut room = plan.max_in_flight.saturating_sub(self.in_flight());
-        for (index, (shard, progress)) in plan.shards.iter().zip(&self.shards).enumerate() {
-            let id = u32::try_from(index).unwrap_or(u32::MAX);
-            let step = progress.step;
-            let send = progress.sends;
-            match &progress.state {
-                SendState::Waiting if shard.wave == self.wave => {
-                    let size = u32::try_from(self.due_targets(id).len()).unwrap_or(u32::MAX);
-                    if !due.contains(&Effect::Settle) && size <= room {
-                        room -= size;
-                        due.insert(Effect::Send { shard: id, step, send: send + 1 });
-                    }
-                }
-                SendState::Waiting | SendState::Over => {}
-                SendState::Intent { .. } => {
-                    due.insert(Effect::Answer { shard: id, step, send });
-                }
-                SendState::Unsure { .. } => {
-                    due.insert(Effect::LookUp { shard: id, step, send });
-                }
-                SendState::Sent { .. } => {
-                    due.insert(Effect::Watch { shard: id, step, send });
-                    if self.cancelled_by.is_some() {
-                        due.insert(Effect::CancelCommand { shard: id, step, send });
-                    }
-                }
-            }
-        }
-    }
-
-    fn has_unstarted(&self) -> bool {
-        self.shards.iter().any(|s| s.step == 0 && s.state == SendState::Waiting)
     }
 }

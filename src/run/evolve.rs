@@ -4,6 +4,7 @@ use crate::domain::{Counts, NotStarted, Outcome, Timestamp};
 use crate::runbook::OnFailure;
 
 use super::event::{Event, NodeReport};
+use super::motion::Touched;
 use super::state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
 
 /// A journal whose events do not fit each other. It is never the answer to input: `decide` refuses that.
@@ -37,7 +38,7 @@ impl Run {
         let targets = vec![TargetState::default(); plan.targets.len()];
         let shards =
             plan.shards.iter().map(|_| ShardProgress { step: 0, sends: 0, state: SendState::Waiting }).collect();
-        Run {
+        let mut run = Run {
             id: proposal.run,
             phase: Phase::AwaitingApproval,
             approvals: Vec::new(),
@@ -52,9 +53,12 @@ impl Run {
             wave: 0,
             posts: Default::default(),
             failed_posts: Default::default(),
+            motion: Default::default(),
             revision: 1,
             proposal,
-        }
+        };
+        run.follow(Touched::All);
+        run
     }
 
     /// Applies one event.
@@ -182,7 +186,7 @@ impl Run {
                 self.failed_posts.insert(key.clone(), cause.clone());
             }
         }
-        self.open_wave();
+        self.follow(event.touches());
         Ok(())
     }
 
@@ -295,38 +299,10 @@ impl Run {
         self.shards[shard as usize].state = SendState::Over;
     }
 
-    /// The wave being run is the first with a shard that is not over.
-    fn open_wave(&mut self) {
-        let plan = &self.proposal.plan;
-        self.wave = plan
-            .shards
-            .iter()
-            .zip(&self.shards)
-            .filter(|(_, progress)| progress.state != SendState::Over)
-            .map(|(shard, _)| shard.wave)
-            .min()
-            .unwrap_or(plan.waves.saturating_sub(1));
-    }
-
     /// Nodes that something was sent to and that have not ended.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.shards
-            .iter()
-            .map(|s| match &s.state {
-                SendState::Intent { targets, .. } | SendState::Unsure { targets, .. } => targets.len(),
-                SendState::Sent { targets, .. } => targets
-                    .iter()
-                    .filter(|t| {
-                        let target = &self.targets[**t as usize];
-                        target.outcome.is_none() && !target.reports.iter().any(|(step, _)| *step == s.step)
-                    })
-                    .count(),
-                SendState::Waiting | SendState::Over => 0,
-            })
-            .sum::<usize>()
-            .try_into()
-            .unwrap_or(u32::MAX)
+        self.motion.in_flight()
     }
 }
 
@@ -343,6 +319,28 @@ impl SendState {
 }
 
 impl Event {
+    fn touches(&self) -> Touched {
+        match self {
+            Event::SendIntent { shard, .. }
+            | Event::Sent { shard, .. }
+            | Event::SendRefused { shard, .. }
+            | Event::NodesGone { shard, .. }
+            | Event::SendUnknown { shard, .. }
+            | Event::SendAbsent { shard, .. }
+            | Event::Reported { shard, .. } => Touched::Shard(*shard),
+            Event::Started { .. } | Event::Cancelled { .. } | Event::BudgetSpent { .. } => Touched::All,
+            Event::Proposed(_)
+            | Event::Approved { .. }
+            | Event::Denied { .. }
+            | Event::Expired { .. }
+            | Event::Withdrawn { .. }
+            | Event::Finished { .. }
+            | Event::PostIntent { .. }
+            | Event::Posted { .. }
+            | Event::PostFailed { .. } => Touched::None,
+        }
+    }
+
     /// The word that tags it in the journal.
     #[must_use]
     pub fn name(&self) -> &'static str {

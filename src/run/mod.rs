@@ -9,6 +9,7 @@ pub mod decide;
 pub mod effects;
 pub mod event;
 pub mod evolve;
+pub mod motion;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -17,4 +18,5 @@ pub use decide::{Answer, Input, Refusal};
 pub use effects::Effect;
 pub use event::{Event, NodeReport, PostKey};
 pub use evolve::Misfit;
+pub use motion::Motion;
 pub use state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};

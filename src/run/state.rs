@@ -1,6 +1,7 @@
 //! The state of a run: what its events fold to.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,7 @@ use crate::plan::Plan;
 use crate::policy::Decision;
 
 use super::event::{NodeReport, PostKey};
+use super::motion::Motion;
 
 /// What was asked, planned and decided: the first event of every run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +23,8 @@ pub struct Proposal {
     pub request: String,
     /// Why, where the person said so.
     pub reason: Option<String>,
-    pub plan: Plan,
+    /// Shared, because it can hold 48,000 targets and never changes.
+    pub plan: Arc<Plan>,
     pub digest: Digest,
     pub decision: Decision,
     /// Revision of the policy files that decided.
@@ -122,6 +125,8 @@ pub struct Run {
     pub posts: BTreeMap<PostKey, Option<MessageRef>>,
     /// Posts that the platform refused, with the cause.
     pub failed_posts: BTreeMap<PostKey, String>,
+    /// What `effects` need to know of shards and targets, kept by `evolve`.
+    pub motion: Motion,
     /// Number of events folded; also the revision that buttons carry.
     pub revision: u32,
 }

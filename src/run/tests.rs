@@ -1,5 +1,8 @@
 //! Examples, and seeded histories: a world that loses answers, repeats and reorders reports, and crashes anywhere.
 
+mod large_tests;
+mod oracle;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::rngs::StdRng;
@@ -64,7 +67,7 @@ fn proposal(
         request: "run restart-service on env=staging".into(),
         reason: None,
         digest: plan.digest(),
-        plan,
+        plan: plan.into(),
         decision,
         policy: Digest::of(b"policy"),
         at: at(0),
@@ -94,7 +97,7 @@ fn post(run: &mut Run, log: &mut Vec<Event>, key: PostKey) {
 fn nothing_starts_before_the_card_stands_in_the_channel() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
     let mut log = vec![];
-    assert_eq!(run.effects(), BTreeSet::from([Effect::Post(PostKey::Root), Effect::Expire(run.start_by())]));
+    assert_eq!(*run.effects(), BTreeSet::from([Effect::Post(PostKey::Root), Effect::Expire(run.start_by())]));
     assert_eq!(feed(&mut run, &mut log, Input::Start { decision: permit() }, at(1)), Err(Refusal::Stale));
     post(&mut run, &mut log, PostKey::Root);
     assert!(run.effects().contains(&Effect::Start));
@@ -183,7 +186,7 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
     feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
-    let sends: Vec<Effect> = run.effects().into_iter().filter(|e| matches!(e, Effect::Send { .. })).collect();
+    let sends: Vec<Effect> = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).cloned().collect();
     assert_eq!(sends, [Effect::Send { shard: 0, step: 0, send: 1 }], "only the canary may be sent");
     let token = "t".to_owned();
     feed(&mut run, &mut log, Input::SlotHeld { shard: 0, step: 0, send: 1, token, signed_at: at(2) }, at(2)).unwrap();
@@ -276,7 +279,7 @@ fn history(seed: u64) -> u32 {
         if run.phase == Phase::Running && rng.random_range(0..400) == 0 {
             let _ = feed(&mut run, &mut log, Input::Cancel { by: ana(), allowed: true }, now);
         }
-        let due: Vec<Effect> = run.effects().into_iter().collect();
+        let due: Vec<Effect> = run.effects().iter().cloned().collect();
         let Some(effect) = due.get(rng.random_range(0..due.len().max(1))) else { continue };
         match effect.clone() {
             Effect::Post(key) => {
@@ -372,8 +375,9 @@ fn history(seed: u64) -> u32 {
         }
 
         // What holds after every step.
+        oracle::assert_kept_right(&run, seed);
         if run.cancelled_by.is_some() {
-            let sends = run.effects().into_iter().filter(|e| matches!(e, Effect::Send { .. })).count();
+            let sends = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).count();
             assert_eq!(sends, 0, "seed {seed}: something would be sent after the cancel");
         }
         if run.budget_spent {

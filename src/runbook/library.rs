@@ -58,14 +58,6 @@ impl Library {
         Library { runbooks, revision: Digest::of(text.as_bytes()) }
     }
 
-    /// Reads every `*.toml` of a folder, not of folders in it.
-    ///
-    /// # Errors
-    /// As [`Library::load`], and for what cannot be read.
-    pub fn read(folder: &Path) -> Result<Self, Vec<Fault>> {
-        Self::load(read_folder(folder)?)
-    }
-
     #[must_use]
     pub fn get(&self, name: &RunbookName) -> Option<&Arc<Runbook>> {
         self.runbooks.get(name)
@@ -76,35 +68,4 @@ impl Library {
     pub fn closest(&self, name: &str) -> Option<&str> {
         closest(name, self.runbooks.keys().map(RunbookName::as_str))
     }
-}
-
-/// Path and text of every `*.toml` of a folder, by name.
-///
-/// # Errors
-/// What cannot be read, as faults.
-pub fn read_folder(folder: &Path) -> Result<Vec<(PathBuf, String)>, Vec<Fault>> {
-    let fault = |file: &Path, e: &std::io::Error, remedy: &str| Fault {
-        file: file.to_owned(),
-        at: None,
-        what: format!("cannot be read: {e}"),
-        remedy: remedy.to_owned(),
-    };
-    let entries = std::fs::read_dir(folder)
-        .map_err(|e| vec![fault(folder, &e, "name an existing folder under `[paths]` or on the command line")])?;
-    let (mut files, mut faults) = (Vec::new(), Vec::new());
-    for entry in entries {
-        match entry {
-            Ok(entry) if entry.path().extension().is_some_and(|e| e == "toml") => {
-                match std::fs::read_to_string(entry.path()) {
-                    Ok(text) => files.push((entry.path(), text)),
-                    Err(e) => faults.push(fault(&entry.path(), &e, "make it a readable file of UTF-8 text")),
-                }
-            }
-            Ok(_) => {}
-            Err(e) => faults.push(fault(folder, &e, "check the folder's permissions")),
-        }
-    }
-    files.sort();
-    faults.sort_by(|a, b| a.file.cmp(&b.file));
-    if faults.is_empty() { Ok(files) } else { Err(faults) }
 }

@@ -54,7 +54,7 @@ fn folders_that_are_not_there_are_faults() {
 #[test]
 fn the_shipped_scripts_are_good_syntax_for_every_shell() {
     use muster::runbook::{Action, Library};
-    let library = Library::read(&PathBuf::from("runbooks")).unwrap();
+    let library = Library::load(muster::rules::read_folder(&PathBuf::from("runbooks")).unwrap()).unwrap();
     for runbook in library.runbooks.values() {
         for step in &runbook.steps {
             let Action::Shell { script } = &step.action else { continue };

@@ -205,7 +205,7 @@ async fn settled(stage: &Stage, bot: &Bot) -> Result<(), String> {
     for id in runs {
         let events = journal.load(id).await.map_err(|e| e.to_string())?;
         let run = Run::replay(events.iter().map(|e| &e.event)).map_err(|e| e.to_string())?;
-        let owed = run.as_ref().map(Run::effects);
+        let owed = run.as_ref().map(|run| run.effects().clone());
         if !run.is_some_and(|run| run.is_settled()) {
             return Err(format!("run {id} is not settled: it owes {owed:?}"));
         }

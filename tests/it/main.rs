@@ -6,6 +6,7 @@ mod aws_adapter;
 #[cfg(feature = "ec2")]
 mod aws_moto;
 mod check;
+mod engine;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;

@@ -22,7 +22,7 @@ const ACCOUNTS: [(&str, &str); 6] = [
 ];
 
 fn shipped() -> PolicySet {
-    let (name, text) = muster::policy::DEFAULT_FILE;
+    let (name, text) = muster::shipped::POLICIES[0];
     load(&[(PathBuf::from(name), text.to_owned())], None).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use muster::domain::{Amount, Digest, Fault};
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, Pattern, Where};
-use muster::policy::{DEFAULT_FILE, PolicySet, load};
+use muster::policy::{PolicySet, load};
 use muster::runbook::{Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -316,7 +316,7 @@ fn a_revision_names_the_texts_and_not_where_they_lie() {
 #[test]
 fn a_damaged_file_is_refused_or_read_and_never_panics() {
     let mut rng = seeded("damage");
-    let good: Vec<char> = DEFAULT_FILE.1.chars().filter(|c| c.is_ascii()).collect();
+    let good: Vec<char> = muster::shipped::POLICIES[0].1.chars().filter(|c| c.is_ascii()).collect();
     let bits = ["\"", "'", "[", "]", "{", "}", "=", "\n", "*", "0", "a", ",", ".", "#", "\\", "é", "\u{0}"];
     let mut refused = 0;
     for _ in 0..cases(600).min(20_000) {

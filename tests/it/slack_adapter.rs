@@ -491,8 +491,9 @@ async fn groups_people_and_channels_are_known_and_doubt_is_an_error() {
 
     assert!(!stage.slack.is_shared(&place("C0OPS")).await.unwrap());
     assert!(stage.slack.is_shared(&place("C0PARTNER")).await.unwrap());
-    // A channel that the bot is not in: it can say nothing there, so nothing can leak there either.
-    assert!(!stage.slack.is_shared(&place("C0NOWHERE")).await.unwrap());
+    assert!(!stage.slack.is_shared(&place("C0RANDOM")).await.unwrap(), "public, so it is seen from outside");
+    let hidden = stage.slack.is_shared(&place("C0NOWHERE")).await.unwrap_err();
+    assert!(hidden.to_string().contains("type `/invite @muster` in it"), "{hidden}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,9 +19,7 @@ use aws_smithy_types::date_time::Format;
 
 use crate::domain::Timestamp;
 use crate::ports::Clock;
-
-/// HTTP requests that left for AWS, by operation.
-const CALLS: &str = "muster_aws_calls_total";
+use crate::telemetry;
 
 /// AWS's clock minus this host's, in milliseconds. Shared by every clone.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +74,7 @@ impl Intercept for Witness {
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let operation = cfg.load::<Metadata>().map_or_else(String::new, |m| m.name().to_owned());
-        metrics::counter!(CALLS, "operation" => operation).increment(1);
+        metrics::counter!(telemetry::AWS_CALLS, "operation" => operation).increment(1);
         cfg.interceptor_state().store_put(SentAt(self.clock.now()));
         Ok(())
     }

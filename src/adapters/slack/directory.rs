@@ -173,11 +173,9 @@ impl Directory for Slack {
             let channel = inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await?.channel;
             Ok(channel.is_ext_shared || channel.is_pending_ext_shared)
         };
-        match inner.caches.shared.get(&place.channel, ask).await {
-            // A channel that the bot is not in: it can say nothing there either, which is told with a better sentence.
-            Err(CallError::Code { code, .. }) if code == "channel_not_found" || code == "not_in_channel" => Ok(false),
-            answer => answer.map_err(|e| fault(e, METHOD)),
-        }
+        // A channel that Slack does not show is no channel of one's own: who is in it cannot be known, and the bot may be
+        // invited a moment later. The error's sentence is the one that a post there would be refused with.
+        inner.caches.shared.get(&place.channel, ask).await.map_err(|e| fault(e, METHOD))
     }
 }
 

@@ -190,6 +190,18 @@ async fn equal_texts_have_one_key_within_a_run_and_none_outside(outputs: &dyn Ou
     assert_eq!(outputs.get(run(1), &empty).await.unwrap().as_deref(), Some(""));
 }
 
+async fn outputs_of_old_runs_are_pruned_and_no_others(outputs: &dyn Outputs) {
+    let at = |ms: u64| RunId(ulid::Ulid::from_parts(ms, 7));
+    let (old, young) = (at(1_000_000), at(2_000_000));
+    let key = outputs.put(old, "disk full").await.unwrap();
+    outputs.put(young, "disk full").await.unwrap();
+    let before = Timestamp::from_millisecond(2_000_000).unwrap();
+    assert_eq!(outputs.prune(before).await, Ok(1));
+    assert_eq!(outputs.get(old, &key).await, Ok(None));
+    assert_eq!(outputs.get(young, &key).await.unwrap().as_deref(), Some("disk full"));
+    assert_eq!(outputs.prune(before).await, Ok(0));
+}
+
 async fn outputs_put_at_once_are_all_there(outputs: Arc<dyn Outputs>) {
     let put = |n: usize| {
         let outputs = Arc::clone(&outputs);
@@ -240,10 +252,12 @@ journals! { in_sled: |folder| Arc::new(SledJournal::open(folder).unwrap()); }
 contract! {
     outputs_in_memory: |_| Arc::new(MemoryOutputs::new()) => [
         equal_texts_have_one_key_within_a_run_and_none_outside(&),
+        outputs_of_old_runs_are_pruned_and_no_others(&),
         outputs_put_at_once_are_all_there(),
     ];
     outputs_in_files: |folder| Arc::new(FileOutputs::open(folder).unwrap()) => [
         equal_texts_have_one_key_within_a_run_and_none_outside(&),
+        outputs_of_old_runs_are_pruned_and_no_others(&),
         outputs_put_at_once_are_all_there(),
     ];
 }

@@ -1,16 +1,16 @@
 //! A journal and outputs that end with the process: for `plan`, and for tests. Same contract, nothing durable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::domain::{Digest, RunId};
+use crate::domain::{Digest, RunId, Timestamp};
 use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
 
 use super::index::{Index, Prepared, Write};
-use super::record;
+use super::{asked_before, record};
 
 /// Events and inbox in memory.
 pub struct MemoryJournal {
@@ -116,5 +116,12 @@ impl Outputs for MemoryOutputs {
     async fn get(&self, run: RunId, key: &Digest) -> Result<Option<Arc<str>>, JournalError> {
         let texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(texts.get(&(run, *key)).cloned())
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, JournalError> {
+        let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let old: BTreeSet<RunId> = texts.keys().map(|(run, _)| *run).filter(|run| asked_before(*run, before)).collect();
+        texts.retain(|(run, _), _| !old.contains(run));
+        Ok(old.len() as u64)
     }
 }

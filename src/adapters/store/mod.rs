@@ -20,10 +20,17 @@ mod contract;
 
 use std::path::PathBuf;
 
+use crate::domain::{RunId, Timestamp};
+
 pub use memory::{MemoryJournal, MemoryOutputs};
 pub use outputs::FileOutputs;
 #[cfg(feature = "sled")]
 pub use sled::SledJournal;
+
+/// A run's id carries the time at which it was asked for.
+fn asked_before(run: RunId, before: Timestamp) -> bool {
+    i64::try_from(run.0.timestamp_ms()).is_ok_and(|at| at < before.as_millisecond())
+}
 
 /// Why the store could not be opened: one sentence for the person who starts Muster, with the remedy last.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -14,10 +14,10 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
-use crate::domain::{Digest, RunId};
+use crate::domain::{Digest, RunId, Timestamp};
 use crate::ports::{JournalError, Outputs};
 
-use super::{OpenError, private};
+use super::{OpenError, asked_before, private};
 
 /// Longest text read back, in bytes. SSM shows at most 32,000 characters of a node; S3 outputs may be longer.
 const LONGEST: u64 = 256 << 20;
@@ -91,6 +91,22 @@ impl Shared {
     }
 }
 
+impl Shared {
+    fn prune(&self, before: Timestamp) -> io::Result<u64> {
+        let mut pruned = 0;
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            // Anything else there, such as the drafts, is not a run's.
+            let Some(run) = entry.file_name().to_str().and_then(|name| name.parse::<RunId>().ok()) else { continue };
+            if asked_before(run, before) {
+                fs::remove_dir_all(entry.path())?;
+                pruned += 1;
+            }
+        }
+        Ok(pruned)
+    }
+}
+
 fn fault(run: RunId, key: &Digest, cause: impl std::fmt::Display) -> JournalError {
     JournalError::Io(format!("output `{}` of run {run}: {cause}", key.short(12)))
 }
@@ -116,6 +132,13 @@ impl Outputs for FileOutputs {
             Ok(Err(cause)) => Err(fault(run, &key, cause)),
             Err(e) => Err(fault(run, &key, e)),
         }
+    }
+
+    async fn prune(&self, before: Timestamp) -> Result<u64, JournalError> {
+        let shared = Arc::clone(&self.shared);
+        let pruned = tokio::task::spawn_blocking(move || shared.prune(before)).await;
+        let told = |cause: String| JournalError::Io(format!("the folder of the outputs: {cause}"));
+        pruned.map_err(|e| told(e.to_string()))?.map_err(|e| told(e.to_string()))
     }
 }
 

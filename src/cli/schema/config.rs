@@ -18,6 +18,7 @@ pub struct ConfigFile {
     pub account: Option<Vec<Account>>,
     pub organizations: Option<Organizations>,
     pub paths: Option<Paths>,
+    pub store: Option<Store>,
     pub metrics: Option<Metrics>,
 }
 
@@ -118,6 +119,15 @@ pub struct Paths {
     pub policies: Option<String>,
     /// `store` by default
     pub store: Option<String>,
+}
+
+/// What is kept, and for how long
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Outputs of older runs are deleted; `90d` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub keep_outputs: Option<String>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

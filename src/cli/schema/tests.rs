@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::*;
 use crate::config::{Config, NotLookedUp};
 use crate::domain::strict::recorder::record;
+use crate::rules::read_folder;
 use crate::runbook::Library;
-use crate::runbook::library::read_folder;
 
 const RUNBOOK: &str = r#"
 [parameters.a]

@@ -161,7 +161,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
             digest: Digest::of(b"plan"),
             policy: Digest::of(b"policy"),
             at: at("14:00"),
-            plan,
+            plan: plan.into(),
             decision,
         },
         phase,
@@ -174,6 +174,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
         wave: 0,
         posts: BTreeMap::new(),
         failed_posts: BTreeMap::new(),
+        motion: Default::default(),
         revision: 3,
     }
 }

@@ -17,9 +17,6 @@ use crate::runbook::Runbook;
 use super::set::PolicySet;
 use names::Names;
 
-/// The policy that Muster ships: its file name and text. It names the people of the playground's workspace.
-pub const DEFAULT_FILE: (&str, &str) = ("default.toml", include_str!("../../../policies/default.toml"));
-
 /// Reads and merges all policy files, given as path and text; their order means nothing.
 ///
 /// With `runbooks`, the names, owners and parameters that rules mention are checked against them too; leave them out

@@ -1,0 +1,6 @@
+//! The engine on ports that the test holds in its hands.
+
+mod cards;
+mod memory;
+mod planning;
+mod stage;

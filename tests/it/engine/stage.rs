@@ -1,0 +1,359 @@
+//! An engine between a chat and a cloud that do what the test tells them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use muster::adapters::clock::{SystemClock, UlidIds};
+use muster::adapters::store::{MemoryJournal, MemoryOutputs};
+use muster::domain::{
+    Account, AccountId, AccountSource, ChatPlatform, CommandId, GroupRef, MessageRef, Node, NodeId, NodePlatform,
+    Place, Principal, Region, Target, Timestamp, Unread,
+};
+use muster::engine::limits::{Limits, Rate};
+use muster::engine::rulebook::Rulebook;
+use muster::engine::{Engine, Ports, Settings};
+use muster::message::{Card, Form};
+use muster::ports::{
+    Actor, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError, Inbound,
+    Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest, SendSession,
+};
+use muster::{rules, shipped};
+use tokio::sync::Notify;
+
+pub const DAY: Duration = Duration::from_secs(86_400);
+const TENANT: &str = "T0MUSTER";
+/// A channel that the bot cannot see.
+pub const HIDDEN: &str = "C0HIDDEN";
+pub const SUSAN: &str = "U0SUSAN";
+
+/// One thing that was said, in order.
+#[derive(Debug, Clone)]
+pub enum Said {
+    Post {
+        key: String,
+        card: Card,
+    },
+    /// The id of the message is the key that it was posted with.
+    Edit {
+        id: String,
+        card: Card,
+    },
+    Whisper(Card),
+}
+
+/// Remembers everything that is said.
+#[derive(Default)]
+pub struct FakeChat {
+    said: Mutex<Vec<Said>>,
+    news: Notify,
+    /// What the next edits answer, before they answer `Ok`.
+    pub edit_faults: Mutex<VecDeque<ChatError>>,
+    editing: Mutex<BTreeMap<String, u32>>,
+    /// Two edits of one message were under way at once.
+    pub crossed: AtomicBool,
+}
+
+impl FakeChat {
+    fn say(&self, said: Said) {
+        self.said.lock().unwrap().push(said);
+        self.news.notify_waiters();
+    }
+    pub fn said(&self) -> Vec<Said> {
+        self.said.lock().unwrap().clone()
+    }
+    /// Waits until `found` finds something in all that was said.
+    pub async fn until<T>(&self, what: &str, found: impl Fn(&[Said]) -> Option<T>) -> T {
+        let looking = async {
+            loop {
+                let news = self.news.notified();
+                let mut news = std::pin::pin!(news);
+                news.as_mut().enable();
+                if let Some(found) = found(&self.said()) {
+                    return found;
+                }
+                news.await;
+            }
+        };
+        match tokio::time::timeout(Duration::from_secs(30), looking).await {
+            Ok(found) => found,
+            Err(_) => panic!("{what} was never said; this was: {:#?}", self.titles()),
+        }
+    }
+    pub fn titles(&self) -> Vec<String> {
+        let title = |said: &Said| match said {
+            Said::Post { key, card } => format!("post {}: {}", name(key), card.title),
+            Said::Edit { id, card } => format!("edit {}: {}", name(id), card.title),
+            Said::Whisper(card) => format!("whisper: {}", card.title),
+        };
+        self.said().iter().map(title).collect()
+    }
+}
+
+/// The key of a message without the id of its run.
+pub fn name(key: &str) -> &str {
+    key.split_once(':').map_or(key, |(_, name)| name)
+}
+
+#[async_trait]
+impl Chat for FakeChat {
+    async fn post(&self, place: &Place, card: &Card, key: &str) -> Result<MessageRef, ChatError> {
+        self.say(Said::Post { key: key.to_owned(), card: card.clone() });
+        Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() })
+    }
+    async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError> {
+        let there = self.said().iter().any(|s| matches!(s, Said::Post { key: k, .. } if k == key));
+        let message = MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() };
+        Ok(there.then_some(message))
+    }
+    async fn edit(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {
+        *self.editing.lock().unwrap().entry(message.id.clone()).or_default() += 1;
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        let mut editing = self.editing.lock().unwrap();
+        let at_once = editing.get_mut(&message.id).unwrap();
+        if *at_once > 1 {
+            self.crossed.store(true, Ordering::Relaxed);
+        }
+        *at_once -= 1;
+        drop(editing);
+        if let Some(fault) = self.edit_faults.lock().unwrap().pop_front() {
+            return Err(fault);
+        }
+        self.say(Said::Edit { id: message.id.clone(), card: card.clone() });
+        Ok(())
+    }
+    async fn whisper(&self, _: &Reply, card: &Card) -> Result<(), ChatError> {
+        self.say(Said::Whisper(card.clone()));
+        Ok(())
+    }
+    async fn open_form(&self, _: &Reply, _: &Form) -> Result<(), ChatError> {
+        Ok(())
+    }
+    async fn upload(&self, _: &Place, _: &str, _: &str, _: &str, _: &str) -> Result<(), ChatError> {
+        Ok(())
+    }
+    async fn direct(&self, person: &Principal) -> Result<Place, ChatError> {
+        Ok(place(&format!("D{}", person.user)))
+    }
+}
+
+struct FakeDirectory;
+
+#[async_trait]
+impl Directory for FakeDirectory {
+    async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
+        Ok(if group.group == "S0SUPPORT" { vec![Principal::slack(TENANT, SUSAN)] } else { vec![] })
+    }
+    async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
+        Ok(Profile::default())
+    }
+    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError> {
+        if place.channel == HIDDEN {
+            return Err(DirectoryError("I cannot see this channel: type `/invite @muster` in it".into()));
+        }
+        Ok(false)
+    }
+}
+
+/// Takes every command; its nodes end when the test lets them.
+#[derive(Default)]
+pub struct FakeCloud {
+    pub let_end: AtomicBool,
+    pub account_reads: AtomicU32,
+    commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
+}
+
+fn account() -> Account {
+    Account {
+        id: "222222222222".parse().unwrap(),
+        name: "acme-staging".into(),
+        regions: vec!["eu-west-1".parse().unwrap()],
+        labels: BTreeMap::from([("env".to_owned(), "staging".to_owned())]),
+        source: AccountSource::Configured,
+    }
+}
+
+#[async_trait]
+impl Inventory for FakeCloud {
+    async fn accounts(&self) -> (Vec<Account>, Vec<Unread>) {
+        self.account_reads.fetch_add(1, Ordering::Relaxed);
+        (vec![account()], vec![])
+    }
+    async fn read(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError> {
+        let node = |n: u32| Node {
+            target: Target {
+                account: account.clone(),
+                region: region.clone(),
+                node: format!("i-{n:017x}").parse().unwrap(),
+            },
+            name: format!("web-{n}"),
+            platform: NodePlatform::Linux,
+            agent_version: "3.3.2746.0".into(),
+            online: true,
+            tags: BTreeMap::new(),
+        };
+        Ok(RegionRead { nodes: (1..=2).map(node).collect(), ..RegionRead::default() })
+    }
+}
+
+#[async_trait]
+impl Cloud for FakeCloud {
+    async fn open(&self, _: &SendSession) -> Result<(), CloudError> {
+        Ok(())
+    }
+    fn aws_now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+    async fn send(&self, request: &SendRequest) -> Result<CommandId, SendError> {
+        let mut commands = self.commands.lock().unwrap();
+        let id: CommandId = format!("00000000-0000-0000-0000-{:012}", commands.len() + 1).parse().unwrap();
+        commands.insert(id.clone(), request.nodes.clone());
+        Ok(id)
+    }
+    async fn commands(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Timestamp,
+        _: &[String],
+        _: &[CommandId],
+    ) -> Result<Vec<CommandStatus>, CloudError> {
+        Ok(vec![])
+    }
+    async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
+        let ended = self.let_end.load(Ordering::Relaxed);
+        let invocation = |node: &NodeId| Invocation {
+            node: node.clone(),
+            status: if ended { InvocationStatus::Success } else { InvocationStatus::Running },
+            details: String::new(),
+            exit_code: ended.then_some(0),
+            output: if ended { "fullest: 41% on /\n".into() } else { String::new() },
+            cut: false,
+        };
+        Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
+    }
+    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
+        Ok((String::new(), false))
+    }
+    async fn known_nodes(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        nodes: &[NodeId],
+    ) -> Result<BTreeMap<NodeId, bool>, CloudError> {
+        Ok(nodes.iter().map(|n| (n.clone(), true)).collect())
+    }
+    async fn cancel(&self, _: &AccountId, _: &Region, _: &CommandId, _: &[NodeId]) -> Result<(), CloudError> {
+        Ok(())
+    }
+}
+
+/// The system's clock, which the test can set forward.
+#[derive(Default)]
+pub struct FakeClock {
+    ahead_secs: AtomicU32,
+}
+
+impl FakeClock {
+    pub fn forward(&self, by: Duration) {
+        self.ahead_secs.fetch_add(by.as_secs().try_into().unwrap(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> Timestamp {
+        SystemClock.now() + Duration::from_secs(self.ahead_secs.load(Ordering::Relaxed).into())
+    }
+}
+
+/// What outlives an engine, as disk, chat and AWS do.
+pub struct World {
+    pub chat: Arc<FakeChat>,
+    pub cloud: Arc<FakeCloud>,
+    pub journal: Arc<MemoryJournal>,
+    pub outputs: Arc<MemoryOutputs>,
+    pub clock: Arc<FakeClock>,
+    deliveries: AtomicU32,
+}
+
+pub fn world() -> World {
+    World {
+        chat: Arc::default(),
+        cloud: Arc::default(),
+        journal: Arc::new(MemoryJournal::with_token_key([7; 32])),
+        outputs: Arc::default(),
+        clock: Arc::default(),
+        deliveries: AtomicU32::new(0),
+    }
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        command: "/runbook".into(),
+        request_expiry: Duration::from_secs(2),
+        edit_every: Duration::from_millis(20),
+        keep_settled: Duration::from_secs(600),
+        keep_outputs: DAY * 90,
+    }
+}
+
+impl World {
+    /// An engine with the shipped runbooks and policy; a second one is what a restart is.
+    pub async fn engine(&self, settings: Settings) -> Engine {
+        let owned = |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), (*t).to_owned())).collect();
+        let rules = rules::check(&owned(shipped::RUNBOOKS), &owned(shipped::POLICIES)).unwrap();
+        let ports = Ports {
+            journal: self.journal.clone(),
+            outputs: self.outputs.clone(),
+            cloud: self.cloud.clone(),
+            inventory: self.cloud.clone(),
+            chat: self.chat.clone(),
+            directory: Arc::new(FakeDirectory),
+            clock: self.clock.clone(),
+            ids: Arc::new(UlidIds::default()),
+        };
+        let limits = Arc::new(Limits::new(Rate { per_second: 1000.0, burst: 100 }));
+        Engine::start(ports, limits, Arc::new(Rulebook::new(rules)), settings).await.unwrap()
+    }
+
+    /// What susan types in #ops.
+    pub async fn types(&self, engine: &Engine, text: &str) {
+        self.types_in("C0OPS", engine, text).await;
+    }
+
+    pub async fn types_in(&self, channel: &str, engine: &Engine, text: &str) {
+        let key = format!("delivery-{}", self.deliveries.fetch_add(1, Ordering::Relaxed));
+        let person = Principal::slack(TENANT, SUSAN);
+        let delivery = Delivery {
+            key,
+            actor: Actor { principal: person.clone(), foreign: false },
+            place: place(channel),
+            inbound: Inbound::Command { text: text.to_owned() },
+            reply: Reply { platform: ChatPlatform::Slack, place: place(channel), person, url: None, trigger: None },
+        };
+        engine.accept(delivery).await.unwrap();
+    }
+
+    /// Types it and waits for the answer that the person alone sees.
+    pub async fn asks(&self, engine: &Engine, text: &str) -> String {
+        self.asks_in("C0OPS", engine, text).await
+    }
+
+    pub async fn asks_in(&self, channel: &str, engine: &Engine, text: &str) -> String {
+        let whispered = |said: &Said| match said {
+            Said::Whisper(card) => Some(muster::message::text::render(card)),
+            Said::Post { .. } | Said::Edit { .. } => None,
+        };
+        let before = self.chat.said().iter().filter_map(whispered).count();
+        self.types_in(channel, engine, text).await;
+        self.chat.until(text, |said| said.iter().filter_map(whispered).nth(before)).await
+    }
+}
+
+fn place(channel: &str) -> Place {
+    Place { platform: ChatPlatform::Slack, tenant: TENANT.into(), channel: channel.into(), thread: None }
+}
