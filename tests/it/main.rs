@@ -5,7 +5,11 @@ mod architecture;
 mod aws_adapter;
 #[cfg(feature = "ec2")]
 mod aws_moto;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled"))]
+mod bad_start;
 mod check;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
+mod conversations;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;

@@ -10,7 +10,7 @@ use muster::playground::slack::acts;
 use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
 use muster::playground::slack::workspace::Workspace;
-use muster::ports::{Ack, Chat, ChatError, Directory, Inbound, InboxError, Reply};
+use muster::ports::{Ack, Channel, Chat, ChatError, Directory, Inbound, InboxError, Reply};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -489,10 +489,18 @@ async fn groups_people_and_channels_are_known_and_doubt_is_an_error() {
     assert!(stage.slack.profile(&person("U0BOT")).await.unwrap().is_bot);
     assert!(stage.slack.profile(&person("U0NOBODY")).await.is_err());
 
-    assert!(!stage.slack.is_shared(&place("C0OPS")).await.unwrap());
-    assert!(stage.slack.is_shared(&place("C0PARTNER")).await.unwrap());
-    // A channel that the bot is not in: it can say nothing there, so nothing can leak there either.
-    assert!(!stage.slack.is_shared(&place("C0NOWHERE")).await.unwrap());
+    let channel = async |id: &str| stage.slack.channel(&place(id)).await.unwrap();
+    assert_eq!(channel("C0OPS").await, Channel { member: true, shared: false });
+    assert_eq!(channel("C0PARTNER").await, Channel { member: true, shared: true });
+    assert_eq!(channel("D0SUSAN").await, Channel { member: true, shared: false }, "a direct message");
+    // Private and not ours to see: nothing can be said there, so nothing can leak there either.
+    assert_eq!(channel("C0NOWHERE").await, Channel { member: false, shared: false });
+    assert_eq!(channel("C0RANDOM").await, Channel { member: false, shared: false });
+    let asked = stage.calls("conversations.info");
+    assert_eq!(channel("C0OPS").await, Channel { member: true, shared: false });
+    assert_eq!(stage.calls("conversations.info"), asked, "an answer serves for a minute");
+    assert!(!channel("C0RANDOM").await.member);
+    assert_eq!(stage.calls("conversations.info"), asked + 1, "somebody may have invited the bot in the meantime");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

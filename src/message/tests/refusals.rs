@@ -2,6 +2,7 @@
 
 use super::make::*;
 use super::read;
+use crate::domain::Unread;
 use crate::message::refusal::*;
 use crate::plan::Coverage;
 use crate::run::Phase;
@@ -12,6 +13,16 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     let runbook = runbook();
     let narrowed =
         Coverage { narrowed: 3, narrowed_by: [("platform windows".to_owned(), 3)].into(), ..Coverage::default() };
+    let accounts = [("111111111111", "acme-prod"), ("333333333333", "globex-prod")]
+        .map(|(id, name)| (id.parse().unwrap(), name.to_owned()))
+        .into();
+    let dead =
+        |account: &str, cause: &str| Unread { account: account.parse().unwrap(), region: None, cause: cause.into() };
+    let renew = "AWS no longer accepts the credentials that Muster runs with: renew them on this host";
+    let unread =
+        Coverage { unread: vec![dead("111111111111", renew), dead("333333333333", renew)], ..Coverage::default() };
+    let refused = "cannot enter globex-prod (333333333333): the role refuses Muster; check its External ID";
+    let partly = Coverage { unread: vec![dead("333333333333", refused)], ..Coverage::default() };
     let waiting = run(plan(2), needs(1), Phase::AwaitingApproval);
     let decided = approved(run(plan(2), needs(1), Phase::Running));
     let cards = [
@@ -25,7 +36,9 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
         ),
         not_understood("`frobnicate` is not a command", &view()),
         no_selector(&runbook, &view()),
-        nothing_matched("env=prodd", &narrowed, &view()),
+        nothing_matched("env=prodd", &narrowed, &accounts, &view()),
+        nothing_matched("env=prod", &unread, &accounts, &view()),
+        nothing_matched("tag:service=mainframe", &partly, &accounts, &view()),
         too_many_targets(
             &name("restart-service"),
             201,
@@ -38,6 +51,7 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
         cannot_deny(&["sre".into()]),
         cannot_cancel(&decided, "you neither started it nor may approve it"),
         already_decided(&decided, &view()),
+        already_decided(&approved(run(plan(2), needs(1), Phase::AwaitingApproval)), &view()),
         already_decided(&run(plan(2), needs(1), Phase::Expired), &view()),
         already_over(&run(plan(2), needs(1), Phase::Expired), &view()),
         unknown_run("r-ZZZZ", &view()),
