@@ -197,6 +197,9 @@ pub fn too_many_targets(
             .plain(" or ")
             .code("tag:…=…")
             .plain("."),
+        None if plan_accounts.len() == 1 => {
+            say("Narrow it by ").code("regions=…").plain(", ").code("tag:…=…").plain(" or ").code("nodes=…").plain(".")
+        }
         None => say("Narrow it by ")
             .code("accounts=…")
             .plain(", ")

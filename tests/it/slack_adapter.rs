@@ -489,6 +489,7 @@ async fn groups_people_and_channels_are_known_and_doubt_is_an_error() {
     assert!(stage.slack.profile(&person("U0BOT")).await.unwrap().is_bot);
     assert!(stage.slack.profile(&person("U0NOBODY")).await.is_err());
 
+    stage.slack.direct(&person("U0SUSAN")).await.unwrap();
     let channel = async |id: &str| stage.slack.channel(&place(id)).await.unwrap();
     assert_eq!(channel("C0OPS").await, Channel { member: true, shared: false });
     assert_eq!(channel("C0PARTNER").await, Channel { member: true, shared: true });
@@ -557,7 +558,10 @@ async fn nothing_that_opens_a_door_is_logged() {
     stage.listening.await.unwrap().unwrap();
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("a slack socket is open") && log.contains("no slack socket; trying again"), "{log}");
+    assert!(
+        log.contains("a slack socket is open") && log.contains("no slack socket: the connection to Slack broke"),
+        "{log}"
+    );
     for secret in ["xapp-play", "xoxb-play", "ticket", "/commands/", "/upload/", "canary"] {
         assert!(!log.contains(secret), "`{secret}` is in the log:\n{log}");
     }

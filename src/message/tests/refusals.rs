@@ -108,6 +108,17 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     See what a selector finds: `/runbook targets env=prodd`
     --
+    None of the accounts could be read, so nothing was run
+
+    Could not read acme-prod and globex-prod: AWS no longer accepts the credentials that Muster runs with: renew them on this host.
+    --
+    No node matches, so nothing was run
+
+    Asked: `tag:service=mainframe`
+    Cannot enter globex-prod (333333333333): the role refuses Muster; check its External ID.
+
+    See what a selector finds: `/runbook targets tag:service=mainframe`
+    --
     201 nodes where 200 are allowed: restart-service was not run
 
     The selector finds 201 nodes, the runbook allows 200 at once.
@@ -116,11 +127,11 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     Narrow it, for example to `accounts=acme-prod` (120 nodes), or by `regions=…` or `tag:…=…`.
     See what it finds: `/runbook targets …`
     --
-    Only people of this organisation can use these buttons
+    Only people of this organisation can use me, so nothing was changed
 
     This channel is shared, and your account belongs to another organisation.
 
-    Ask the person who started the run.
+    Ask the person who started the run, or anybody else of this organisation.
     --
     Your approval does not count here
 
@@ -144,6 +155,12 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     How it stands: `/runbook status r-7F3K`
     --
+    It was already approved
+
+    slack:T0MUSTER:U0ARNE approved it at 2026-11-22 14:03 UTC. It starts now.
+
+    How it stands: `/runbook status r-7F3K`
+    --
     It has expired
 
     Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
@@ -153,6 +170,8 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     r-7F3K is already over
 
     Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
+
+    How it stands: `/runbook status r-7F3K`
     --
     There is no run r-ZZZZ
 
@@ -164,9 +183,9 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     Type a few characters more.
     --
-    No policy is loaded, so nothing may run
+    No valid runbooks and policy are loaded, so nothing may run
 
-    There is no "authorisation off": without a valid policy every run is denied.
+    There is no "authorisation off": without them every run is denied.
 
     Ask the operators of this bot to run `muster check`; it lists every fault in the files.
     --

@@ -22,7 +22,7 @@
 //! expect no thread                                      nothing was posted into the channel since the last command
 //! expect ran once on env=staging tag:service=web        every online node that fits, once; no other
 //! expect nothing ran
-//! snapshot thread                                       also: snapshot ephemeral (of who typed last)
+//! snapshot thread                                       also: snapshot ephemeral (of who typed last), snapshot ephemeral @approver
 //! ```
 //! `parse` reads the text, `player` plays it over the control interfaces alone, `ran` asks the simulated AWS what
 //! really ran, `normalise` takes out what differs from run to run.
@@ -111,7 +111,10 @@ pub enum Step {
     },
     NothingRan,
     SnapshotThread,
-    SnapshotEphemeral,
+    /// `None`: of who typed last.
+    SnapshotEphemeral {
+        who: Option<String>,
+    },
 }
 
 /// How a button is pressed.

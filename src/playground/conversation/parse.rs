@@ -70,8 +70,14 @@ fn step(line: &str) -> Result<Step, Wrong> {
         "expect" => expect(rest),
         "snapshot" => match rest {
             "thread" => Ok(Step::SnapshotThread),
-            "ephemeral" => Ok(Step::SnapshotEphemeral),
-            other => Err((format!("cannot take a snapshot of `{other}`"), "write `thread` or `ephemeral`".to_owned())),
+            "ephemeral" => Ok(Step::SnapshotEphemeral { who: None }),
+            of if of.starts_with("ephemeral @") => {
+                Ok(Step::SnapshotEphemeral { who: Some(known(of.trim_start_matches("ephemeral @"))?) })
+            }
+            other => Err((
+                format!("cannot take a snapshot of `{other}`"),
+                "write `thread`, `ephemeral` or `ephemeral @person`".to_owned(),
+            )),
         },
         other => {
             let near = FIRST_WORDS

@@ -6,9 +6,9 @@
 //! do not notify, so this is how a person learns it. A command that opens no thread of its own, such as a retry, belongs
 //! to the thread before it as soon as the app speaks there again.
 
-use std::time::{Duration, Instant};
-
 mod act;
+
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -215,8 +215,9 @@ impl Player<'_> {
                 self.snapshot(line.number, &text);
                 Ok(())
             }
-            Step::SnapshotEphemeral => {
-                let who = self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
+            Step::SnapshotEphemeral { who } => {
+                let typed_last = || self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
+                let who = who.clone().unwrap_or_else(typed_last);
                 let text = self.ephemerals(&who).await?;
                 self.snapshot(line.number, &text);
                 Ok(())
