@@ -3,6 +3,7 @@
 //! The names of the metrics stand here: counters are `muster_…_total`. Logs go to standard error as
 //! lines, or as JSON with `MUSTER_LOG_FORMAT=json`; `MUSTER_LOG` filters them as `RUST_LOG` would.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
@@ -43,6 +44,7 @@ pub fn log(default: Option<&str>) {
         }
     }
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = builder.with_ansi(std::io::stderr().is_terminal());
     let _ = if std::env::var("MUSTER_LOG_FORMAT").is_ok_and(|f| f == "json") {
         builder.json().try_init()
     } else {

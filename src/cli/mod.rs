@@ -38,7 +38,7 @@ enum Command {
     Serve(serve::Args),
     /// Try everything on this machine: simulated AWS, simulated Slack, the real bot
     #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
-    Playground(playground::Args),
+    Playground(Box<playground::Args>),
     /// Check runbooks, policies and muster.toml, and print every fault at once
     Check(check::Args),
     /// Print what a run would do and what the policy says to it; sends nothing
@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
         #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
-        Command::Playground(args) => playground::run(args),
+        Command::Playground(args) => playground::run(*args),
         Command::Check(args) => check::run(&args),
         #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
         Command::Plan(args) => plan::run(args),

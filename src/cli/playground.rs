@@ -13,12 +13,16 @@ use crate::app::{self, Setup};
 use crate::config::{Config, Host};
 use crate::domain::{Digest, Millis, Secret};
 use crate::playground::aws::{FaultSpec, Organisation, Settings as AwsSettings, serve};
-use crate::playground::conversation::{self, Address, Endpoints};
+use crate::playground::conversation::{Address, Endpoints};
 use crate::playground::slack::{self, Options, Server};
 use crate::runbook::{self, Arguments, Library};
 use crate::{rules, shipped};
 
 use super::{playground_aws, playground_slack};
+
+mod play;
+
+use play::converse;
 
 /// Try everything on this machine.
 #[derive(Debug, clap::Args)]
@@ -34,9 +38,15 @@ pub struct Args {
     /// Play the tour by itself, print it, check it against the simulators' own logs, and exit non-zero if it is not right
     #[arg(long)]
     tour: bool,
-    /// Play this conversation file in place of the tour's
+    /// Play this conversation file in place of the tour's; may be repeated, each goes on where the one before ended
     #[arg(long, value_name = "FILE")]
-    play: Option<PathBuf>,
+    play: Vec<PathBuf>,
+    /// Write what the `snapshot` steps see, without what differs from run to run, as DIR/CONVERSATION-N.txt
+    #[arg(long, value_name = "DIR")]
+    snapshots: Option<PathBuf>,
+    /// Write every message body and modal that was sent to Slack, one JSON line each, for a validator
+    #[arg(long, value_name = "FILE")]
+    bodies: Option<PathBuf>,
     /// Plant a fault in a simulator; may be repeated. A wrong name lists all of them
     #[arg(long = "break", value_name = "NAME")]
     breaks: Vec<String>,
@@ -68,8 +78,6 @@ enum Alone {
 
 /// The command that the simulated workspace knows.
 const COMMAND: &str = "/runbook";
-/// The conversation that `--tour` plays.
-const TOUR: &str = include_str!("../../tests/conversations/tour.conversation");
 
 /// Runs until it is told to stop, or until the conversation has been played.
 #[must_use]
@@ -89,7 +97,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 async fn play(args: Args) -> Result<ExitCode, String> {
-    let playing = args.tour || args.play.is_some();
+    let playing = args.tour || !args.play.is_empty();
     crate::telemetry::log(Some(if playing { "error" } else { "warn,muster=info" }));
     // Gone when the playground ends; readable by this user only.
     let folder = tempfile::Builder::new().prefix("muster-playground-").tempdir();
@@ -124,18 +132,11 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     }
 
     let code = if playing {
-        let (file, text) = match &args.play {
-            Some(file) => {
-                let text = std::fs::read_to_string(file);
-                (file.as_path(), text.map_err(|fault| format!("`{}` cannot be read: {fault}", file.display()))?)
-            }
-            None => (Path::new("tour.conversation"), TOUR.to_owned()),
-        };
         let endpoints = Endpoints {
             slack: Address { url: workspace.base_url(), token: Some(workspace.control_token.clone()) },
             aws: Some(Address { url: aws.url(), token: aws.control_token.clone() }),
         };
-        tour(file, &text, &endpoints).await
+        converse(&args, &endpoints).await
     } else {
         println!("Muster is running against a simulated AWS organisation and a simulated Slack workspace.\n");
         println!("  Open  {}\n", workspace.page_url());
@@ -166,23 +167,6 @@ async fn bot_ended(bot: &mut tokio::task::JoinHandle<Result<(), String>>) -> Str
     }
 }
 
-async fn tour(file: &Path, text: &str, endpoints: &Endpoints) -> Result<ExitCode, String> {
-    let script = conversation::parse(file, text)
-        .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
-    match conversation::play(&script, endpoints, &mut |line| println!("{line}")).await {
-        Ok(_) => {
-            println!(
-                "\nThe tour is complete: every approved node was sent to once and ran once, and the threads say so."
-            );
-            Ok(ExitCode::SUCCESS)
-        }
-        Err(fault) => {
-            println!("\nThe tour is not right:\n{fault}");
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
 /// The same files that an installation has, written into the scratch folder and read by the same reader.
 fn setup(
     args: &Args,
@@ -199,6 +183,11 @@ fn setup(
     for (name, token) in [("app", &workspace.app_token), ("bot", &workspace.bot_token)] {
         std::fs::write(secrets.join(name), token).map_err(wrong)?;
     }
+    // Read by a file in the scratch folder, where a relative path would mean something else.
+    let given = |path: &Option<PathBuf>, usual: &str| match path {
+        Some(path) => std::path::absolute(path).map_err(wrong),
+        None => Ok(folder.join(usual)),
+    };
     let slack_part = format!(
         "version = 1\n\n[slack]\ncommand = {:?}\napi_url = {:?}\napp_token = {{ file = {:?} }}\nbot_token = {{ file = {:?} }}\n\n\
          [paths]\nrunbooks = {:?}\npolicies = {:?}\nstore = {:?}\n\n",
@@ -206,8 +195,8 @@ fn setup(
         workspace.api_url,
         secrets.join("app"),
         secrets.join("bot"),
-        args.runbooks.clone().unwrap_or_else(|| folder.join("runbooks")),
-        args.policies.clone().unwrap_or_else(|| folder.join("policies")),
+        given(&args.runbooks, "runbooks")?,
+        given(&args.policies, "policies")?,
         folder.join("store"),
     );
     std::fs::write(&config, slack_part + &aws_part).map_err(wrong)?;

@@ -19,16 +19,18 @@ pub struct Args {
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub fn run(args: Args) -> ExitCode {
     crate::telemetry::log(None);
+    // Everything that is wrong at once, before anybody is contacted: a bot that denies every run helps nobody. While it
+    // runs, a broken set of rules leaves the good one in force.
+    let report = super::check::check(&super::check::Args {
+        config: Some(args.config.clone()),
+        secrets: true,
+        ..super::check::Args::default()
+    });
     let config = match crate::config::Config::load(&args.config, &crate::config::Host) {
-        Ok(config) => config,
-        Err(faults) => {
-            for fault in &faults {
-                eprintln!("{fault}");
-            }
-            return super::complain(format_args!(
-                "`{}` cannot be used; mend the above and start again",
-                args.config.display()
-            ));
+        Ok(config) if report.faults.is_empty() => config,
+        Ok(_) | Err(_) => {
+            eprint!("{}", report.text());
+            return super::complain("nothing was started; mend the above and start again");
         }
     };
     let runtime = match super::runtime() {

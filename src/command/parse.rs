@@ -223,8 +223,10 @@ fn selector(words: &[Word], rest: &Rest<'_>) -> Result<Selector, Refusal> {
 }
 
 fn runbook(word: &Word) -> Result<RunbookName, Refusal> {
+    // Chat makes code of what stands in backticks, and people copy it with them.
     let text = word.text();
-    text.parse().map_err(|Invalid(what)| Refusal { what, remedy: "`list` shows the runbooks".to_owned() })
+    let name = text.trim_matches('`');
+    name.parse().map_err(|Invalid(what)| Refusal { what, remedy: "`list` shows the runbooks".to_owned() })
 }
 
 fn run(word: &Word) -> Result<RunRef, Refusal> {

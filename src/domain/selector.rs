@@ -234,8 +234,8 @@ impl Selector {
         })
     }
 
-    /// What in this selector fits none of the accounts: labels that no account carries, and accounts named in
-    /// full that are not there.
+    /// What in this selector fits none of the accounts: labels, or values of labels, that no account carries, and
+    /// accounts that are not there.
     #[must_use]
     pub fn doubts(&self, accounts: &[Account]) -> Vec<Doubt> {
         self.clauses.iter().flat_map(|c| clause_doubts(c, accounts)).collect()
@@ -247,7 +247,7 @@ fn clause_doubts(clause: &Clause, accounts: &[Account]) -> Vec<Doubt> {
         Field::Label(name) => {
             let known: BTreeSet<&str> = accounts.iter().flat_map(|a| a.labels.keys()).map(String::as_str).collect();
             if known.contains(name.as_str()) {
-                return Vec::new();
+                return value_doubts(clause, name, accounts);
             }
             let fields = FIELDS.iter().map(|(name, _)| *name);
             let remedy = match closest(name, known.iter().copied().chain(fields)) {
@@ -270,6 +270,23 @@ fn clause_doubts(clause: &Clause, accounts: &[Account]) -> Vec<Doubt> {
         }
         Field::Regions | Field::Nodes | Field::Platform | Field::Tag(_) => Vec::new(),
     }
+}
+
+/// Values of a label that no account has. A misspelt `env!=prodd` would match everything, `env=prodd` nothing.
+fn value_doubts(clause: &Clause, name: &str, accounts: &[Account]) -> Vec<Doubt> {
+    let known: BTreeSet<&str> = accounts.iter().filter_map(|a| a.labels.get(name)).map(String::as_str).collect();
+    let missing = clause.values.iter().filter(|value| !known.iter().any(|k| glob(value, k)));
+    let doubt = |value: &String| Doubt {
+        what: format!("no account has `{name}={value}`"),
+        remedy: match nearest(value, known.iter().copied()) {
+            Some(near) => format!("did you mean `{name}={near}`?"),
+            None => {
+                let shown: Vec<String> = known.iter().take(8).map(|k| format!("`{k}`")).collect();
+                format!("there is {}", shown.join(", "))
+            }
+        },
+    };
+    missing.map(doubt).collect()
 }
 
 fn clause(word: &Word) -> Result<Clause, Invalid> {

@@ -192,7 +192,9 @@ fn a_misspelt_label_or_account_is_doubted() {
         ["no account has the id or name `acme-prd`: did you mean `acme-prod`?"]
     );
     assert_eq!(doubts("accounts=zzz*"), ["no account has the id or name `zzz*`: `accounts` lists them all"]);
-    assert_eq!(doubts("env=nosuch tag:x=y accounts=acme*"), Vec::<String>::new());
+    assert_eq!(doubts("env!=prodd"), ["no account has `env=prodd`: did you mean `env=prod`?"]);
+    assert_eq!(doubts("env=nosuch"), ["no account has `env=nosuch`: there is `prod`"]);
+    assert_eq!(doubts("env=pr* tag:x=y accounts=acme*"), Vec::<String>::new());
 }
 
 /// `*` by the obvious recursion.

@@ -83,10 +83,14 @@ pub fn split(text: &str) -> Result<Vec<Word>, Invalid> {
     }
     let text_end = text.trim_end().len();
     let text = &text[..text_end];
-    if let Some(bad) = text.chars().find(|c| is_refused(*c)) {
-        let name = u32::from(bad);
+    if let Some((at, bad)) = text.char_indices().find(|(_, c)| is_refused(*c)) {
+        if bad == '\n' || bad == '\r' {
+            return Err(Invalid("there is a line break in it; type it again on one line".to_owned()));
+        }
+        let before: String = text[..at].chars().rev().take(20).collect::<Vec<_>>().into_iter().rev().collect();
         return Err(Invalid(format!(
-            "there is an invisible character (U+{name:04X}) in it; type it again on one line"
+            "there is an invisible character (U+{:04X}) behind `{before}`; delete it, or type that word again",
+            u32::from(bad)
         )));
     }
     let mut words = Vec::new();

@@ -233,6 +233,10 @@ async fn plan(
     only: Option<&BTreeSet<Target>>,
 ) -> Result<Proposed, Card> {
     let rules = services.rulebook.current();
+    // No file of ours is valid, so there is nothing to compare a name with.
+    if rules.runbooks.runbooks.is_empty() {
+        return Err(message::refusal::no_policy());
+    }
     let recent = services.recent_targets(&asker.principal, &request.runbook, row.run);
     let progress = Arc::new(Progress::default());
     let planning =
@@ -277,13 +281,17 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     let delivery = &row.delivery;
     let rules = services.rulebook.current();
     let Proposed { plan, decision, .. } = proposed;
-    let shared = match services.directory.is_shared(&delivery.place).await {
-        Ok(shared) => shared,
+    let place = match services.directory.channel(&delivery.place).await {
+        Ok(place) => place,
         // Outputs could go to another organisation: better closed than open.
         Err(fault) => return Answer::Whisper(message::trouble::cannot_post(&fault.to_string())),
     };
+    // The card of a run stands where it was asked for, so a run that nobody could read is not begun.
+    if !place.member {
+        return Answer::Whisper(message::refusal::not_in_channel());
+    }
     let channel = super::membership::channel_of(&delivery.place);
-    if shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
+    if place.shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
         return Answer::Whisper(message::refusal::shared_channel(&services.view_of(row.run)));
     }
     let typed = match &delivery.inbound {
@@ -415,10 +423,13 @@ fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card 
         }
         Refusal::MayNotDecide(why) => say::cannot_approve(&why.to_string(), run, view),
         Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
-        Refusal::Over(_) | Refusal::Expired => say::already_over(run, view),
-        Refusal::Started | Refusal::OtherPlan | Refusal::NothingToApprove | Refusal::Stale => {
-            say::already_decided(run, view)
-        }
+        Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
+        Refusal::Over(_)
+        | Refusal::Expired
+        | Refusal::Started
+        | Refusal::OtherPlan
+        | Refusal::NothingToApprove
+        | Refusal::Stale => say::already_decided(run, view),
     }
 }
 

@@ -62,8 +62,8 @@ impl NotProposed {
             }
             NotProposed::Secret { name } => trouble::secret_argument(name),
             NotProposed::Doubts(doubts) => trouble::doubts(doubts, view),
-            NotProposed::NoPlan(NoPlan::NothingMatched { coverage, .. }) => {
-                refusal::nothing_matched(&request.selector.to_string(), coverage, view)
+            NotProposed::NoPlan(NoPlan::NothingMatched { coverage, accounts }) => {
+                refusal::nothing_matched(&request.selector.to_string(), coverage, accounts, view)
             }
             NotProposed::NoPlan(NoPlan::TooMany { found, max, by_account }) => {
                 refusal::too_many_targets(&request.runbook, *found, *max, by_account, view)

@@ -1,7 +1,9 @@
 //! Every no: what was asked, why it is refused, and the door that stays open. The remedy stands last.
 
+use std::collections::BTreeMap;
+
 use crate::domain::fault::closest;
-use crate::domain::{GroupName, RunbookName};
+use crate::domain::{AccountId, GroupName, RunbookName, Unread};
 use crate::plan::Coverage;
 use crate::policy::Decision;
 use crate::run::{Phase, Run};
@@ -101,9 +103,15 @@ pub fn no_selector(runbook: &Runbook, view: &View) -> Card {
     )
 }
 
-/// The selector found no target. What it did find that cannot be reached is told, since it is the likely reason.
+/// The selector found no target in `accounts`. What it did find that cannot be reached is told, since it is the
+/// likely reason.
 #[must_use]
-pub fn nothing_matched(selector: &str, coverage: &Coverage, view: &View) -> Card {
+pub fn nothing_matched(
+    selector: &str,
+    coverage: &Coverage,
+    accounts: &BTreeMap<AccountId, String>,
+    view: &View,
+) -> Card {
     let mut reasons = vec![say("Asked: ").code(selector).spans()];
     let c = coverage;
     if c.narrowed > 0 {
@@ -124,12 +132,46 @@ pub fn nothing_matched(selector: &str, coverage: &Coverage, view: &View) -> Card
             .spans(),
         );
     }
-    for u in &c.unread {
-        let place = u.region.as_ref().map_or_else(|| u.account.to_string(), |r| format!("{}, {r}", u.account));
-        reasons.push(say("Could not read ").bold(place).plain(": ").prose(&u.cause).spans());
-    }
+    reasons.extend(unread(&c.unread, accounts));
     let doors = vec![say("See what a selector finds: ").code(format!("{} targets {selector}", view.command)).spans()];
+    // Where nothing could be read, nobody knows whether anything matches.
+    let whole = c.unread.iter().filter(|u| u.region.is_none()).count();
+    if !accounts.is_empty() && whole >= accounts.len() && c.narrowed == 0 && c.unmanaged.is_empty() {
+        let title = if accounts.len() == 1 { "The account" } else { "None of the accounts" };
+        let could = if accounts.len() == 1 { "could not be read" } else { "could be read" };
+        reasons.remove(0);
+        return bad(refusal(format!("{title} {could}, so nothing was run"), reasons, Vec::new()));
+    }
     refusal("No node matches, so nothing was run", reasons, doors)
+}
+
+/// Accounts and regions that could not be read, those with the same cause in one line, and at most three lines.
+fn unread(all: &[Unread], accounts: &BTreeMap<AccountId, String>) -> Vec<Vec<Span>> {
+    const SHOWN: usize = 3;
+    let mut causes: Vec<(&str, Vec<String>)> = Vec::new();
+    for u in all {
+        let name = accounts.get(&u.account).map_or(u.account.as_str(), String::as_str);
+        let place = u.region.as_ref().map_or_else(|| name.to_owned(), |r| format!("{name} {r}"));
+        match causes.iter_mut().find(|(cause, _)| *cause == u.cause) {
+            Some((_, places)) => places.push(place),
+            None => causes.push((&u.cause, vec![place])),
+        }
+    }
+    let line = |(cause, places): &(&str, Vec<String>)| {
+        // The account's name stands in most causes already.
+        match all.iter().find(|u| u.cause == *cause && cause.contains(u.account.as_str())) {
+            Some(_) => super::words::prose(&sentence(cause)),
+            None => {
+                say("Could not read ").bold(super::words::some(places, 4)).plain(": ").prose(cause).plain(".").spans()
+            }
+        }
+    };
+    let mut lines: Vec<Vec<Span>> = causes.iter().take(SHOWN).map(line).collect();
+    let left = size(causes.len().saturating_sub(SHOWN));
+    if left > 0 {
+        lines.push(say(format!("{} more could not be read.", count(left, "place"))).spans());
+    }
+    lines
 }
 
 /// More targets than the runbook allows at once.
@@ -156,6 +198,9 @@ pub fn too_many_targets(
             .plain(" or ")
             .code("tag:…=…")
             .plain("."),
+        None if plan_accounts.len() == 1 => {
+            say("Narrow it by ").code("regions=…").plain(", ").code("tag:…=…").plain(" or ").code("nodes=…").plain(".")
+        }
         None => say("Narrow it by ")
             .code("accounts=…")
             .plain(", ")
@@ -178,13 +223,13 @@ pub fn too_many_targets(
     )
 }
 
-/// A click from a workspace that is not ours.
+/// A click or a word of somebody whose workspace is not ours.
 #[must_use]
 pub fn foreign_click() -> Card {
     bad(refusal(
-        "Only people of this organisation can use these buttons",
+        "Only people of this organisation can use me, so nothing was changed",
         vec![say("This channel is shared, and your account belongs to another organisation.").spans()],
-        vec![say("Ask the person who started the run.").spans()],
+        vec![say("Ask the person who started the run, or anybody else of this organisation.").spans()],
     ))
 }
 
@@ -224,7 +269,13 @@ pub fn cannot_cancel(run: &Run, why: &str) -> Card {
 /// The loser of a race is told who decided, and when.
 #[must_use]
 pub fn already_decided(run: &Run, view: &View) -> Card {
+    let starting = run.phase == Phase::AwaitingApproval && open_seats(run).is_empty();
     let told = match run.phase {
+        // Everybody has said yes, and it has not begun yet.
+        Phase::AwaitingApproval if starting => match run.approvals.last() {
+            Some(a) => Line::default().person(&a.by).plain(" approved it at ").when(a.at).plain(". It starts now."),
+            None => say("It starts now."),
+        },
         Phase::AwaitingApproval => match run.approvals.last() {
             Some(a) => Line::default()
                 .person(&a.by)
@@ -242,6 +293,7 @@ pub fn already_decided(run: &Run, view: &View) -> Card {
         Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => ended(run).unwrap_or_default(),
     };
     let title = match run.phase {
+        Phase::AwaitingApproval if starting => "It was already approved",
         Phase::AwaitingApproval => "It changed in the meantime",
         Phase::Running | Phase::Finished => "It was already approved",
         Phase::Denied => "It was already denied",
@@ -256,8 +308,9 @@ pub fn already_decided(run: &Run, view: &View) -> Card {
 /// A cancel of something that is over.
 #[must_use]
 pub fn already_over(run: &Run, view: &View) -> Card {
-    let told = ended(run).unwrap_or_else(|| say(verdict::counts(&run.counts)).plain("."));
-    refusal(format!("{} is already over", view.short), vec![told.spans()], Vec::new())
+    let told = ended(run).unwrap_or_else(|| say(sentence(&verdict::counts(&run.counts))));
+    let status = say("How it stands: ").code(format!("{} status {}", view.command, view.short));
+    refusal(format!("{} is already over", view.short), vec![told.spans()], vec![status.spans()])
 }
 
 /// No run has this id.
@@ -282,8 +335,8 @@ pub fn ambiguous_run(asked: &str, candidates: &[String]) -> Card {
 #[must_use]
 pub fn no_policy() -> Card {
     bad(refusal(
-        "No policy is loaded, so nothing may run",
-        vec![say("There is no \"authorisation off\": without a valid policy every run is denied.").spans()],
+        "No valid runbooks and policy are loaded, so nothing may run",
+        vec![say("There is no \"authorisation off\": without them every run is denied.").spans()],
         vec![
             say("Ask the operators of this bot to run ")
                 .code("muster check")

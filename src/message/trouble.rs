@@ -5,7 +5,7 @@ use crate::domain::selector::Doubt;
 
 use super::browse::said;
 use super::refusal::refusal;
-use super::words::{count, prose, say};
+use super::words::{count, prose, say, sentence};
 use super::{Card, Tone, View};
 
 /// Groups cannot be read, so nobody is allowed anything: better closed than open.
@@ -22,8 +22,8 @@ pub fn directory_down(cause: &str) -> Card {
 #[must_use]
 pub fn cannot_post(cause: &str) -> Card {
     refusal(
-        "I cannot post here, so nothing was run",
-        vec![prose(cause)],
+        "I could not post where you asked, so nothing was run",
+        vec![prose(&sentence(cause))],
         vec![say("Then type the command once more.").spans()],
     )
 }

@@ -13,8 +13,8 @@ pub const SHARD_MAX: u32 = 50;
 /// Why there is no plan. Nothing was sent and nothing is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoPlan {
-    /// The selector matches no managed node that the runbook may run on.
-    NothingMatched { coverage: Box<Coverage>, accounts: usize },
+    /// The selector matches no managed node that the runbook may run on. `accounts`: those it matches, by name.
+    NothingMatched { coverage: Box<Coverage>, accounts: BTreeMap<AccountId, String> },
     /// More targets than the runbook allows.
     TooMany { found: u32, max: u32, by_account: Vec<(String, u32)> },
 }
@@ -64,7 +64,8 @@ pub fn build(
     let nodes: Vec<&Node> = picked.into_values().collect();
     let total = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
     if total == 0 {
-        return Err(NoPlan::NothingMatched { coverage: Box::new(coverage), accounts: snapshot.accounts.len() });
+        let accounts = snapshot.accounts.iter().map(|a| (a.id.clone(), a.name.clone())).collect();
+        return Err(NoPlan::NothingMatched { coverage: Box::new(coverage), accounts });
     }
     if total > runbook.targets.max {
         let mut by_account: BTreeMap<&AccountId, u32> = BTreeMap::new();

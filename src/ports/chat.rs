@@ -58,9 +58,17 @@ pub trait Directory: Send + Sync {
     /// Cached for at most 60 s.
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError>;
     async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError>;
-    /// The channel is shared with another organisation. A channel that the bot cannot see is an error with the sentence
-    /// that says so: outputs never go where nobody knows who reads them.
-    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError>;
+    /// Who reads what is said there, and whether Muster may say it.
+    async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError>;
+}
+
+/// What a channel means for a run that is asked for in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Channel {
+    /// Muster is a member. Never remembered where it is not: somebody may be inviting it at this moment.
+    pub member: bool,
+    /// Shared with another organisation. Unknown, and `false`, where Muster is not a member of a private channel.
+    pub shared: bool,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,8 @@ pub mod cloud;
 pub mod journal;
 
 pub use chat::{
-    Ack, Actor, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile, Reply,
+    Ack, Actor, Channel, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile,
+    Reply,
 };
 pub use cloud::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,

@@ -5,8 +5,12 @@ mod architecture;
 mod aws_adapter;
 #[cfg(feature = "ec2")]
 mod aws_moto;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled"))]
+mod bad_start;
 mod check;
 mod engine;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
+mod conversations;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;

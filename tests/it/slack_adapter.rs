@@ -10,7 +10,7 @@ use muster::playground::slack::acts;
 use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
 use muster::playground::slack::workspace::Workspace;
-use muster::ports::{Ack, Chat, ChatError, Directory, Inbound, InboxError, Reply};
+use muster::ports::{Ack, Channel, Chat, ChatError, Directory, Inbound, InboxError, Reply};
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -489,11 +489,19 @@ async fn groups_people_and_channels_are_known_and_doubt_is_an_error() {
     assert!(stage.slack.profile(&person("U0BOT")).await.unwrap().is_bot);
     assert!(stage.slack.profile(&person("U0NOBODY")).await.is_err());
 
-    assert!(!stage.slack.is_shared(&place("C0OPS")).await.unwrap());
-    assert!(stage.slack.is_shared(&place("C0PARTNER")).await.unwrap());
-    assert!(!stage.slack.is_shared(&place("C0RANDOM")).await.unwrap(), "public, so it is seen from outside");
-    let hidden = stage.slack.is_shared(&place("C0NOWHERE")).await.unwrap_err();
-    assert!(hidden.to_string().contains("type `/invite @muster` in it"), "{hidden}");
+    stage.slack.direct(&person("U0SUSAN")).await.unwrap();
+    let channel = async |id: &str| stage.slack.channel(&place(id)).await.unwrap();
+    assert_eq!(channel("C0OPS").await, Channel { member: true, shared: false });
+    assert_eq!(channel("C0PARTNER").await, Channel { member: true, shared: true });
+    assert_eq!(channel("D0SUSAN").await, Channel { member: true, shared: false }, "a direct message");
+    // Private and not ours to see: nothing can be said there, so nothing can leak there either.
+    assert_eq!(channel("C0NOWHERE").await, Channel { member: false, shared: false });
+    assert_eq!(channel("C0RANDOM").await, Channel { member: false, shared: false });
+    let asked = stage.calls("conversations.info");
+    assert_eq!(channel("C0OPS").await, Channel { member: true, shared: false });
+    assert_eq!(stage.calls("conversations.info"), asked, "an answer serves for a minute");
+    assert!(!channel("C0RANDOM").await.member);
+    assert_eq!(stage.calls("conversations.info"), asked + 1, "somebody may have invited the bot in the meantime");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -550,7 +558,10 @@ async fn nothing_that_opens_a_door_is_logged() {
     stage.listening.await.unwrap().unwrap();
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(log.contains("a slack socket is open") && log.contains("no slack socket; trying again"), "{log}");
+    assert!(
+        log.contains("a slack socket is open") && log.contains("no slack socket: the connection to Slack broke"),
+        "{log}"
+    );
     for secret in ["xapp-play", "xoxb-play", "ticket", "/commands/", "/upload/", "canary"] {
         assert!(!log.contains(secret), "`{secret}` is in the log:\n{log}");
     }

@@ -126,7 +126,7 @@ impl Stage {
         acts::say(self.workspace(), who, channel, text, None).await.unwrap()
     }
     pub async fn clicks(&self, who: &str, channel: &str, ts: &str, label: &str) -> Value {
-        acts::click(self.workspace(), who, channel, ts, label).await.unwrap()
+        acts::click(self.workspace(), who, channel, ts, label, false).await.unwrap()
     }
     pub async fn submits(&self, who: &str, values: Value) -> Value {
         let values: Map<String, Value> = values.as_object().unwrap().clone();

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use crate::domain::{ChatPlatform, GroupRef, Place, Principal};
-use crate::ports::{ChatError, Directory, DirectoryError, Profile};
+use crate::ports::{Channel, ChatError, Directory, DirectoryError, Profile};
 
 use super::Slack;
 use super::api::CallError;
@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Caches {
     groups: Cache<Vec<String>>,
     profiles: Cache<Profile>,
-    shared: Cache<bool>,
+    channels: Cache<Channel>,
 }
 
 type Slot<V> = Arc<tokio::sync::Mutex<Option<(Instant, V)>>>;
@@ -45,6 +45,11 @@ impl<V> Default for Cache<V> {
 }
 
 impl<V: Clone> Cache<V> {
+    /// The next one asks anew.
+    fn forget(&self, key: &str) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
     async fn get<E>(&self, key: &str, ask: impl Future<Output = Result<V, E>>) -> Result<V, E> {
         let slot = {
             let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,11 +110,18 @@ struct Names {
 
 #[derive(Deserialize)]
 struct ChannelAnswer {
-    channel: Channel,
+    channel: Conversation,
 }
 
 #[derive(Deserialize)]
-struct Channel {
+struct Conversation {
+    #[serde(default)]
+    is_member: bool,
+    /// Direct messages name no membership: Muster is one of those who talk.
+    #[serde(default)]
+    is_im: bool,
+    #[serde(default)]
+    is_mpim: bool,
     #[serde(default)]
     is_ext_shared: bool,
     /// Somebody of another organisation has been invited.
@@ -164,18 +176,30 @@ impl Directory for Slack {
         inner.caches.profiles.get(&person.user, ask).await.map_err(|e| fault(e, METHOD))
     }
 
-    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError> {
+    async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError> {
         const METHOD: &str = "conversations.info";
         let inner = &self.inner;
         let ask = async {
             let params = [("channel", Some(place.channel.as_str()))];
             let ask = || inner.api.get::<ChannelAnswer>(METHOD, &params);
-            let channel = inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await?.channel;
-            Ok(channel.is_ext_shared || channel.is_pending_ext_shared)
+            let found = inner.api.paced(Lane::Other(METHOD), PATIENCE, ask).await.map(|answer| answer.channel);
+            match found {
+                Ok(c) => Ok(Channel {
+                    member: c.is_member || c.is_im || c.is_mpim,
+                    shared: c.is_ext_shared || c.is_pending_ext_shared,
+                }),
+                // Private, and Muster is not in it.
+                Err(CallError::Code { code, .. }) if code == "channel_not_found" || code == "not_in_channel" => {
+                    Ok(Channel::default())
+                }
+                Err(error) => Err(error),
+            }
         };
-        // A channel that Slack does not show is no channel of one's own: who is in it cannot be known, and the bot may be
-        // invited a moment later. The error's sentence is the one that a post there would be refused with.
-        inner.caches.shared.get(&place.channel, ask).await.map_err(|e| fault(e, METHOD))
+        let channel = inner.caches.channels.get(&place.channel, ask).await.map_err(|e| fault(e, METHOD))?;
+        if !channel.member {
+            inner.caches.channels.forget(&place.channel);
+        }
+        Ok(channel)
     }
 }
 

@@ -221,7 +221,12 @@ impl Slack {
                     ChatError::Unknown(cause) => cause,
                 },
             };
-            tracing::warn!(%cause, "slack does not answer; trying again in {:.1} s", wait.as_secs_f64());
+            tracing::warn!(
+                "slack does not answer: {cause}. Trying again in {:.1} s; if it lasts, check this host's way to `{}` (DNS, \
+                 firewall, TLS) and `[slack] api_url`",
+                wait.as_secs_f64(),
+                self.inner.settings.api_url
+            );
             sleep(wait.mul_f64(rand::random_range(0.5..=1.0))).await;
             wait = (wait * 2).min(pace.backoff_max);
         }

@@ -210,7 +210,12 @@ async fn keep_slot(slot: usize, shared: Arc<Shared>) {
         failures += 1;
         let wait = wait.unwrap_or_default().max(backoff(failures, &shared.pace));
         metrics::counter!("muster_slack_socket_failures_total").increment(1);
-        tracing::warn!(slot, %cause, "no slack socket; trying again in {:.1} s", wait.as_secs_f64());
+        tracing::warn!(
+            slot,
+            "no slack socket: {cause}. Trying again in {:.1} s; if it lasts, check that websockets leave this host (`wss`, port \
+             443, no proxy in between)",
+            wait.as_secs_f64()
+        );
         sleep(wait).await;
     }
 }

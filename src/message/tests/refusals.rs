@@ -3,6 +3,7 @@
 use super::make::*;
 use super::read;
 use crate::message::door::*;
+use crate::domain::Unread;
 use crate::message::refusal::*;
 use crate::plan::Coverage;
 use crate::run::Phase;
@@ -13,6 +14,16 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     let runbook = runbook();
     let narrowed =
         Coverage { narrowed: 3, narrowed_by: [("platform windows".to_owned(), 3)].into(), ..Coverage::default() };
+    let accounts = [("111111111111", "acme-prod"), ("333333333333", "globex-prod")]
+        .map(|(id, name)| (id.parse().unwrap(), name.to_owned()))
+        .into();
+    let dead =
+        |account: &str, cause: &str| Unread { account: account.parse().unwrap(), region: None, cause: cause.into() };
+    let renew = "AWS no longer accepts the credentials that Muster runs with: renew them on this host";
+    let unread =
+        Coverage { unread: vec![dead("111111111111", renew), dead("333333333333", renew)], ..Coverage::default() };
+    let refused = "cannot enter globex-prod (333333333333): the role refuses Muster; check its External ID";
+    let partly = Coverage { unread: vec![dead("333333333333", refused)], ..Coverage::default() };
     let waiting = run(plan(2), needs(1), Phase::AwaitingApproval);
     let decided = approved(run(plan(2), needs(1), Phase::Running));
     let cards = [
@@ -26,7 +37,9 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
         ),
         not_understood("`frobnicate` is not a command", &view()),
         no_selector(&runbook, &view()),
-        nothing_matched("env=prodd", &narrowed, &view()),
+        nothing_matched("env=prodd", &narrowed, &accounts, &view()),
+        nothing_matched("env=prod", &unread, &accounts, &view()),
+        nothing_matched("tag:service=mainframe", &partly, &accounts, &view()),
         too_many_targets(
             &name("restart-service"),
             201,
@@ -39,6 +52,7 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
         cannot_deny(&["sre".into()]),
         cannot_cancel(&decided, "you neither started it nor may approve it"),
         already_decided(&decided, &view()),
+        already_decided(&approved(run(plan(2), needs(1), Phase::AwaitingApproval)), &view()),
         already_decided(&run(plan(2), needs(1), Phase::Expired), &view()),
         already_over(&run(plan(2), needs(1), Phase::Expired), &view()),
         unknown_run("r-ZZZZ", &view()),
@@ -95,6 +109,17 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     See what a selector finds: `/runbook targets env=prodd`
     --
+    None of the accounts could be read, so nothing was run
+
+    Could not read acme-prod and globex-prod: AWS no longer accepts the credentials that Muster runs with: renew them on this host.
+    --
+    No node matches, so nothing was run
+
+    Asked: `tag:service=mainframe`
+    Cannot enter globex-prod (333333333333): the role refuses Muster; check its External ID.
+
+    See what a selector finds: `/runbook targets tag:service=mainframe`
+    --
     201 nodes where 200 are allowed: restart-service was not run
 
     The selector finds 201 nodes, the runbook allows 200 at once.
@@ -103,11 +128,11 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     Narrow it, for example to `accounts=acme-prod` (120 nodes), or by `regions=…` or `tag:…=…`.
     See what it finds: `/runbook targets …`
     --
-    Only people of this organisation can use these buttons
+    Only people of this organisation can use me, so nothing was changed
 
     This channel is shared, and your account belongs to another organisation.
 
-    Ask the person who started the run.
+    Ask the person who started the run, or anybody else of this organisation.
     --
     Your approval does not count here
 
@@ -131,6 +156,12 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     How it stands: `/runbook status r-7F3K`
     --
+    It was already approved
+
+    slack:T0MUSTER:U0ARNE approved it at 2026-11-22 14:03 UTC. It starts now.
+
+    How it stands: `/runbook status r-7F3K`
+    --
     It has expired
 
     Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
@@ -140,6 +171,8 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     r-7F3K is already over
 
     Nobody decided in time; it waited for 1 of @sre. Run again asks once more.
+
+    How it stands: `/runbook status r-7F3K`
     --
     There is no run r-ZZZZ
 
@@ -151,9 +184,9 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
 
     Type a few characters more.
     --
-    No policy is loaded, so nothing may run
+    No valid runbooks and policy are loaded, so nothing may run
 
-    There is no "authorisation off": without a valid policy every run is denied.
+    There is no "authorisation off": without them every run is denied.
 
     Ask the operators of this bot to run `muster check`; it lists every fault in the files.
     --

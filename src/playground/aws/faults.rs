@@ -33,6 +33,8 @@ pub enum FaultName {
     GoneNode,
     /// A session of a member account dies at its next call.
     ExpiredCredentials,
+    /// The keys that Muster starts with have expired, and every session that was made from them.
+    ExpiredHostKeys,
     /// ListCommands does not show younger commands (`value`: milliseconds, default 5000).
     DelayedList,
     /// The node's output holds something that looks like a secret.
@@ -46,7 +48,7 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 15] = [
+    pub const ALL: [FaultName; 16] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,
@@ -57,6 +59,7 @@ impl FaultName {
         FaultName::SlowRegion,
         FaultName::GoneNode,
         FaultName::ExpiredCredentials,
+        FaultName::ExpiredHostKeys,
         FaultName::DelayedList,
         FaultName::SecretInOutput,
         FaultName::DiskFull,
@@ -77,6 +80,7 @@ impl FaultName {
             FaultName::SlowRegion => "slow-region",
             FaultName::GoneNode => "gone-node",
             FaultName::ExpiredCredentials => "expired-credentials",
+            FaultName::ExpiredHostKeys => "expired-host-keys",
             FaultName::DelayedList => "delayed-list",
             FaultName::SecretInOutput => "secret-in-output",
             FaultName::DiskFull => "disk-full",
@@ -100,6 +104,7 @@ impl FaultName {
             | FaultName::DiskFull
             | FaultName::ServiceFailed => Some(1),
             FaultName::DenyAccount
+            | FaultName::ExpiredHostKeys
             | FaultName::Throttle
             | FaultName::SlowRegion
             | FaultName::DelayedList

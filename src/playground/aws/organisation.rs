@@ -147,6 +147,12 @@ impl World {
             key.caller = Arc::new(caller);
         }
     }
+    /// Sessions end; the keys of the base principal are no session.
+    fn kill_sessions(&self, at: Timestamp) {
+        for key in lock(&self.keys).values_mut().filter(|key| !key.caller.role.is_empty()) {
+            key.caller = Arc::new(Caller { expires: Some(at), ..Caller::clone(&key.caller) });
+        }
+    }
     pub fn place<'a>(&'a self, account: &'a str, region: &'a str, node: &'a str, node_name: &'a str) -> Place<'a> {
         let account_name = self.member(account).map_or("", |m| m.name.as_str());
         Place { account, account_name, region, node, node_name }
@@ -172,6 +178,9 @@ impl World {
         }
         if spec.fault == FaultName::SlowRegion && spec.region.is_none() && !spec.clear {
             spec.region = self.settings.regions.last().map(ToString::to_string);
+        }
+        if spec.fault == FaultName::ExpiredHostKeys && !spec.clear {
+            self.kill_sessions(self.now());
         }
         let of_machine = matches!(spec.fault, FaultName::OfflineNode | FaultName::DiskFull | FaultName::ServiceFailed);
         if of_machine || spec.node.is_some() {

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use crate::domain::Timestamp;
 
-use super::faults::FaultName;
+use super::faults::{FaultName, Place};
 use super::organisation::{Caller, Organisation, World, lock};
 use super::refusal::{Protocol, Refusal, Reply, Stop, render};
 use super::settings::Rate;
@@ -261,6 +261,10 @@ fn authenticate(
             .is_some()
     {
         world.kill_session(&claim.access_key, now);
+        return Err(expired());
+    }
+    let host = key.caller.role.is_empty();
+    if host && world.strike(FaultName::ExpiredHostKeys, Place::default()).is_some() {
         return Err(expired());
     }
     if key.caller.expires.is_some_and(|at| at <= now) {

@@ -5,16 +5,24 @@
 //! @support: /runbook run disk-usage on env=staging      types into #ops
 //! @support in #incidents: /runbook list                 types into another channel
 //! @support in thread: @muster status                    types into the run's thread
+//! | and goes on below                                     another line of what was typed above
 //! @approver clicks "Approve"                            waits until that button is there, then presses it
+//! @approver clicks "Approve" twice                      two presses at once, as a nervous finger does
+//! @approver clicks the old "Approve"                    a button that an edit has taken away, on a screen that is old
 //! @approver fills reason="not tonight"                  fills the open form by label or id and submits it
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
+//! wait connected                                        until the app listens at Slack
+//! plant aws offline-node:acme-prod                      a fault in a simulator, by name and place as `--break` takes it,
+//! plant slack rate-limited method="chat.update"         then its settings; all are lifted when the conversation ends
+//! lift aws offline-node:acme-prod                       takes it away; for Slack `lift slack`, which takes all
 //! expect thread has "Succeeded"                         also: expect thread lacks "…"
 //! expect @support sees "only for your eyes"
+//! expect nothing pings                                  nothing the app sent since the last command notifies a channel
 //! expect no thread                                      nothing was posted into the channel since the last command
 //! expect ran once on env=staging tag:service=web        every online node that fits, once; no other
 //! expect nothing ran
-//! snapshot thread                                       also: snapshot ephemeral (of who typed last)
+//! snapshot thread                                       also: snapshot ephemeral (of who typed last), snapshot ephemeral @approver
 //! ```
 //! `parse` reads the text, `player` plays it over the control interfaces alone, `ran` asks the simulated AWS what
 //! really ran, `normalise` takes out what differs from run to run.
@@ -22,12 +30,16 @@
 mod http;
 pub mod normalise;
 mod parse;
+mod pings;
+mod plant;
 mod player;
 mod ran;
 mod selector;
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde_json::Value;
 
 pub use http::{Address, Http};
 pub use parse::parse;
@@ -49,19 +61,76 @@ pub struct Line {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    Say { who: String, place: Place, text: String },
-    Click { who: String, label: String },
-    Fill { who: String, values: Vec<(String, String)> },
-    WaitDone { timeout: Duration },
-    WaitFor { text: String, timeout: Duration },
-    ThreadHas { text: String },
-    ThreadLacks { text: String },
-    Sees { who: String, text: String },
+    Say {
+        who: String,
+        place: Place,
+        text: String,
+    },
+    Click {
+        who: String,
+        label: String,
+        how: How,
+    },
+    Fill {
+        who: String,
+        values: Vec<(String, String)>,
+    },
+    WaitDone {
+        timeout: Duration,
+    },
+    WaitFor {
+        text: String,
+        timeout: Duration,
+    },
+    WaitConnected {
+        timeout: Duration,
+    },
+    /// `fault` is the body that the simulator's control interface takes.
+    Plant {
+        at: Simulator,
+        fault: Value,
+    },
+    Lift {
+        at: Simulator,
+        fault: Value,
+    },
+    ThreadHas {
+        text: String,
+    },
+    ThreadLacks {
+        text: String,
+    },
+    Sees {
+        who: String,
+        text: String,
+    },
+    NothingPings,
     NoThread,
-    RanOnce { selector: String },
+    RanOnce {
+        selector: String,
+    },
     NothingRan,
     SnapshotThread,
-    SnapshotEphemeral,
+    /// `None`: of who typed last.
+    SnapshotEphemeral {
+        who: Option<String>,
+    },
+}
+
+/// How a button is pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Once,
+    /// Twice at the same moment.
+    Twice,
+    /// On a screen that does not show the last edit.
+    Late,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Simulator {
+    Aws,
+    Slack,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Takes out of a thread's text what differs from run to run, so that it can be compared with a stored one.
 //!
-//! In this order: the simulators' addresses (`http://<host>`); Slack times (`<ts>`); ULIDs (`<run>`) and short run ids
-//! (`r-#1`, `r-#2` in order of appearance); UUIDs (`<id>`); hex of 12 digits and more that is no node id (`<hash>`);
+//! In this order: the simulators' addresses (`http://<host>`); names of output files (`r-<run>-NAME-<hash>.txt`); Slack times (`<ts>`); ULIDs (`<run>`) and short run ids
+//! (`r-#1`, `r-#2` in order of appearance); UUIDs (`<id>`); digests of plans and revisions, and hex of 12 digits and more that
+//! is no node id (`<hash>`);
 //! dates and clock times (`<date>`, `<clock>`); durations such as `3.2 s`, `1 m 12 s`, `14 min` (`<time>`); sizes of
 //! files (`<size>`). Everything else must be the same in every run.
 
@@ -12,14 +13,16 @@ use regex::Regex;
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"https?://(?:127\.0\.0\.1|localhost|\[::1\]):\d+", "http://<host>"),
+        (r"\br-[0-9a-z]{4,26}-([a-z0-9-]+)-[0-9a-f]{6}\.txt\b", "r-<run>-$1-<hash>.txt"),
         (r"\b\d{10}\.\d{6}\b|\bp\d{16}\b", "<ts>"),
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<run>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
+        (r"(?P<keep>[Pp]lan |revision )`[0-9a-f]{12}`", "${keep}`<hash>`"),
         (r"(?P<keep>^|[^-0-9A-Za-z])(?:sha256:)?[0-9a-f]*[a-f][0-9a-f]{11,}\b", "${keep}<hash>"),
         (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?", "<date>"),
         (r"\b\d{1,2}:\d\d(?::\d\d)?(?: UTC)?\b", "<clock>"),
         (r"\b\d+(?:\.\d+)?\s?(?:ms|s|min|m|h|seconds?|minutes?|hours?)\b(?: \d+\s?(?:ms|s|min|m)\b)*", "<time>"),
-        (r"(?m)^(?P<keep>\s*\(file\) .*), [\d.]+ (?:bytes?|kB|MB)$", "${keep}, <size>"),
+        (r"(?m)^(?P<keep>.*\(file\) .*), [\d.]+ (?:bytes?|kB|MB)$", "${keep}, <size>"),
     ];
     rules.into_iter().filter_map(|(pattern, by)| Some((Regex::new(pattern).ok()?, by))).collect()
 });
@@ -61,6 +64,6 @@ mod tests {
         http://<host>/x <ts>
         (file) run-r-#1.log, <size>
         ");
-        assert_eq!(RULES.len(), 9);
+        assert_eq!(RULES.len(), 11);
     }
 }

@@ -3,17 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Conversation, Line, Place, Step};
+use super::{Conversation, How, Line, Place, Step, plant};
 use crate::domain::{Fault, Position};
 
 const WAIT_DONE: Duration = Duration::from_secs(60);
 const WAIT_FOR: Duration = Duration::from_secs(30);
+const WAIT_CONNECTED: Duration = Duration::from_secs(60);
 const PEOPLE: &[&str] =
     &["support", "approver", "approver2", "outsider", "foreign", "susan", "arne", "priya", "omar", "fred"];
-const FIRST_WORDS: &[&str] = &["wait", "expect", "snapshot"];
+const FIRST_WORDS: &[&str] = &["wait", "expect", "snapshot", "plant", "lift"];
 
 /// What is wrong in one line, and what to write instead.
-type Wrong = (String, String);
+pub(super) type Wrong = (String, String);
 
 pub fn parse(file: &Path, text: &str) -> Result<Conversation, Vec<Fault>> {
     let mut faults = Vec::new();
@@ -24,8 +25,13 @@ pub fn parse(file: &Path, text: &str) -> Result<Conversation, Vec<Fault>> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match step(line) {
-            Ok(step) => lines.push(Line { number, text: line.to_owned(), step }),
+        let step = match line.strip_prefix('|') {
+            Some(more) => go_on(lines.last_mut(), more).map(|()| None),
+            None => step(line).map(Some),
+        };
+        match step {
+            Ok(None) => {}
+            Ok(Some(step)) => lines.push(Line { number, text: line.to_owned(), step }),
             Err((what, remedy)) => {
                 let column = (raw.len() - raw.trim_start().len()) as u32 + 1;
                 let at = Some(Position { line: number, column });
@@ -36,6 +42,21 @@ pub fn parse(file: &Path, text: &str) -> Result<Conversation, Vec<Fault>> {
     if faults.is_empty() { Ok(Conversation { file: file.to_owned(), lines }) } else { Err(faults) }
 }
 
+/// Another line of what was typed above.
+fn go_on(last: Option<&mut Line>, more: &str) -> Result<(), Wrong> {
+    match last.map(|line| &mut line.step) {
+        Some(Step::Say { text, .. }) => {
+            text.push('\n');
+            text.push_str(more.strip_prefix(' ').unwrap_or(more));
+            Ok(())
+        }
+        Some(_) | None => Err((
+            "nothing was typed above".to_owned(),
+            "put `| …` under the line `@person: …` that it goes on with".to_owned(),
+        )),
+    }
+}
+
 fn step(line: &str) -> Result<Step, Wrong> {
     if let Some(rest) = line.strip_prefix('@') {
         return person(rest);
@@ -44,11 +65,19 @@ fn step(line: &str) -> Result<Step, Wrong> {
     let rest = rest.trim();
     match first {
         "wait" => wait(rest),
+        "plant" => plant::fault(rest).map(|(at, fault)| Step::Plant { at, fault }),
+        "lift" => plant::lifted(rest).map(|(at, fault)| Step::Lift { at, fault }),
         "expect" => expect(rest),
         "snapshot" => match rest {
             "thread" => Ok(Step::SnapshotThread),
-            "ephemeral" => Ok(Step::SnapshotEphemeral),
-            other => Err((format!("cannot take a snapshot of `{other}`"), "write `thread` or `ephemeral`".to_owned())),
+            "ephemeral" => Ok(Step::SnapshotEphemeral { who: None }),
+            of if of.starts_with("ephemeral @") => {
+                Ok(Step::SnapshotEphemeral { who: Some(known(of.trim_start_matches("ephemeral @"))?) })
+            }
+            other => Err((
+                format!("cannot take a snapshot of `{other}`"),
+                "write `thread`, `ephemeral` or `ephemeral @person`".to_owned(),
+            )),
         },
         other => {
             let near = FIRST_WORDS
@@ -56,7 +85,9 @@ fn step(line: &str) -> Result<Step, Wrong> {
                 .max_by(|a, b| strsim::jaro_winkler(a, other).total_cmp(&strsim::jaro_winkler(b, other)));
             let remedy = match near.filter(|n| strsim::jaro_winkler(n, other) > 0.7) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => "a line starts with `@person`, `wait`, `expect`, `snapshot` or `#`".to_owned(),
+                None => {
+                    "a line starts with `@person`, `|`, `wait`, `expect`, `snapshot`, `plant`, `lift` or `#`".to_owned()
+                }
             };
             Err((format!("unknown word `{other}`"), remedy))
         }
@@ -85,13 +116,29 @@ fn person(rest: &str) -> Result<Step, Wrong> {
                 (other, _) => Err((format!("unknown place `{other}`"), "write `#channel` or `thread`".to_owned())),
             }
         }
-        "clicks" => Ok(Step::Click { who, label: quoted(rest)? }),
+        "clicks" => clicks(who, rest),
         "fills" => Ok(Step::Fill { who, values: values(rest)? }),
         other => Err((
             format!("`@{who}` cannot `{other}`"),
             "write `@person: words`, `@person in thread: words`, `@person clicks \"Label\"` or `@person fills field=\"words\"`".to_owned(),
         )),
     }
+}
+
+/// `"Approve"`, `"Approve" twice`, `the old "Approve"`.
+fn clicks(who: String, rest: &str) -> Result<Step, Wrong> {
+    if let Some(old) = rest.strip_prefix("the old ") {
+        return Ok(Step::Click { who, label: quoted(old)?, how: How::Late });
+    }
+    let (label, how) = match quoted_then(rest)? {
+        (label, "") => (label, How::Once),
+        (label, "twice") => (label, How::Twice),
+        (_, after) => {
+            let remedy = "write `clicks \"Label\"`, `clicks \"Label\" twice` or `clicks the old \"Label\"`";
+            return Err((format!("cannot click `{after}`"), remedy.to_owned()));
+        }
+    };
+    Ok(Step::Click { who, label, how })
 }
 
 fn known(name: &str) -> Result<String, Wrong> {
@@ -118,8 +165,12 @@ fn wait(rest: &str) -> Result<Step, Wrong> {
     if let Some(after) = rest.strip_prefix("done") {
         return Ok(Step::WaitDone { timeout: timeout(after, WAIT_DONE)? });
     }
+    if let Some(after) = rest.strip_prefix("connected") {
+        return Ok(Step::WaitConnected { timeout: timeout(after, WAIT_CONNECTED)? });
+    }
     let Some(rest) = rest.strip_prefix("for ") else {
-        return Err((format!("cannot wait `{rest}`"), "write `wait done` or `wait for \"text\"`".to_owned()));
+        let remedy = "write `wait done`, `wait connected` or `wait for \"text\"`";
+        return Err((format!("cannot wait `{rest}`"), remedy.to_owned()));
     };
     let (text, after) = quoted_then(rest.trim())?;
     Ok(Step::WaitFor { text, timeout: timeout(after, WAIT_FOR)? })
@@ -145,10 +196,11 @@ fn expect(rest: &str) -> Result<Step, Wrong> {
     }
     match rest {
         "no thread" => Ok(Step::NoThread),
+        "nothing pings" => Ok(Step::NothingPings),
         "nothing ran" => Ok(Step::NothingRan),
         other => Err((
             format!("cannot expect `{other}`"),
-            "write `thread has \"…\"`, `thread lacks \"…\"`, `@person sees \"…\"`, `no thread`, `ran once on SELECTOR` or `nothing ran`".to_owned(),
+            "write `thread has \"…\"`, `thread lacks \"…\"`, `@person sees \"…\"`, `nothing pings`, `no thread`, `ran once on SELECTOR` or `nothing ran`".to_owned(),
         )),
     }
 }
@@ -180,7 +232,7 @@ fn quoted(rest: &str) -> Result<String, Wrong> {
 }
 
 /// A quoted text (`\"` and `\\` inside) and what follows it.
-fn quoted_then(rest: &str) -> Result<(String, &str), Wrong> {
+pub(super) fn quoted_then(rest: &str) -> Result<(String, &str), Wrong> {
     let missing = || ("the text is not in quotes".to_owned(), "write it between `\"` and `\"`".to_owned());
     let inner = rest.strip_prefix('"').ok_or_else(missing)?;
     let mut text = String::new();
@@ -196,7 +248,7 @@ fn quoted_then(rest: &str) -> Result<(String, &str), Wrong> {
 }
 
 /// `reason="not tonight" count="3"`, commas allowed between.
-fn values(rest: &str) -> Result<Vec<(String, String)>, Wrong> {
+pub(super) fn values(rest: &str) -> Result<Vec<(String, String)>, Wrong> {
     let mut found = Vec::new();
     let mut rest = rest;
     while !rest.is_empty() {
@@ -233,6 +285,8 @@ mod tests {
             @support in #incidents: /runbook list
             @support in thread: @muster status
             @approver clicks "Approve"
+            @approver clicks "Approve" twice
+            @approver clicks the old "Approve"
             @approver fills reason="not \"tonight\"", count="3"
             wait done
             wait done 90s
@@ -243,18 +297,26 @@ mod tests {
             expect ran once on env=staging tag:service=web
             expect nothing ran
             snapshot thread
+            wait connected 5s
+            expect nothing pings
+            @support: /runbook run x
+            | on y
         "##;
         let found = steps(text);
         let say = |place, text: &str| Step::Say { who: "support".into(), place, text: text.into() };
         assert_eq!(found[0], say(Place::Usual, "/runbook run disk-usage on env=staging"));
         assert_eq!(found[1], say(Place::Channel("#incidents".into()), "/runbook list"));
         assert_eq!(found[2], say(Place::Thread, "@muster status"));
-        assert_eq!(found[3], Step::Click { who: "approver".into(), label: "Approve".into() });
+        assert_eq!(found[3], Step::Click { who: "approver".into(), label: "Approve".into(), how: How::Once });
+        let hows: Vec<How> =
+            found.iter().filter_map(|s| if let Step::Click { how, .. } = s { Some(*how) } else { None }).collect();
+        assert_eq!(hows, [How::Once, How::Twice, How::Late]);
         let values = vec![("reason".to_owned(), "not \"tonight\"".to_owned()), ("count".to_owned(), "3".to_owned())];
-        assert_eq!(found[4], Step::Fill { who: "approver".into(), values });
-        assert_eq!(found[6], Step::WaitDone { timeout: Duration::from_secs(90) });
-        assert_eq!(found[7], Step::WaitFor { text: "2 of 4".into(), timeout: Duration::from_secs(120) });
-        assert_eq!(found.len(), 14);
+        assert_eq!(found[6], Step::Fill { who: "approver".into(), values });
+        assert_eq!(found[8], Step::WaitDone { timeout: Duration::from_secs(90) });
+        assert_eq!(found[9], Step::WaitFor { text: "2 of 4".into(), timeout: Duration::from_secs(120) });
+        assert_eq!(found.len(), 19);
+        assert_eq!(found[18], say(Place::Usual, "/runbook run x\non y"));
     }
 
     #[test]

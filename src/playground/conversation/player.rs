@@ -6,15 +6,18 @@
 //! do not notify, so this is how a person learns it. A command that opens no thread of its own, such as a retry, belongs
 //! to the thread before it as soon as the app speaks there again.
 
+mod act;
+
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::http::{Address, Http};
 use super::normalise::normalise;
+use super::pings::pings;
 use super::ran::{Before, nothing_ran, ran_once};
 use super::selector::Selector;
-use super::{Conversation, Line, Place, Step};
+use super::{Conversation, How, Line, Place, Simulator, Step};
 
 /// Where a person usually types.
 const USUAL: &str = "#ops";
@@ -73,9 +76,11 @@ pub async fn play(
         command: None,
         before: None,
         shown: Vec::new(),
+        planted: Vec::new(),
     };
     for line in &conversation.lines {
         if let Err((expected, shows)) = player.step(line).await {
+            player.lift_all().await;
             return Err(Box::new(PlayFault {
                 file: conversation.file.display().to_string(),
                 line: line.number,
@@ -86,6 +91,7 @@ pub async fn play(
             }));
         }
     }
+    player.lift_all().await;
     Ok(player.transcript)
 }
 
@@ -102,6 +108,8 @@ struct Command {
     earlier: Option<String>,
     /// The last word or click; the closing reply comes after it.
     since: String,
+    /// What Slack itself said to the words, where the app did not hear them.
+    unheard: String,
 }
 
 struct Player<'a> {
@@ -113,15 +121,22 @@ struct Player<'a> {
     before: Option<Before>,
     /// Messages already told, by `ts`, as they were.
     shown: Vec<(String, String)>,
+    /// Faults that the next conversation must not meet.
+    planted: Vec<(Simulator, Value)>,
 }
 
 impl Player<'_> {
     async fn step(&mut self, line: &Line) -> Result<(), Unmet> {
         match &line.step {
             Step::Say { who, place, text } => self.say(who, place, text).await,
-            Step::Click { who, label } => {
-                self.tell_line(&format!("@{who} clicks [{label}]"));
-                self.click(who, label).await
+            Step::Click { who, label, how } => {
+                let told = match how {
+                    How::Once => format!("@{who} clicks [{label}]"),
+                    How::Twice => format!("@{who} clicks [{label}] twice"),
+                    How::Late => format!("@{who} clicks [{label}] on an old screen"),
+                };
+                self.tell_line(&told);
+                self.click(who, label, *how).await
             }
             Step::Fill { who, values } => {
                 let told: Vec<String> = values.iter().map(|(name, value)| format!("{name}: {value}")).collect();
@@ -138,6 +153,23 @@ impl Player<'_> {
                 self.tell_news().await;
                 result
             }
+            Step::WaitConnected { timeout } => {
+                self.until(*timeout, "the app to listen", async |p| {
+                    let workspace = p.slack.get("/workspace").await.map_err(unmet("the workspace"))?;
+                    Ok(workspace["connections"].as_u64().is_some_and(|n| n > 0))
+                })
+                .await
+            }
+            Step::Plant { at, fault } => {
+                self.tell_line(&format!("({})", line.text));
+                self.plant(*at, fault).await?;
+                self.planted.push((*at, fault.clone()));
+                Ok(())
+            }
+            Step::Lift { at, fault } => {
+                self.tell_line(&format!("({})", line.text));
+                self.lift(*at, fault).await
+            }
             Step::ThreadHas { text } => {
                 let result = self.thread_until(PATIENCE, text).await;
                 self.tell_news().await;
@@ -151,6 +183,14 @@ impl Player<'_> {
                 Ok(())
             }
             Step::Sees { who, text } => self.sees(who, text).await,
+            Step::NothingPings => {
+                let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
+                let said = self.slack.get(&format!("/bodies?after={after}")).await.map_err(unmet("the bodies"))?;
+                match pings(&said["bodies"]) {
+                    found if found.is_empty() => Ok(()),
+                    found => Err(("nothing that notifies a channel".to_owned(), found.join("\n"))),
+                }
+            }
             Step::NoThread => match self.thread_text().await? {
                 None => Ok(()),
                 Some(thread) => Err(("no thread".to_owned(), thread)),
@@ -175,8 +215,9 @@ impl Player<'_> {
                 self.snapshot(line.number, &text);
                 Ok(())
             }
-            Step::SnapshotEphemeral => {
-                let who = self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
+            Step::SnapshotEphemeral { who } => {
+                let typed_last = || self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
+                let who = who.clone().unwrap_or_else(typed_last);
                 let text = self.ephemerals(&who).await?;
                 self.snapshot(line.number, &text);
                 Ok(())
@@ -215,7 +256,10 @@ impl Player<'_> {
             let before = self.command.as_ref().filter(|c| c.channel == channel);
             let earlier = if before.is_some() { self.root().await? } else { None };
             let since = ts.clone();
-            self.command = Some(Command { who: who.to_owned(), name, channel, ts, own_thread, earlier, since });
+            let unheard =
+                if answer["acked"] == false { answer["shown"].as_str() } else { None }.unwrap_or_default().to_owned();
+            self.command =
+                Some(Command { who: who.to_owned(), name, channel, ts, own_thread, earlier, since, unheard });
             self.shown.clear();
         } else {
             self.acted(&answer);
@@ -268,7 +312,9 @@ impl Player<'_> {
         let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
         let seen = self.slack.get(&format!("/ephemerals?as={who}&after={after}")).await;
         let seen = seen.map_err(unmet("what only one person sees"))?;
-        Ok(seen["text"].as_str().unwrap_or_default().to_owned())
+        let seen = seen["text"].as_str().unwrap_or_default();
+        let unheard = self.command.as_ref().filter(|c| c.who == who && !c.unheard.is_empty());
+        Ok(unheard.map_or_else(|| seen.to_owned(), |c| format!("{}\n{seen}", c.unheard)))
     }
 
     async fn closing(&self) -> Result<bool, Unmet> {
@@ -305,60 +351,6 @@ impl Player<'_> {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-    }
-
-    /// Presses the button where the person finds it: in the thread, else wherever they see the newest one.
-    async fn click(&mut self, who: &str, label: &str) -> Result<(), Unmet> {
-        let after = self.command.as_ref().map_or("0".to_owned(), |c| c.ts.clone());
-        let started = Instant::now();
-        loop {
-            let root = self.root().await?;
-            let seen =
-                self.slack.get(&format!("/buttons?as={who}&after={after}")).await.map_err(unmet("the buttons"))?;
-            let all = seen["buttons"].as_array().cloned().unwrap_or_default();
-            let named: Vec<&Value> = all.iter().filter(|b| b["label"] == label).collect();
-            let here = named.iter().find(|b| root.as_deref().is_some_and(|r| b["root"] == r));
-            if let Some(button) = here.or(named.first()) {
-                let body = json!({ "as": who, "channel": button["channel"], "ts": button["ts"],
-                    "action_id": button["action_id"] });
-                let answer = self.slack.post("/clicks", &body).await;
-                match answer {
-                    Ok(answer) => {
-                        self.acted(&answer);
-                        if let Some(shown) = answer["shown"].as_str() {
-                            self.tell_line(&format!("  (only @{who} sees) {shown}"));
-                        }
-                        return Ok(());
-                    }
-                    // Gone between looking and pressing, as it happens to people.
-                    Err(_) if started.elapsed() <= PATIENCE => {}
-                    Err(refused) => return Err((format!("a click on [{label}]"), refused)),
-                }
-            }
-            if started.elapsed() > PATIENCE {
-                let labels: Vec<String> =
-                    all.iter().filter_map(|b| b["label"].as_str()).map(|l| format!("[{l}]")).collect();
-                let thread = self.thread_text().await?.unwrap_or_else(|| "no thread".to_owned());
-                return Err((format!("a button [{label}]"), format!("@{who} sees {}\n{thread}", labels.join(" "))));
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
-
-    async fn fill(&mut self, who: &str, values: &[(String, String)]) -> Result<(), Unmet> {
-        self.until(PATIENCE, "an open form", async |p| {
-            let open = p.slack.get(&format!("/forms?as={who}")).await.map_err(unmet("the form"))?;
-            Ok(!open["view"].is_null())
-        })
-        .await?;
-        let values: serde_json::Map<String, Value> =
-            values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        let answer = self.slack.post("/forms", &json!({ "as": who, "values": values })).await;
-        let answer = answer.map_err(unmet("the form to be filled"))?;
-        for (field, fault) in answer["errors"].as_object().into_iter().flatten() {
-            self.tell_line(&format!("  ({field}) {}", fault.as_str().unwrap_or_default()));
-        }
-        Ok(())
     }
 
     fn witness(&self) -> Result<(&Http, &Before), Unmet> {

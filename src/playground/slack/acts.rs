@@ -75,6 +75,9 @@ async fn slash(
     };
     match workspace.deliver("slash_commands", command, &payload, None).await {
         Outcome::Acked(answer) => {
+            if let Some(answer) = &answer {
+                workspace.world().keep_body("ack", answer.clone());
+            }
             let spoken = answer.as_ref().and_then(response_url::spoken);
             let shown = spoken.as_ref().map(|(text, ..)| text.clone());
             if let Some((text, blocks, in_channel)) = spoken {
@@ -120,20 +123,22 @@ fn message(
         "thread_ts": message.thread_ts, "heard": heard }))
 }
 
-/// A person presses a button: by its label or its action id.
+/// A person presses a button: by its label or its action id. `stale`: one that an edit has taken away, which a screen
+/// that has not been refreshed still shows.
 pub async fn click(
     workspace: &Arc<Workspace>,
     who: &str,
     channel: &str,
     ts: &str,
     wanted: &str,
+    stale: bool,
 ) -> Result<Value, Refusal> {
     let (person, message, block_id, element) = {
         let world = workspace.world();
         let (person, channel) = present(&world, who, channel)?;
         let message = seen(&world, &person, &channel, ts)?;
-        let buttons: Vec<(String, Value)> =
-            message.elements().into_iter().filter(|(_, e)| e["type"] == "button").collect();
+        let buttons = if stale { message.gone() } else { message.elements() };
+        let buttons: Vec<(String, Value)> = buttons.into_iter().filter(|(_, e)| e["type"] == "button").collect();
         let called = |e: &Value| e["text"]["text"] == wanted || e["action_id"] == wanted;
         let Some((block_id, element)) = buttons.iter().find(|(_, e)| called(e)).cloned() else {
             let labels: Vec<String> =

@@ -92,6 +92,16 @@ impl Args {
         self.values.extend(pairs.into_iter().map(|(k, v)| (k, Value::String(v))));
     }
 
+    /// Everything but the token, as JSON. What came as JSON inside a form field is parsed.
+    pub fn body(&self) -> Value {
+        let parsed = |(name, value): (&String, &Value)| {
+            let inner = value.as_str().filter(|_| matches!(name.as_str(), "blocks" | "view" | "metadata"));
+            let value = inner.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_else(|| value.clone());
+            (name.clone(), value)
+        };
+        self.values.iter().filter(|(name, _)| *name != "token").map(parsed).collect()
+    }
+
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).and_then(Value::as_str).filter(|s| !s.is_empty())
     }

@@ -44,6 +44,7 @@ pub fn router() -> Router<Arc<Workspace>> {
         .route("/files/{id}", get(file))
         .route("/envelopes", get(envelopes))
         .route("/calls", get(calls))
+        .route("/bodies", get(bodies))
         .route("/revision", get(revision))
         .route("/events", get(events))
 }
@@ -92,6 +93,9 @@ struct Click {
     action_id: Option<String>,
     /// A button inside this modal, or in the open one if neither channel nor view is given.
     view: Option<String>,
+    /// A button that an edit has taken away: the person's screen is old.
+    #[serde(default)]
+    stale: bool,
 }
 
 async fn clicks(State(workspace): Shared, body: axum::body::Bytes) -> Response {
@@ -99,7 +103,7 @@ async fn clicks(State(workspace): Shared, body: axum::body::Bytes) -> Response {
         let c: Click = parse(&body)?;
         let wanted = c.action_id.as_deref().or(c.label.as_deref()).ok_or("a click needs `label` or `action_id`")?;
         match (&c.channel, &c.ts) {
-            (Some(channel), Some(ts)) => acts::click(&workspace, &c.r#as, channel, ts, wanted).await,
+            (Some(channel), Some(ts)) => acts::click(&workspace, &c.r#as, channel, ts, wanted, c.stale).await,
             _ => forms::act(&workspace, &c.r#as, wanted, None, c.view.as_deref()).await,
         }
     };
@@ -242,6 +246,9 @@ struct View {
     after: Option<String>,
     /// `text` for text.
     format: Option<String>,
+    /// Buttons that are no longer there, in place of those that are.
+    #[serde(default)]
+    gone: bool,
 }
 
 impl View {
@@ -348,7 +355,7 @@ async fn ephemerals(State(workspace): Shared, Query(view): Query<View>) -> Respo
     reply(Ok(json!({ "messages": messages, "text": as_text })))
 }
 
-/// Every button that a person could press now, newest message first.
+/// Every button that a person could press now, newest message first. With `gone=true` those that an edit has taken away.
 async fn buttons(State(workspace): Shared, Query(view): Query<View>) -> Response {
     let world = workspace.world();
     let viewer = match view.viewer(&world) {
@@ -362,7 +369,8 @@ async fn buttons(State(workspace): Shared, Query(view): Query<View>) -> Response
         if !visible || !world.is_member(&message.channel, viewer) {
             continue;
         }
-        for (_, element) in message.elements().into_iter().filter(|(_, e)| e["type"] == "button") {
+        let elements = if view.gone { message.gone() } else { message.elements() };
+        for (_, element) in elements.into_iter().filter(|(_, e)| e["type"] == "button") {
             found.push(json!({ "channel": message.channel, "ts": message.ts, "root": message.root_ts(),
                 "label": element["text"]["text"], "action_id": element["action_id"],
                 "only_for": message.only_for }));
@@ -423,6 +431,13 @@ async fn envelopes(State(workspace): Shared) -> Response {
 
 async fn calls(State(workspace): Shared) -> Response {
     reply(Ok(json!({ "calls": workspace.world().calls })))
+}
+
+/// Every message body and view that the app has sent, as received, in order; with `after`, those that came later.
+async fn bodies(State(workspace): Shared, Query(view): Query<View>) -> Response {
+    let world = workspace.world();
+    let found: Vec<_> = world.bodies.iter().filter(|b| view.after.as_ref().is_none_or(|after| b.ts > *after)).collect();
+    reply(Ok(json!({ "bodies": found })))
 }
 
 #[derive(Deserialize)]

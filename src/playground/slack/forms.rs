@@ -44,6 +44,9 @@ pub async fn submit(
     };
     let outcome = workspace.deliver("interactive", "view_submission", &payload, None).await;
     let mut world = workspace.world();
+    if let Outcome::Acked(Some(answer)) = &outcome {
+        world.keep_body("ack", answer.clone());
+    }
     let fault = match outcome {
         Outcome::Acked(answer) => world.respond_to_submission(person.id, &view.id, answer.as_ref()).err(),
         Outcome::TimedOut | Outcome::NoConnection => Some("We had some trouble connecting. Try again?".to_owned()),

@@ -24,6 +24,8 @@ pub struct Message {
     pub deleted: bool,
     /// Grows with every edit, so that a test can count them.
     pub revision: u32,
+    /// Interactive elements of earlier forms, newest last: a screen that has not been refreshed still shows them.
+    pub past: Vec<(String, Value)>,
 }
 
 impl Message {
@@ -42,6 +44,7 @@ impl Message {
             by_slack: false,
             deleted: false,
             revision: 0,
+            past: Vec::new(),
         }
     }
 
@@ -79,6 +82,23 @@ impl Message {
             message["metadata"] = metadata.clone();
         }
         message
+    }
+
+    /// The message reads differently from now on.
+    pub fn rewrite(&mut self, text: String, blocks: Vec<Value>) {
+        for (block_id, element) in self.elements() {
+            self.past.retain(|(_, known)| known["action_id"] != element["action_id"]);
+            self.past.push((block_id, element));
+        }
+        (self.text, self.blocks) = (text, blocks);
+        self.revision += 1;
+    }
+
+    /// Elements of earlier forms that the message no longer has, newest first.
+    pub fn gone(&self) -> Vec<(String, Value)> {
+        let here = self.elements();
+        let gone = |(_, past): &&(String, Value)| !here.iter().any(|(_, e)| e["action_id"] == past["action_id"]);
+        self.past.iter().rev().filter(gone).cloned().collect()
     }
 
     /// Every interactive element: block id, element.

@@ -74,6 +74,7 @@ pub async fn answer(
 fn accept(workspace: &Workspace, key: &str, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     let args = Args::read("response_url", None, headers, body)?;
     let mut world = workspace.world();
+    world.keep_body("response_url", args.body());
     let url = world.response_urls.get_mut(key).ok_or_else(|| ApiError::new("expired_url"))?;
     if url.made.elapsed() > LIFE {
         return Err(ApiError::new("expired_url"));
@@ -98,8 +99,7 @@ fn accept(workspace: &Workspace, key: &str, headers: &HeaderMap, body: &[u8]) ->
     if args.flag("replace_original")
         && let Some(message) = url.original.as_deref().and_then(|ts| world.message_mut(&url.channel, ts))
     {
-        (message.text, message.blocks) = (text, blocks);
-        message.revision += 1;
+        message.rewrite(text, blocks);
         return Ok(());
     }
     let in_channel = args.text("response_type") == Some("in_channel");

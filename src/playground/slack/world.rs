@@ -2,10 +2,11 @@
 //!
 //! Plain data behind one lock; no I/O. Whoever changes it says so through `Workspace::changed`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::faults::Faults;
@@ -38,6 +39,19 @@ pub struct Trigger {
     pub used: bool,
 }
 
+/// One body that the app sent.
+#[derive(Debug, Clone, Serialize)]
+pub struct Body {
+    /// When it came, as a `ts`.
+    pub ts: String,
+    /// The method of the Web API, `response_url`, or `ack` for what rode on an acknowledgement.
+    pub method: String,
+    pub body: Value,
+}
+
+/// Older ones are forgotten: a workspace may run for weeks.
+const BODIES_MAX: usize = 20_000;
+
 #[derive(Debug)]
 pub struct World {
     pub people: Vec<Person>,
@@ -53,6 +67,8 @@ pub struct World {
     pub faults: Faults,
     /// Calls per method, for tests and benchmarks.
     pub calls: BTreeMap<String, u64>,
+    /// What the app said, in order: message bodies and views as they came.
+    pub bodies: VecDeque<Body>,
     /// When each (method, channel) was last allowed, for the optional rate limit.
     pub pace: BTreeMap<(String, String), Instant>,
     last_micros: i64,
@@ -73,6 +89,7 @@ impl World {
             response_urls: BTreeMap::new(),
             faults,
             calls: BTreeMap::new(),
+            bodies: VecDeque::new(),
             pace: BTreeMap::new(),
             last_micros: 0,
             counter: 0,
@@ -83,6 +100,19 @@ impl World {
     pub fn next_ts(&mut self) -> String {
         self.last_micros = Timestamp::now().as_microsecond().max(self.last_micros + 1);
         format!("{}.{:06}", self.last_micros / 1_000_000, self.last_micros % 1_000_000)
+    }
+
+    /// Keeps what the app said, if it is a message or a view.
+    pub fn keep_body(&mut self, method: &str, body: Value) {
+        let says = ["blocks", "text", "markdown_text", "view"].iter().any(|field| body.get(field).is_some());
+        if !says {
+            return;
+        }
+        if self.bodies.len() == BODIES_MAX {
+            self.bodies.pop_front();
+        }
+        let ts = self.next_ts();
+        self.bodies.push_back(Body { ts, method: method.to_owned(), body });
     }
 
     /// `prefix` and a number that no other id of this workspace has.

@@ -1,7 +1,7 @@
 //! Judges what muster says to Slack by an independent reading of Block Kit, the crate `slackblocks`.
 //!
 //! Reads files of JSON lines `{"kind": "message" | "modal", "body": …}`, prints one line per fault and exits 1 if there
-//! is any, 2 if there is nothing to judge. What `slackblocks` 3.2.0 does not know is checked here: action ids are unique
+//! is any, 2 if a file holds nothing to judge. What `slackblocks` 3.2.0 does not know is checked here: action ids are unique
 //! within a message, the texts of a message hold at most 12,000 characters in sum, and rich text may hold a `date`
 //! (docs.slack.dev, Date element), which is judged and then taken out.
 
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
                 return ExitCode::from(2);
             }
         };
+        let before = judged;
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             judged += 1;
             for fault in judge(line) {
@@ -35,10 +36,11 @@ fn main() -> ExitCode {
                 println!("{file}:{}: {fault}", number + 1);
             }
         }
-    }
-    if judged == 0 {
-        eprintln!("nothing to judge");
-        return ExitCode::from(2);
+        if judged == before {
+            eprintln!("`{file}` holds nothing to judge");
+            return ExitCode::from(2);
+        }
+        println!("{file}: {} bodies", judged - before);
     }
     println!("{judged} bodies judged, {faults} faults");
     if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -43,13 +43,12 @@ pub fn update(workspace: &Workspace, args: &Args) -> Answer {
     own(&world, &channel, &ts, "cant_update_message")?;
     let now = world.next_ts();
     let message = world.message_mut(&channel, &ts).ok_or_else(|| ApiError::new("message_not_found"))?;
-    (message.text, message.blocks) = (text.clone(), blocks);
+    message.rewrite(text.clone(), blocks);
     // Leaving `metadata` out keeps the old one.
     if metadata.is_some() {
         message.metadata = metadata;
     }
     message.edited_ts = Some(now);
-    message.revision += 1;
     let message = message.clone();
     let shown = world.message_json(&message, true, &base);
     Ok(json!({ "channel": channel, "ts": ts, "text": text, "message": shown }))

@@ -47,6 +47,11 @@ pub async fn call(
     let answer = Args::read(&method, query.as_deref(), &headers, &body)
         .and_then(|args| authorised(&method, &args).map(|()| args))
         .and_then(|args| paced(&workspace, &method, &args).map(|()| args))
+        .inspect(|args| {
+            if method.starts_with("chat.") || method.starts_with("views.") {
+                workspace.world().keep_body(&method, args.body());
+            }
+        })
         .and_then(|args| answer(&workspace, &method, &args));
     match answer {
         Ok(mut body) => {

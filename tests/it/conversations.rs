@@ -1,0 +1,229 @@
+//! The whole bot by what people type and read: conversation files played by the real binary against the simulators.
+//!
+//! `tests/conversations/*.conversation` say what is typed and what must be seen; what their `snapshot` steps saw is
+//! compared with `tests/conversations/snapshots`. Conversations of one stage share a process, because starting one takes
+//! seconds; none needs another to have been played. `cargo insta review` takes new texts over.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use muster::playground::conversation::normalise::normalise;
+
+/// Conversations played by one process, and how it was started.
+struct Stage {
+    name: &'static str,
+    options: fn(&Path) -> Vec<String>,
+    conversations: &'static [&'static str],
+}
+
+/// An ordinary day.
+const ORDINARY: Stage = Stage {
+    name: "ordinary",
+    options: |_| Vec::new(),
+    conversations: &[
+        "unknown-runbook",
+        "bad-arguments",
+        "nothing-matches",
+        "wrong-external-id",
+        "not-in-channel",
+        "shared-channel",
+        "hostile-words",
+        "clicks",
+        "expired-credentials",
+        "slack-outage",
+    ],
+};
+/// Large accounts, and a policy that shows outputs to a partner organisation.
+const LARGE: Stage = Stage { name: "large", options: large, conversations: &["too-many", "foreign-click"] };
+/// Slack cannot be reached for the first seconds.
+const DOWN: Stage = Stage {
+    name: "down",
+    options: |_| vec!["--break".into(), "refused".into()],
+    conversations: &["slack-down-at-start"],
+};
+/// The files that every run depends on were broken at the start.
+const BROKEN: Stage = Stage { name: "broken", options: broken, conversations: &["no-rules"] };
+
+fn broken(_: &Path) -> Vec<String> {
+    let folder = |kind: &str| [format!("--{kind}"), format!("tests/fixtures/malformed/{kind}")];
+    [folder("runbooks"), folder("policies")].concat()
+}
+
+/// With `--nodes 110` an account has 202 Linux nodes.
+fn large(folder: &Path) -> Vec<String> {
+    let policies = folder.join("policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    std::fs::copy(root().join("policies/default.toml"), policies.join("default.toml")).unwrap();
+    let partner =
+        "version = 1\n[[view]]\nid = \"partner\"\nshared_channels = [\"slack:T0MUSTER:C0PARTNER\"]\nwhere = [\"*\"]\n";
+    std::fs::write(policies.join("partner.toml"), partner).unwrap();
+    let option = |name: &str, value: &Path| [name.to_owned(), value.display().to_string()];
+    let rules = [option("--runbooks", &root().join("runbooks")), option("--policies", &policies)].concat();
+    [rules, option("--nodes", Path::new("110")).into()].concat()
+}
+
+static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY));
+static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
+static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
+static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
+
+struct Played {
+    folder: PathBuf,
+    told: String,
+    log: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn play(stage: &Stage) -> Played {
+    let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = tmp.join("conversations").join(stage.name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    command.arg("playground").args((stage.options)(&folder)).current_dir(root()).stdin(Stdio::null());
+    command.env("MUSTER_LOG", "warn").env_remove("MUSTER_CONFIG").env_remove("MUSTER_LOG_FORMAT");
+    for name in stage.conversations {
+        command.arg("--play").arg(format!("tests/conversations/{name}.conversation"));
+    }
+    if stage.name == ORDINARY.name {
+        let file = folder.join("long-words.conversation");
+        std::fs::write(&file, long_words()).unwrap();
+        command.arg("--play").arg(file);
+    }
+    command.arg("--snapshots").arg(&folder);
+    command.arg("--bodies").arg(tmp.join(format!("conversations-{}.jsonl", stage.name)));
+    let out = command.output().unwrap();
+    let [told, log] = [out.stdout, out.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    Played { folder, told, log }
+}
+
+/// Too long for a file that people read.
+fn long_words() -> String {
+    let long = |n: usize| "<!here> 🦀 `x` ".chars().cycle().take(n).collect::<String>();
+    format!(
+        "@support: /runbook run restart-service service=nginx on env=staging because \"{}\"\n\
+         expect @support sees \"longer than\"\nexpect nothing pings\nsnapshot ephemeral\nexpect no thread\nexpect nothing ran\n\
+         @support: /runbook {}\nexpect @support sees \"shorten it\"\nexpect nothing pings\nexpect no thread\n\
+         @support: /runbook run disk-usage on tag:service={}\nexpect @support sees \"nothing was run\"\n\
+         expect nothing pings\nexpect no thread\nexpect nothing ran\n",
+        long(10_000),
+        "x".repeat(10_000),
+        "y".repeat(250),
+    )
+}
+
+/// Every step was fulfilled, and every snapshot reads as the stored one.
+fn holds(played: &Played, name: &str) {
+    let heading = format!("{name}.conversation\n");
+    let from = played.told.find(&heading).map_or("", |at| &played.told[at..]);
+    let went = format!("{name}.conversation went as written.");
+    assert!(
+        played.told.contains(&went),
+        "{}\n\nthe bot's log:\n{}",
+        if from.is_empty() { &played.told } else { from },
+        played.log
+    );
+    assert!(!played.log.contains("panicked"), "{}", played.log);
+    let mut seen = 0;
+    while let Ok(text) = std::fs::read_to_string(played.folder.join(format!("{name}-{}.txt", seen + 1))) {
+        seen += 1;
+        insta::with_settings!({
+            snapshot_path => "../conversations/snapshots", prepend_module_to_snapshot => false, omit_expression => true,
+        }, { insta::assert_snapshot!(format!("{name}-{seen}"), text) });
+    }
+    let file = root().join(format!("tests/conversations/{name}.conversation"));
+    if let Ok(script) = std::fs::read_to_string(file) {
+        assert_eq!(seen, script.lines().filter(|line| line.trim().starts_with("snapshot ")).count());
+    }
+}
+
+#[test]
+fn every_conversation_belongs_to_a_stage() {
+    let listed = [ORDINARY, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
+    let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
+    let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
+    let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
+    let files: BTreeSet<String> = files.map(|f| f.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(files, listed);
+}
+
+#[test]
+fn an_unknown_runbook_is_answered_with_what_was_meant() {
+    holds(&PLAYED_ORDINARY, "unknown-runbook");
+}
+
+#[test]
+fn unknown_parameters_and_bad_values_are_told_all_at_once() {
+    holds(&PLAYED_ORDINARY, "bad-arguments");
+}
+
+#[test]
+fn a_selector_that_matches_nothing_says_which_word_is_wrong() {
+    holds(&PLAYED_ORDINARY, "nothing-matches");
+}
+
+#[test]
+fn a_wrong_external_id_is_named_and_stops_nobody_else() {
+    holds(&PLAYED_ORDINARY, "wrong-external-id");
+}
+
+#[test]
+fn expired_credentials_are_told_once_and_forgotten_when_renewed() {
+    holds(&PLAYED_ORDINARY, "expired-credentials");
+}
+
+#[test]
+fn a_channel_without_the_bot_tells_how_to_invite_it() {
+    holds(&PLAYED_ORDINARY, "not-in-channel");
+}
+
+#[test]
+fn a_channel_shared_with_another_organisation_gets_no_outputs() {
+    holds(&PLAYED_ORDINARY, "shared-channel");
+}
+
+#[test]
+fn hostile_words_get_one_answer_and_ping_nobody() {
+    holds(&PLAYED_ORDINARY, "hostile-words");
+    holds(&PLAYED_ORDINARY, "long-words");
+}
+
+#[test]
+fn late_double_and_forbidden_clicks_change_nothing() {
+    holds(&PLAYED_ORDINARY, "clicks");
+}
+
+#[test]
+fn a_slack_outage_passes_without_anybodys_help() {
+    holds(&PLAYED_ORDINARY, "slack-outage");
+}
+
+#[test]
+fn two_hundred_and_one_targets_are_refused_where_two_hundred_are_allowed() {
+    holds(&PLAYED_LARGE, "too-many");
+}
+
+#[test]
+fn a_click_from_another_organisation_changes_nothing() {
+    holds(&PLAYED_LARGE, "foreign-click");
+}
+
+#[test]
+fn without_valid_rules_nothing_runs_and_the_remedy_is_named() {
+    holds(&PLAYED_BROKEN, "no-rules");
+    assert!(PLAYED_BROKEN.log.contains("clear-cache.toml:2:"), "{}", PLAYED_BROKEN.log);
+}
+
+#[test]
+fn slack_down_at_start_is_logged_with_the_remedy_and_passes() {
+    holds(&PLAYED_DOWN, "slack-down-at-start");
+    let first = PLAYED_DOWN.log.lines().find(|line| line.contains("slack does not answer")).unwrap_or_default();
+    insta::assert_snapshot!(normalise(first), @"<date>  WARN slack does not answer: the connection to Slack broke during `auth.test` (connection closed before message completed). Trying again in <time>; if it lasts, check this host's way to `http://<host>/api` (DNS, firewall, TLS) and `[slack] api_url`");
+}
