@@ -11,7 +11,7 @@ mod verb;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::domain::{RunbookName, Selector};
+use crate::domain::{RunbookName, Selector, words};
 
 pub use help::{Help, Topic, Usage, help};
 pub use parse::parse;
@@ -57,6 +57,30 @@ pub struct Request {
     pub arguments: BTreeMap<String, String>,
     pub selector: Selector,
     pub reason: Option<String>,
+}
+
+impl Request {
+    /// `run disk-usage path=/var`: what stands before `on`.
+    #[must_use]
+    pub fn without_place(&self) -> String {
+        let value = |(name, value): (&String, &String)| format!(" {name}={}", words::quote(value, &[]));
+        format!("run {}{}", self.runbook, self.arguments.iter().map(value).collect::<String>())
+    }
+
+    /// `because "ticket 4711"`, where there is a reason.
+    #[must_use]
+    pub fn because(&self) -> Option<String> {
+        let reason = self.reason.as_deref().map(str::trim).filter(|r| !r.is_empty())?;
+        Some(format!("because {}", words::quote(reason, &[])))
+    }
+}
+
+/// What a person types for it, without the name of the slash command. Parsing it gives the same request.
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.without_place(), self.selector)?;
+        self.because().iter().try_for_each(|because| write!(f, " {because}"))
+    }
 }
 
 impl Command {

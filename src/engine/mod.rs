@@ -4,11 +4,16 @@
 //! start a run ([`runner`]). After a crash the journal is folded and what is owed is carried out: there is no other
 //! recovery code.
 
+pub mod atlas;
 pub mod cloud;
+mod desk;
 mod effects;
+mod forms;
+mod homes;
 mod intake;
 pub mod limits;
 pub mod membership;
+pub mod offers;
 pub mod planner;
 mod posting;
 pub mod propose;
@@ -30,15 +35,18 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::domain::{Principal, RunId, RunbookName, Target};
-use crate::message::View;
+use crate::message::{Suggestions, View};
 use crate::plan::Plan;
 use crate::ports::{
-    Ack, Chat, Clock, Cloud, Commit, CommitError, Delivery, Directory, Ids, Inbound, Inbox, InboxError, InboxRow,
-    Inventory, Journal, JournalError, Outputs,
+    Ack, Chat, Clock, Cloud, Commit, CommitError, Delivery, Directory, Ids, Inbox, InboxError, InboxRow, Inventory,
+    Journal, JournalError, Outputs, Search,
 };
 use crate::run::{Phase, Run};
 use crate::runbook::Risk;
 
+use atlas::{Atlas, Remembering};
+use desk::Desk;
+use homes::Homes;
 use limits::Limits;
 use rulebook::Rulebook;
 use runner::Handle;
@@ -73,6 +81,12 @@ pub struct Services {
     pub ids: Arc<dyn Ids>,
     pub limits: Arc<Limits>,
     pub rulebook: Arc<Rulebook>,
+    /// What AWS held when it was last looked at.
+    atlas: Arc<Atlas>,
+    /// Who is filling in forms.
+    desk: Desk,
+    /// People's own pages.
+    homes: Homes,
     /// Every run known to this process, open or over.
     runs: RwLock<BTreeMap<RunId, Handle>>,
     /// Held between the check for other runs on the same nodes and the start.
@@ -113,18 +127,23 @@ impl Engine {
         settings: Settings,
     ) -> Result<Engine, JournalError> {
         let Ports { journal, outputs, cloud, inventory, chat, directory, clock, ids } = ports;
+        let atlas = Arc::new(Atlas::default());
+        let limited = Arc::new(cloud::Limited { limits: limits.clone(), inner: inventory });
         let services = Arc::new(Services {
             settings,
             journal,
             outputs,
             cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: cloud }),
-            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: inventory }),
+            inventory: Arc::new(Remembering { atlas: atlas.clone(), inner: limited }),
             chat,
             directory,
             clock,
             ids,
             limits,
             rulebook,
+            atlas,
+            desk: Desk::default(),
+            homes: Homes::default(),
             runs: RwLock::default(),
             starting: tokio::sync::Mutex::new(()),
             failed: Notify::new(),
@@ -149,6 +168,12 @@ impl Engine {
                 });
             }
         }
+        tokio::spawn(homes::keep(services.clone()));
+        tokio::spawn({
+            let services = services.clone();
+            // Known before anybody opens a form.
+            async move { services.inventory.accounts().await }
+        });
         let (rows, mut inbox) = mpsc::unbounded_channel();
         let engine = Engine { services: services.clone(), rows };
         let unanswered = services.journal.unanswered().await?;
@@ -177,15 +202,12 @@ impl Engine {
 
 #[async_trait]
 impl Inbox for Engine {
-    async fn accept(&self, delivery: Delivery) -> Result<Ack, InboxError> {
+    async fn accept(&self, mut delivery: Delivery) -> Result<Ack, InboxError> {
         if self.services.stopping.load(Ordering::Relaxed) {
             return Err(InboxError::Stopping);
         }
-        if let Inbound::Form { verb, values, .. } = &delivery.inbound {
-            let faults = intake::form_faults(*verb, values);
-            if !faults.is_empty() {
-                return Ok(Ack::FormErrors(faults));
-            }
+        if let Some(ack) = forms::received(&self.services, &mut delivery).await {
+            return Ok(ack);
         }
         let now = self.services.clock.now();
         let row = InboxRow { run: self.services.ids.run_id(now), delivery, at: now };
@@ -200,6 +222,10 @@ impl Inbox for Engine {
                 Err(InboxError::Store(fault.to_string()))
             }
         }
+    }
+
+    async fn suggest(&self, search: Search) -> Suggestions {
+        desk::suggest(&self.services, &search).await
     }
 }
 

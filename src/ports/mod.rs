@@ -9,6 +9,7 @@ pub mod journal;
 
 pub use chat::{
     Ack, Actor, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile, Reply,
+    Search,
 };
 pub use cloud::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,

@@ -6,11 +6,14 @@ mod aws_adapter;
 #[cfg(feature = "ec2")]
 mod aws_moto;
 mod check;
+mod form_stage;
+mod forms;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;
 mod policy;
 mod policy_files;
+mod policy_offers;
 mod policy_oracle;
 mod policy_random;
 mod policy_world;

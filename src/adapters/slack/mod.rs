@@ -10,6 +10,7 @@ mod directory;
 mod fallback;
 mod files;
 mod form;
+mod home;
 mod intake;
 mod limits;
 mod receive;

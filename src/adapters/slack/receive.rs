@@ -3,18 +3,20 @@
 //! The models drop a few fields and are strict where Slack is not; both are mended on the raw JSON first. Nothing
 //! here decides anything: who may do what is asked afresh behind the inbox.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, Place, Principal};
-use crate::ports::{Actor, Delivery, Inbound, Reply};
+use crate::message::Values;
+use crate::ports::{Actor, Delivery, Inbound, Reply, Search};
 
 use super::Identity;
 use super::form::FormRef;
 use super::reference::ActionRef;
 use super::text::{after_mention, unescape};
+
+/// The `callback_id` of both shortcuts "Run a runbook here": in the menu of a message, and anywhere.
+const RUN_HERE: &str = "run_here";
 
 /// How the person who did it can be told that it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub(super) enum Kind {
 pub(super) enum Reading {
     /// Somebody did something.
     Deed(Box<Delivery>, Kind),
+    /// Somebody types into a searched field; what there is to pick is the acknowledgement.
+    Asked(Box<Search>),
     /// To be acknowledged with this payload, and nothing else.
     Answer(Value),
     /// Nothing for us; why, for the counter.
@@ -94,10 +98,31 @@ fn interaction(mut payload: Value, me: &Identity) -> Reading {
                 _ => Reading::Unreadable("view_submission"),
             }
         }
-        // No menu of ours asks, but Slack waits for an answer.
-        Some("block_suggestion") => Reading::Answer(json!({ "options": [] })),
+        Some("block_suggestion") => {
+            tidy(&mut payload);
+            // Whatever it is, Slack waits for an answer.
+            search(payload, me).unwrap_or_else(|| Reading::Answer(json!({ "options": [] })))
+        }
         Some("view_closed") => Reading::Skip("view_closed"),
-        Some("message_action" | "shortcut") => Reading::Skip("shortcut"),
+        Some("message_action" | "shortcut") if payload["callback_id"] != RUN_HERE => Reading::Skip("shortcut"),
+        Some("message_action") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::MessageAction(event)) => run_here(event, &payload, me),
+                _ => Reading::Unreadable("message_action"),
+            }
+        }
+        Some("shortcut") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::Shortcut(event)) => {
+                    let actor = actor(me, &event.user, &payload);
+                    let place = Place::nowhere(&actor.principal, me.tenant());
+                    pick(actor, place, event.trigger_id, None)
+                }
+                _ => Reading::Unreadable("shortcut"),
+            }
+        }
         _ => Reading::Skip("unknown_interaction"),
     }
 }
@@ -125,15 +150,19 @@ fn tidy(payload: &mut Value) {
 
 fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -> Reading {
     let Some(user) = &event.user else { return Reading::Unreadable("block_actions") };
+    if let Some(SlackView::Modal(modal)) = &event.view {
+        return choice(&event, modal, user, raw, me);
+    }
     let found = event.actions.iter().flatten().find_map(|a| Some((a, a.value.as_deref()?.parse::<ActionRef>().ok()?)));
     let Some((action, reference)) = found else { return Reading::Skip("foreign_button") };
-    let Some(channel) =
-        event.channel.as_ref().map(|c| c.id.value().clone()).or_else(|| container_channel(&event.container))
-    else {
-        return Reading::Unreadable("block_actions");
-    };
+    let channel = event.channel.as_ref().map(|c| c.id.value().clone()).or_else(|| container_channel(&event.container));
+    // On the person's own page there is no channel.
+    let channel = channel.or_else(|| matches!(event.view, Some(SlackView::Home(_))).then(|| user.id.value().clone()));
+    let Some(channel) = channel else { return Reading::Unreadable("block_actions") };
     let message = event.message.as_ref();
     let thread = message.and_then(|m| m.origin.thread_ts.as_ref()).map(|ts| ts.value().clone());
+    // A message that only one person sees is not sent along; its place is, but the models drop it.
+    let thread = thread.or_else(|| text(&raw["container"]["thread_ts"]));
     let trigger = event.trigger_id.value().clone();
     let key = if trigger.is_empty() {
         let at = action.action_ts.as_ref().map(|ts| ts.value().as_str()).unwrap_or_default();
@@ -146,7 +175,7 @@ fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -
     deed(
         key,
         Inbound::Click { verb, run, revision },
-        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
+        actor(me, user, raw),
         me.place(&channel, thread),
         event.response_url.as_ref().map(|url| url.value().to_string()),
         Some(trigger).filter(|t| !t.is_empty()),
@@ -167,38 +196,111 @@ fn submission(event: SlackInteractionViewSubmissionEvent, raw: &Value, me: &Iden
     let Some(form) = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok()) else {
         return Reading::Skip("foreign_view");
     };
-    // A block holds one input, named like the block.
-    let values: BTreeMap<String, String> = event
-        .view
-        .state_params
-        .state
-        .iter()
-        .flat_map(|state| &state.values)
-        .filter_map(|(block, inputs)| {
-            let value = inputs.values().next()?.value.clone()?;
-            Some((block.value().clone(), value))
-        })
-        .collect();
-    let user = &event.user;
-    let channel = if form.channel.is_empty() { user.id.value().clone() } else { form.channel };
-    let ActionRef { verb, run, revision } = form.action;
     let params = &event.view.state_params;
+    let values = params.state.as_ref().map(values_of).unwrap_or_default();
+    let actor = actor(me, &event.user, raw);
+    let place = form.place(&actor.principal, me);
     let first_field = params.state.iter().flat_map(|s| s.values.keys()).map(|block| block.value().clone()).min();
     deed(
-        format!("slack:form:{}:{}", params.id.value(), params.hash),
-        Inbound::Form { verb, run, revision, values },
-        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
-        me.place(&channel, form.thread),
+        // One modal is taken once: it closes then. While it is refused with its faults it is not taken.
+        format!("slack:form:{}", params.id.value()),
+        Inbound::Form { form: form.kind, values },
+        actor,
+        place,
         None,
         event.trigger_id.as_ref().map(|t| t.value().clone()),
         Kind::Form { first_field },
     )
 }
 
+/// What stands in the inputs. A block holds one, named like the block; empty ones are left out.
+fn values_of(state: &SlackViewState) -> Values {
+    let fields = state.values.iter().filter_map(|(block, inputs)| {
+        let input = inputs.values().next()?;
+        let one = input.value.clone().or_else(|| input.selected_option.as_ref().map(|o| o.value.clone()));
+        let one = one.or_else(|| input.selected_conversation.as_ref().map(|c| c.value().clone()));
+        let many = input.selected_options.iter().flatten().map(|o| o.value.clone());
+        let values: Vec<String> = one.into_iter().chain(many).collect();
+        (!values.is_empty()).then(|| (block.value().clone(), values))
+    });
+    fields.collect()
+}
+
+/// The inputs of a modal in which something was done; the models drop them. Unreadable ones are none.
+fn raw_values(raw: &Value) -> Values {
+    let state = serde_json::from_value::<SlackViewState>(raw["view"]["state"].clone());
+    state.map(|state| values_of(&state)).unwrap_or_default()
+}
+
+/// Something was picked in a modal.
+fn choice(
+    event: &SlackInteractionBlockActionsEvent,
+    modal: &SlackModalView,
+    user: &SlackBasicUserInfo,
+    raw: &Value,
+    me: &Identity,
+) -> Reading {
+    let form = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok());
+    let field = event.actions.iter().flatten().find_map(|a| a.block_id.as_ref());
+    let (Some(form), Some(field), Some(id)) = (form, field, text(&raw["view"]["id"])) else {
+        return Reading::Skip("foreign_view");
+    };
+    let actor = actor(me, user, raw);
+    let place = form.place(&actor.principal, me);
+    let trigger = event.trigger_id.value().clone();
+    let key = format!("slack:choice:{id}:{trigger}");
+    let inbound = Inbound::Choice { id, form: form.kind, field: field.value().clone(), values: raw_values(raw) };
+    deed(key, inbound, actor, place, None, Some(trigger), Kind::Click)
+}
+
+fn search(payload: Value, me: &Identity) -> Option<Reading> {
+    let Ok(SlackInteractionEvent::BlockSuggestion(event)) = serde_json::from_value(payload.clone()) else {
+        return None;
+    };
+    let Some(SlackView::Modal(modal)) = &event.view else { return None };
+    let form: FormRef = modal.private_metadata.as_deref()?.parse().ok()?;
+    let actor = actor(me, &event.user, &payload);
+    let place = form.place(&actor.principal, me);
+    let (field, typed) = (event.block_id.value().clone(), unescape(&event.value));
+    Some(Reading::Asked(Box::new(Search { actor, place, form: form.kind, field, typed, values: raw_values(&payload) })))
+}
+
+/// The shortcut in a message's menu: the run belongs to that message's channel and thread.
+fn run_here(event: SlackInteractionMessageActionEvent, raw: &Value, me: &Identity) -> Reading {
+    let (Some(channel), Some(message)) = (&event.channel, &event.message) else {
+        return Reading::Unreadable("message_action");
+    };
+    let thread = message.origin.thread_ts.as_ref().unwrap_or(&message.origin.ts).value().clone();
+    let place = me.place(channel.id.value(), Some(thread));
+    pick(actor(me, &event.user, raw), place, event.trigger_id, Some(event.response_url.value().to_string()))
+}
+
+fn pick(actor: Actor, place: Place, trigger: SlackTriggerId, url: Option<String>) -> Reading {
+    let trigger = trigger.value().clone();
+    deed(format!("slack:shortcut:{trigger}"), Inbound::Pick, actor, place, url, Some(trigger), Kind::Click)
+}
+
+fn actor(me: &Identity, user: &SlackBasicUserInfo, raw: &Value) -> Actor {
+    me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref())
+}
+
+impl FormRef {
+    /// Where the form was opened. Whatever a form says, the person is the one who submits it.
+    fn place(&self, person: &Principal, me: &Identity) -> Place {
+        if self.channel.is_empty() {
+            return Place::nowhere(person, me.tenant());
+        }
+        me.place(&self.channel, self.thread.clone())
+    }
+}
+
 fn event(payload: Value, me: &Identity) -> Reading {
     let raw = payload["event"].clone();
     let enterprise = text(&payload["enterprise_id"]);
     let shared = payload["is_ext_shared_channel"].as_bool() == Some(true);
+    if raw["type"] == "app_home_opened" {
+        return home_opened(payload, me);
+    }
     if raw["type"] != "app_mention" {
         return Reading::Skip("other_event");
     }
@@ -233,6 +335,29 @@ fn event(payload: Value, me: &Identity) -> Reading {
         None,
         Kind::Event,
     )
+}
+
+/// The person opened the tab in which their own page stands; the other tab is the messages.
+fn home_opened(mut payload: Value, me: &Identity) -> Reading {
+    let (raw, enterprise) = (payload["event"].clone(), text(&payload["enterprise_id"]));
+    if let Some(event) = payload["event"].as_object_mut() {
+        // What stood there before, in whatever blocks.
+        event.remove("view");
+    }
+    let Ok(callback) = serde_json::from_value::<SlackPushEventCallback>(payload) else {
+        return Reading::Unreadable("app_home_opened");
+    };
+    let SlackEventCallbackBody::AppHomeOpened(opened) = callback.event else {
+        return Reading::Unreadable("app_home_opened");
+    };
+    if opened.tab.as_deref().is_some_and(|tab| tab != "home") {
+        return Reading::Skip("other_tab");
+    }
+    let home = ["user_team", "team"].into_iter().find_map(|field| text(&raw[field]));
+    let home = home.unwrap_or_else(|| callback.team_id.value().clone());
+    let actor = me.actor(opened.user.value(), Some(&home), enterprise.as_deref());
+    let place = Place::nowhere(&actor.principal, me.tenant());
+    deed(format!("slack:event:{}", callback.event_id.value()), Inbound::Home, actor, place, None, None, Kind::Event)
 }
 
 fn deed(
