@@ -1,6 +1,7 @@
 //! A person's own page in the chat: what they run, what waits for them, what they ran of late, and how Muster is.
 
-use crate::domain::{RunId, Timestamp};
+use crate::command::Request;
+use crate::domain::{RunId, Selector, Timestamp};
 use crate::run::Run;
 
 use super::browse::phase;
@@ -123,9 +124,14 @@ fn request(told: &Told, view: &View) -> Card {
     if let Some(why) = p.reason.as_deref().map(str::trim).filter(|r| !r.is_empty()) {
         told_lines.push(say("Why: ").plain(cut(why, 300)));
     }
-    told_lines.push(
-        Line::default().code(cut(&format!("{} run {} on {}", view.command, p.plan.runbook, p.plan.selector), 300)),
-    );
+    let asked = Request {
+        runbook: p.plan.runbook.clone(),
+        arguments: p.plan.arguments.clone(),
+        selector: Selector::default(),
+        reason: None,
+    };
+    let asked = format!("{} {} on {}", view.command, asked.without_place(), p.plan.selector);
+    told_lines.push(Line::default().code(cut(&asked, 300)));
     told_lines.push(say(super::blast::reach(&p.plan)));
     if let Some(url) = &told.link {
         let text = "Read the whole request: script, values and exact targets".to_owned();

@@ -163,7 +163,13 @@ async fn every_fault_stands_beside_its_field_and_nothing_is_run() {
         Inbound::Form { form: form.kind.clone(), values: values(&[("wait", &["an hour"]), ("mode", &["hard"])]) };
     let told: Vec<String> =
         faults(stage.does("U0SUSAN", half).await).into_iter().map(|(f, t)| format!("{f}: {t}")).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    because_of: Say in a few words why: whoever approves it, or reads it later, wants to know.
+    mode: This is not, or no longer, one of the values that you may use: choose another one.
+    on_accounts: Nothing runs everywhere by itself: choose accounts, or a label below.
+    service: service is missing: systemd unit; for example service=nginx.
+    wait: wait is an hour: it is not a duration such as 90s; for example 90s.
+    "##);
     assert_eq!(stage.runs().await, 0);
     let secret = values(&[
         ("service", &["nginx"]),
@@ -352,7 +358,36 @@ async fn the_own_page_shows_what_waits_and_changes_with_it() {
     let button = home.sections.iter().flat_map(|s| &s.buttons).find(|b| b.verb == Verb::Approve).unwrap().clone();
     let told: Vec<String> = home.sections.iter().map(to_text).collect();
     let short = stage.journal.runs().await.unwrap()[0].short(4);
-    insta::assert_snapshot!(told.join("--\n").replace(&short, "r-7F3K"), @"");
+    insta::assert_snapshot!(told.join("--\n").replace(&short, "r-7F3K"), @r##"
+    Run something
+
+    (Or type `/runbook help` in any channel that I am in.)
+
+    [Pick a runbook]
+    --
+    1 request waits for you
+    --
+    r-7F3K restart on 1 node
+
+    Asked by slack:T0MUSTER:U0SUSAN 2026-11-18 11:06 UTC, expires 2026-11-18 11:36 UTC
+    Needs 1 of @sre, risk: change
+    Why: it "hangs"
+    `/runbook run restart mode=soft service=nginx wait=10s on accounts=acme tag:role=web`
+    1 node in 1 account and 1 region
+    Read the whole request: script, values and exact targets <https://chat.example/C0OPS/2.0>
+
+    [Approve] [Deny]
+    --
+    You have run nothing yet
+
+    (What you run stands here, wherever you started it.)
+    --
+    Muster is well
+
+    Accounts: 3 known, none unreadable
+    Journal: ok
+    Rules: 2 runbooks, in force since 2026-11-18 11:06 UTC
+    "##);
 
     let nowhere = Place::nowhere(&Principal::slack("T0MUSTER", "U0ARNE"), "T0MUSTER");
     let click = Inbound::Click { verb: Verb::Approve, run: button.run, revision: button.revision };

@@ -72,7 +72,7 @@ fn permitted(policy: &PolicySet, asked: &Asked, account: &Account, region: &Regi
 fn what_could_run_is_what_some_decision_permits() {
     let mut rng = seeded("could");
     let (mut yes, mut no) = (0, 0);
-    for case in 0..cases(3_000) {
+    for case in 0..cases(100) {
         let mut draw = Draw(&mut rng);
         let (policy, asked) = (draw.policy(), draw.question());
         let book = runbook(&asked);
@@ -112,7 +112,7 @@ fn nothing_is_offered_that_the_policy_would_refuse() {
     let mut offered = 0;
     let accounts = accounts();
     let chart = Chart { accounts: Arc::new(accounts.clone()), asked: true, ..Chart::default() };
-    for case in 0..cases(2_000) {
+    for case in 0..cases(50) {
         let mut draw = Draw(&mut rng);
         let (policy, asked) = (draw.policy(), draw.question());
         let book = runbook(&asked);
@@ -159,5 +159,5 @@ fn nothing_is_offered_that_the_policy_would_refuse() {
         offered += told.len();
     }
     println!("{offered} accounts offered");
-    assert!(offered > 500, "too few to mean anything: {offered}");
+    assert!(offered > 40, "too few to mean anything: {offered}");
 }

@@ -166,6 +166,7 @@ fn parameter(draft: &Draft<'_>, name: &str, p: &Parameter) -> FormField {
             FieldKind::Flag { value: value.as_deref().map(|v| v == "true") }
         }
         (Some(few), _) if few.len() <= CHOICES_MAX => choice(few, value.as_ref()),
+        (None, Kind::Choice { values }) if values.len() <= CHOICES_MAX => choice(values, value.as_ref()),
         (Some(_), _) | (None, Kind::Choice { .. } | Kind::Region) => search(),
         (_, Kind::Boolean) => FieldKind::Flag { value: value.as_deref().map(|v| v == "true") },
         (_, Kind::Integer { min, max }) => FieldKind::Number {

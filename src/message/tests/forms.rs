@@ -102,7 +102,40 @@ fn draw(book: &Runbook, narrowed: &[(&str, &[&str])], given: &Values, note: Opti
 
 #[test]
 fn every_type_of_parameter_has_its_field() {
-    insta::assert_snapshot!(seen(&draw(&everything(), &[], &values(&[]), None, &Faults::new())), @"");
+    insta::assert_snapshot!(seen(&draw(&everything(), &[], &values(&[]), None, &Faults::new())), @r##"
+    == restart-service ==
+    restart-service: Restart a systemd service. Risk: change
+    days: [7] from 1 to 500
+        How old. A whole number from 1 to 500.
+    force: yes or no: Some(false)
+        Even if it is busy.
+    mode*: soft | hard
+        How.
+    partner*: search, at most 1: 
+        Whose. An account id.
+    release*: []
+        What to install. A version.
+    replica*: search, at most 1: 
+        Where to. A region.
+    service*: []
+        Systemd unit, without .service. Text that matches [a-z][a-z0-9@._-]{0,62}.
+    share*: [] from 0.5 to ?
+        How much. A number from 0.5.
+    wait*: []
+        At most. A time from 1 s to 5 min, such as 90s or 5m.
+    Accounts: search, at most 50: 
+        By name or id. Accounts or labels: one of them is needed.
+    Accounts by label: search, at most 50: 
+        Such as env=staging: every account that has it.
+    Regions: search, at most 50: 
+        Left empty: each account's own regions.
+    Only nodes with these tags: search, at most 50: 
+        Left empty: every node.
+    Why?*: []
+        Whoever approves it reads this.
+    The same, typed: `/runbook run restart-service mode=… partner=… release=… replica=… service=… share=… wait=… on accounts=… because "…"`
+    [Run]
+    "##);
 }
 
 #[test]
@@ -117,15 +150,59 @@ fn a_form_that_stands_there_once_more_keeps_what_was_given_and_says_what_is_wron
     ]);
     let faults = [(ACCOUNTS.to_owned(), "acme-prod is gone.".to_owned())].into();
     let form = draw(&runbook(), &[("service", &["nginx", "app"])], &given, Some("It was changed."), &faults);
-    insta::assert_snapshot!(seen(&form), @"");
+    insta::assert_snapshot!(seen(&form), @r##"
+    == restart-service ==
+    It was changed.
+    restart-service: Restart a systemd service. Risk: change
+    service*: (nginx) | app
+        Systemd unit, without .service.
+    Accounts: search, at most 50: 111111111111, 222222222222
+        By name or id. Accounts or labels: one of them is needed.
+        ! acme-prod is gone.
+    Accounts by label: search, at most 50: env=prod
+        Such as env=staging: every account that has it.
+    Regions: search, at most 50: eu-west-1
+        Left empty: each account's own regions.
+    Only nodes with these tags: search, at most 50: tag:role=web
+        Left empty: every node.
+    In which channel?*: channel: None
+        The run's card stands there, and who may approve it has to see it.
+    Why?*: [502s]
+        Whoever approves it reads this.
+    The same, typed: `/runbook run restart-service service=nginx on accounts=222222222222,acme-prod regions=eu-west-1 tag:role=web env=prod because 502s`
+    [Run]
+    "##);
 }
 
 #[test]
 fn the_picker_and_its_neighbours() {
     let forms = [form::pick_form(&view()), form::waiting_form(), form::nothing_to_pick("nobody `knows`", &view())];
-    insta::assert_snapshot!(forms.map(|f| seen(&f)).join("\n\n"), @"");
+    insta::assert_snapshot!(forms.map(|f| seen(&f)).join("\n\n"), @r##"
+    == Pick a runbook ==
+    Only runbooks that you may run are offered, those you ran of late first.
+    Runbook*: search, at most 1: 
+    Faster by hand: `/runbook run NAME … on SELECTOR`, `/runbook help` tells more.
+    [Next]
+
+    == Pick a runbook ==
+    One moment: I am looking up what you may run…
+
+    []
+
+    == Pick a runbook ==
+    nobody `knows`
+    What you may run: `/runbook list`
+    []
+    "##);
     let run = run(plan(3), needs(1), Phase::AwaitingApproval);
-    insta::assert_snapshot!(seen(&deny_form(&run, &view())), @"");
+    insta::assert_snapshot!(seen(&deny_form(&run, &view())), @r##"
+    == Deny this request ==
+    restart-service on 3 nodes, asked by slack:T0MUSTER:U0SUSAN (r-7F3K). Denying ends the request; it can be asked again.
+    Why?*: []
+        Everybody in the thread sees it.
+
+    [Deny]
+    "##);
 }
 
 fn against<'a>(
@@ -152,7 +229,19 @@ fn what_is_wrong_is_told_field_by_field() {
     ]);
     let faults = read(against(&book, &names, &narrowed), &given).unwrap_err();
     let told: Vec<String> = faults.iter().map(|(field, fault)| format!("{field}: {fault}")).collect();
-    insta::assert_snapshot!(told.join("\n"), @"");
+    insta::assert_snapshot!(told.join("\n"), @r##"
+    because_of: Say in a few words why: whoever approves it, or reads it later, wants to know.
+    days: days is 0: it is less than 1; for example 1.
+    mode: This is not, or no longer, one of the values that you may use: choose another one.
+    on_accounts: 999999999999 is not there any more: take it out and choose again.
+    on_tags: One of these cannot be read: take it out and choose again.
+    partner: partner is 1234: it is not an AWS account id, which is 12 digits; for example 012345678901.
+    release: release is missing: what to install; for example release=1.24.0-2.
+    replica: replica is missing: where to; for example replica=eu-west-1.
+    service: service is no such; service: it does not match [a-z][a-z0-9@._-]{0,62}; for example nginx.
+    share: share is missing: how much; for example share=0.5.
+    wait: wait is an hour: it is not a duration such as 90s; for example 90s.
+    "##);
 }
 
 #[test]
@@ -242,9 +331,57 @@ fn the_own_page_tells_what_waits_what_runs_and_how_muster_is() {
         nobody: "01KAPMZX000000000000000000".parse().unwrap(),
     };
     let page = |facts: &Facts| home(facts, &view()).sections.iter().map(to_text).collect::<Vec<_>>().join("--\n");
-    insta::assert_snapshot!(page(&facts), @"");
+    insta::assert_snapshot!(page(&facts), @r##"
+    Run something
+
+    (Or one that you ran of late, with its values. By hand: `/runbook help`)
+
+    [Pick a runbook] [restart-service]
+    --
+    1 request waits for you
+    --
+    r-7F3K restart-service on 3 nodes
+
+    Asked by slack:T0MUSTER:U0SUSAN 2026-11-22 14:00 UTC, expires 2026-11-22 14:30 UTC
+    Needs 2 of @sre, risk: change
+    Why: 502s since the last deploy
+    `/runbook run restart-service service=nginx on env=prod tag:role=web`
+    3 nodes in 3 accounts and 1 region
+    Read the whole request: script, values and exact targets <https://chat.example/2>
+
+    [Approve] [Deny]
+    --
+    Your runs, 1 going on
+
+    `r-7F3K` restart-service: all 3 nodes succeeded, 2026-11-22 14:00 UTC card <https://chat.example/1>
+    `r-7F3K` restart-service: waiting for 2 of @sre, 2026-11-22 14:00 UTC
+
+    (More: `/runbook status`)
+    --
+    Muster is well, 1 account is not readable
+
+    Accounts: 1 of 3 could not be read: globex-prod
+    Journal: ok
+    Rules: 4 runbooks, in force since 2026-11-22 13:00 UTC
+    "##);
     let broken = Health { asked: false, journal: false, runbooks: 0, unreadable: vec![], ..facts.health.clone() };
     let empty = Facts { mine: vec![], waiting: vec![], recent: vec![], health: broken, nobody: facts.nobody };
-    insta::assert_snapshot!(page(&empty), @"");
+    insta::assert_snapshot!(page(&empty), @r##"
+    Run something
+
+    (Or type `/runbook help` in any channel that I am in.)
+
+    [Pick a runbook]
+    --
+    You have run nothing yet
+
+    (What you run stands here, wherever you started it.)
+    --
+    Muster cannot run anything at present
+
+    Accounts: not asked for yet
+    Journal: failed, nothing is run until it is repaired
+    Rules: no valid runbook or policy is loaded, so nothing may run; their owners see why by `muster check`
+    "##);
     assert_ne!(Digest::of(page(&facts).as_bytes()), Digest::of(page(&empty).as_bytes()));
 }
