@@ -20,6 +20,7 @@ mod send;
 mod sentence;
 mod socket;
 mod text;
+mod views;
 mod whisper;
 
 use std::sync::Arc;

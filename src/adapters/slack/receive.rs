@@ -7,13 +7,12 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, Place, Principal};
-use crate::message::Values;
 use crate::ports::{Actor, Delivery, Inbound, Reply, Search};
 
 use super::Identity;
-use super::form::FormRef;
 use super::reference::ActionRef;
 use super::text::{after_mention, unescape};
+use super::views;
 
 /// The `callback_id` of both shortcuts "Run a runbook here": in the menu of a message, and anywhere.
 const RUN_HERE: &str = "run_here";
@@ -94,14 +93,14 @@ fn interaction(mut payload: Value, me: &Identity) -> Reading {
         Some("view_submission") => {
             tidy(&mut payload);
             match serde_json::from_value(payload.clone()) {
-                Ok(SlackInteractionEvent::ViewSubmission(event)) => submission(event, &payload, me),
+                Ok(SlackInteractionEvent::ViewSubmission(event)) => views::submission(event, &payload, me),
                 _ => Reading::Unreadable("view_submission"),
             }
         }
         Some("block_suggestion") => {
             tidy(&mut payload);
             // Whatever it is, Slack waits for an answer.
-            search(payload, me).unwrap_or_else(|| Reading::Answer(json!({ "options": [] })))
+            views::search(payload, me).unwrap_or_else(|| Reading::Answer(json!({ "options": [] })))
         }
         Some("view_closed") => Reading::Skip("view_closed"),
         Some("message_action" | "shortcut") if payload["callback_id"] != RUN_HERE => Reading::Skip("shortcut"),
@@ -151,7 +150,7 @@ fn tidy(payload: &mut Value) {
 fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -> Reading {
     let Some(user) = &event.user else { return Reading::Unreadable("block_actions") };
     if let Some(SlackView::Modal(modal)) = &event.view {
-        return choice(&event, modal, user, raw, me);
+        return views::choice(&event, modal, user, raw, me);
     }
     let found = event.actions.iter().flatten().find_map(|a| Some((a, a.value.as_deref()?.parse::<ActionRef>().ok()?)));
     let Some((action, reference)) = found else { return Reading::Skip("foreign_button") };
@@ -191,80 +190,6 @@ fn container_channel(container: &SlackInteractionActionContainer) -> Option<Stri
     }
 }
 
-fn submission(event: SlackInteractionViewSubmissionEvent, raw: &Value, me: &Identity) -> Reading {
-    let SlackView::Modal(modal) = &event.view.view else { return Reading::Skip("foreign_view") };
-    let Some(form) = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok()) else {
-        return Reading::Skip("foreign_view");
-    };
-    let params = &event.view.state_params;
-    let values = params.state.as_ref().map(values_of).unwrap_or_default();
-    let actor = actor(me, &event.user, raw);
-    let place = form.place(&actor.principal, me);
-    let first_field = params.state.iter().flat_map(|s| s.values.keys()).map(|block| block.value().clone()).min();
-    deed(
-        // One modal is taken once: it closes then. While it is refused with its faults it is not taken.
-        format!("slack:form:{}", params.id.value()),
-        Inbound::Form { form: form.kind, values },
-        actor,
-        place,
-        None,
-        event.trigger_id.as_ref().map(|t| t.value().clone()),
-        Kind::Form { first_field },
-    )
-}
-
-/// What stands in the inputs. A block holds one, named like the block; empty ones are left out.
-fn values_of(state: &SlackViewState) -> Values {
-    let fields = state.values.iter().filter_map(|(block, inputs)| {
-        let input = inputs.values().next()?;
-        let one = input.value.clone().or_else(|| input.selected_option.as_ref().map(|o| o.value.clone()));
-        let one = one.or_else(|| input.selected_conversation.as_ref().map(|c| c.value().clone()));
-        let many = input.selected_options.iter().flatten().map(|o| o.value.clone());
-        let values: Vec<String> = one.into_iter().chain(many).collect();
-        (!values.is_empty()).then(|| (block.value().clone(), values))
-    });
-    fields.collect()
-}
-
-/// The inputs of a modal in which something was done; the models drop them. Unreadable ones are none.
-fn raw_values(raw: &Value) -> Values {
-    let state = serde_json::from_value::<SlackViewState>(raw["view"]["state"].clone());
-    state.map(|state| values_of(&state)).unwrap_or_default()
-}
-
-/// Something was picked in a modal.
-fn choice(
-    event: &SlackInteractionBlockActionsEvent,
-    modal: &SlackModalView,
-    user: &SlackBasicUserInfo,
-    raw: &Value,
-    me: &Identity,
-) -> Reading {
-    let form = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok());
-    let field = event.actions.iter().flatten().find_map(|a| a.block_id.as_ref());
-    let (Some(form), Some(field), Some(id)) = (form, field, text(&raw["view"]["id"])) else {
-        return Reading::Skip("foreign_view");
-    };
-    let actor = actor(me, user, raw);
-    let place = form.place(&actor.principal, me);
-    let trigger = event.trigger_id.value().clone();
-    let key = format!("slack:choice:{id}:{trigger}");
-    let inbound = Inbound::Choice { id, form: form.kind, field: field.value().clone(), values: raw_values(raw) };
-    deed(key, inbound, actor, place, None, Some(trigger), Kind::Click)
-}
-
-fn search(payload: Value, me: &Identity) -> Option<Reading> {
-    let Ok(SlackInteractionEvent::BlockSuggestion(event)) = serde_json::from_value(payload.clone()) else {
-        return None;
-    };
-    let Some(SlackView::Modal(modal)) = &event.view else { return None };
-    let form: FormRef = modal.private_metadata.as_deref()?.parse().ok()?;
-    let actor = actor(me, &event.user, &payload);
-    let place = form.place(&actor.principal, me);
-    let (field, typed) = (event.block_id.value().clone(), unescape(&event.value));
-    Some(Reading::Asked(Box::new(Search { actor, place, form: form.kind, field, typed, values: raw_values(&payload) })))
-}
-
 /// The shortcut in a message's menu: the run belongs to that message's channel and thread.
 fn run_here(event: SlackInteractionMessageActionEvent, raw: &Value, me: &Identity) -> Reading {
     let (Some(channel), Some(message)) = (&event.channel, &event.message) else {
@@ -280,18 +205,8 @@ fn pick(actor: Actor, place: Place, trigger: SlackTriggerId, url: Option<String>
     deed(format!("slack:shortcut:{trigger}"), Inbound::Pick, actor, place, url, Some(trigger), Kind::Click)
 }
 
-fn actor(me: &Identity, user: &SlackBasicUserInfo, raw: &Value) -> Actor {
+pub(super) fn actor(me: &Identity, user: &SlackBasicUserInfo, raw: &Value) -> Actor {
     me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref())
-}
-
-impl FormRef {
-    /// Where the form was opened. Whatever a form says, the person is the one who submits it.
-    fn place(&self, person: &Principal, me: &Identity) -> Place {
-        if self.channel.is_empty() {
-            return Place::nowhere(person, me.tenant());
-        }
-        me.place(&self.channel, self.thread.clone())
-    }
 }
 
 fn event(payload: Value, me: &Identity) -> Reading {
@@ -360,7 +275,7 @@ fn home_opened(mut payload: Value, me: &Identity) -> Reading {
     deed(format!("slack:event:{}", callback.event_id.value()), Inbound::Home, actor, place, None, None, Kind::Event)
 }
 
-fn deed(
+pub(super) fn deed(
     key: String,
     inbound: Inbound,
     actor: Actor,
@@ -378,7 +293,7 @@ fn enterprise(raw: &Value) -> Option<String> {
     text(&raw["enterprise"]["id"])
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::{Digest, RunId};
-use crate::message::{FormKind, Verb};
+use crate::message::{FormKind, Values, Verb};
 
 fn me() -> Identity {
     Identity { team: "T0MUSTER".into(), enterprise: None, bot_user: "U0BOT".into() }
