@@ -34,6 +34,14 @@ pub struct Help {
     pub notes: Vec<&'static str>,
 }
 
+impl Help {
+    /// The page that tells every verb.
+    #[must_use]
+    pub fn is_overview(&self) -> bool {
+        self.usages.len() == Verb::ALL.len()
+    }
+}
+
 impl Topic {
     /// Topics that `help` takes besides the verbs.
     pub(super) const SELECTOR_NAMES: &[&str] = &["selector", "selectors", "on"];

@@ -152,6 +152,16 @@ pub struct Place {
 }
 
 impl Place {
+    /// Nowhere in particular: what is said there goes to the person alone. Platforms take a person's id for a channel.
+    #[must_use]
+    pub fn nowhere(person: &Principal, tenant: &str) -> Self {
+        Place { platform: person.platform, tenant: tenant.to_owned(), channel: person.user.clone(), thread: None }
+    }
+    /// It is no channel in which anybody else could read or approve anything.
+    #[must_use]
+    pub fn is_nowhere(&self, person: &Principal) -> bool {
+        self.channel == person.user
+    }
     #[must_use]
     pub fn channel_ref(&self) -> ChannelRef {
         ChannelRef { platform: self.platform, tenant: self.tenant.clone(), channel: self.channel.clone() }

@@ -1,24 +1,23 @@
 //! One answer to each input: a result, a refusal with its reason and the next step, or a fault with the run's id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::command::{self, Command, RunRef};
 use crate::domain::{Digest, RunbookName, Selector, Target};
-use crate::message::{self, Card, Verb, View, browse, form};
+use crate::message::{self, Card, FormKind, Verb, View, browse, form};
 use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, targets_of};
 use crate::ports::{ChatError, Commit, CommitError, Inbound, InboxRow, Reply};
 use crate::redact::Redactor;
 use crate::run::{Event, Input, Phase, Proposal, Refusal, Run};
 
-use super::membership::asker;
 use super::planner::{self, Progress};
 use super::propose::{self, Proposed};
 use super::runner::{self, Handle};
 use super::summing::summary_of;
-use super::{Services, doors, posting};
+use super::{Services, desk, doors, forms, posting};
 
 /// A person who waits this long without a word thinks that nothing happens.
 /// An answer is tried for so long; the inbox row keeps it across restarts.
@@ -72,30 +71,21 @@ pub async fn answer(services: Arc<Services>, row: InboxRow) {
     }
 }
 
-/// What is wrong with a submitted form: field name to sentence. From memory, because it is the acknowledgement.
-pub fn form_faults(verb: Verb, values: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    match verb {
-        Verb::Deny => {
-            let fault = form::why_fault(values.get(form::WHY).map_or("", String::as_str));
-            fault.map(|fault| (form::WHY.to_owned(), fault)).into_iter().collect()
-        }
-        Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain | Verb::RunPart | Verb::AskOthers => {
-            BTreeMap::new()
-        }
-    }
-}
-
 async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
     let delivery = &row.delivery;
     if delivery.actor.foreign {
         return Answer::Whisper(message::refusal::foreign_click());
     }
-    let rules = services.rulebook.current();
-    let asker = match asker(services.directory.as_ref(), &rules.policy, &delivery.actor, Some(&delivery.place)).await {
+    // Before anything is asked of anybody: a form's trigger lives for three seconds.
+    if let Some(start) = opens(services, &delivery.inbound).await {
+        return forms::open(services, row, start).await.map_or(Answer::Shown, Answer::Whisper);
+    }
+    let asker = match desk::asker(services, &delivery.actor, &delivery.place).await {
         Ok(asker) => asker,
         Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
     };
     match &delivery.inbound {
+        Inbound::Mention { text } if text.trim().is_empty() => Answer::Whisper(form::notes::mentioned(row.run)),
         Inbound::Command { text } | Inbound::Mention { text } => match command::parse(text) {
             Ok(command) => obey(services, row, &asker, command).await,
             Err(refusal) => {
@@ -108,21 +98,38 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             };
             click(services, row, &asker, &handle, *verb).await
         }
-        Inbound::Form { verb, run, values, .. } => {
+        Inbound::Form { form: FormKind::Deny { run, .. }, values } => {
             let Some(handle) = services.handle(*run).await else {
                 return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
             };
-            let why = values.get(form::WHY).map(|w| w.trim().to_owned()).unwrap_or_default();
-            match verb {
-                Verb::Deny => {
-                    let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
-                    decided(services, &handle, Input::Deny { by: asker, why }).await
-                }
-                Verb::Approve | Verb::Cancel | Verb::Output | Verb::RunAgain | Verb::RunPart | Verb::AskOthers => {
-                    Answer::Shown
-                }
+            let why = values.get(form::WHY).and_then(|v| v.first()).map(|w| w.trim().to_owned()).unwrap_or_default();
+            let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
+            decided(services, &handle, Input::Deny { by: asker, why }).await
+        }
+        Inbound::Form { form: FormKind::Run { runbook, revision }, values } => {
+            match forms::taken(services, Some(&asker), &delivery.place, runbook, revision, values).await {
+                Ok(request) => run(services, row, &asker, request, None).await,
+                Err(rejected) => Answer::Whisper(forms::outdated(rejected, row.run)),
             }
         }
+        // Answered by their acknowledgement, or opened above.
+        Inbound::Form { form: FormKind::Pick, .. } | Inbound::Pick | Inbound::Choice { .. } | Inbound::Home => {
+            Answer::Shown
+        }
+    }
+}
+
+/// The form that this opens, if it does.
+async fn opens(services: &Services, inbound: &Inbound) -> Option<forms::Start> {
+    match inbound {
+        Inbound::Command { text } => text.trim().is_empty().then_some(forms::Start::Pick),
+        Inbound::Pick | Inbound::Click { verb: Verb::Pick, .. } => Some(forms::Start::Pick),
+        Inbound::Click { verb: Verb::Fill, run, .. } => services.handle(*run).await.map(forms::Start::Again),
+        Inbound::Mention { .. }
+        | Inbound::Click { .. }
+        | Inbound::Form { .. }
+        | Inbound::Choice { .. }
+        | Inbound::Home => None,
     }
 }
 
@@ -296,7 +303,10 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     }
     let typed = match &delivery.inbound {
         Inbound::Command { text } | Inbound::Mention { text } => text.clone(),
-        Inbound::Click { .. } | Inbound::Form { .. } => format!("run {} on {} (again)", plan.runbook, plan.selector),
+        Inbound::Form { .. } => request.to_string(),
+        Inbound::Click { .. } | Inbound::Pick | Inbound::Choice { .. } | Inbound::Home => {
+            format!("run {} on {} (again)", plan.runbook, plan.selector)
+        }
     };
     let redactor = Redactor::new(&services.redaction_key(row.run));
     let digest: Digest = plan.digest();
@@ -345,7 +355,7 @@ async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
             }
             let form = message::deny_form(&run, &services.view(&run));
             match services.chat.open_form(&delivery.reply, &form).await {
-                Ok(()) => Answer::Shown,
+                Ok(_) => Answer::Shown,
                 Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
             }
         }
@@ -354,6 +364,8 @@ async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
         Verb::Output => output(services, row, handle, None).await,
         // Offers name requests, never runs.
         Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
+        // They opened a form.
+        Verb::Pick | Verb::Fill => Answer::Shown,
     }
 }
 

@@ -4,12 +4,17 @@
 //! start a run ([`runner`]). After a crash the journal is folded and what is owed is carried out: there is no other
 //! recovery code.
 
+pub mod atlas;
 pub mod cloud;
 mod doors;
+mod desk;
 mod effects;
+mod forms;
+mod homes;
 mod intake;
 pub mod limits;
 pub mod membership;
+pub mod offers;
 pub mod planner;
 mod posting;
 pub mod propose;
@@ -33,15 +38,18 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::domain::{Principal, RunId, RunbookName, Target};
-use crate::message::View;
+use crate::message::{Suggestions, View};
 use crate::plan::Plan;
 use crate::ports::{
-    Ack, Chat, Clock, Cloud, Commit, CommitError, Delivery, Directory, Ids, Inbound, Inbox, InboxError, InboxRow,
-    Inventory, Journal, JournalError, Outputs,
+    Ack, Chat, Clock, Cloud, Commit, CommitError, Delivery, Directory, Ids, Inbox, InboxError, InboxRow, Inventory,
+    Journal, JournalError, Outputs, Search,
 };
 use crate::run::{Phase, Run};
 use crate::runbook::Risk;
 
+use atlas::{Atlas, Remembering};
+use desk::Desk;
+use homes::Homes;
 use limits::Limits;
 use rulebook::Rulebook;
 use runner::Handle;
@@ -87,6 +95,12 @@ pub struct Services {
     pub rulebook: Arc<Rulebook>,
     /// Refused requests that a click can go on from.
     refused: refused::Refused,
+    /// What AWS held when it was last looked at.
+    atlas: Arc<Atlas>,
+    /// Who is filling in forms.
+    desk: Desk,
+    /// People's own pages.
+    homes: Homes,
     runs: Runs,
     /// Held between the check for other runs on the same nodes and the start.
     starting: tokio::sync::Mutex<()>,
@@ -134,9 +148,11 @@ impl Engine {
         rulebook: Arc<Rulebook>,
         settings: Settings,
     ) -> Result<Engine, JournalError> {
+        let atlas = Arc::new(Atlas::default());
+        let limited = Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.inventory });
         let ports = Ports {
             cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.cloud }),
-            inventory: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.inventory }),
+            inventory: Arc::new(Remembering { atlas: atlas.clone(), inner: limited }),
             ..ports
         };
         let services = Arc::new(Services {
@@ -145,6 +161,9 @@ impl Engine {
             limits,
             rulebook,
             refused: refused::Refused::default(),
+            atlas,
+            desk: Desk::default(),
+            homes: Homes::default(),
             runs: Runs::default(),
             starting: tokio::sync::Mutex::new(()),
             failed: Notify::new(),
@@ -173,6 +192,12 @@ impl Engine {
         }
         tokio::spawn(tidy(Arc::downgrade(&services)));
         tokio::spawn(prune(Arc::downgrade(&services)));
+        tokio::spawn(homes::keep(Arc::downgrade(&services)));
+        tokio::spawn({
+            let inventory = services.inventory.clone();
+            // Known before anybody opens a form.
+            async move { inventory.accounts().await }
+        });
         let (rows, mut inbox) = mpsc::unbounded_channel();
         let engine = Engine { services: services.clone(), rows };
         let unanswered = services.journal.unanswered().await?;
@@ -207,15 +232,12 @@ impl Engine {
 
 #[async_trait]
 impl Inbox for Engine {
-    async fn accept(&self, delivery: Delivery) -> Result<Ack, InboxError> {
+    async fn accept(&self, mut delivery: Delivery) -> Result<Ack, InboxError> {
         if self.services.stopping.load(Ordering::Relaxed) {
             return Err(InboxError::Stopping);
         }
-        if let Inbound::Form { verb, values, .. } = &delivery.inbound {
-            let faults = intake::form_faults(*verb, values);
-            if !faults.is_empty() {
-                return Ok(Ack::FormErrors(faults));
-            }
+        if let Some(ack) = forms::received(&self.services, &mut delivery).await {
+            return Ok(ack);
         }
         let now = self.services.clock.now();
         let row = InboxRow { run: self.services.ids.run_id(now), delivery, at: now };
@@ -230,6 +252,10 @@ impl Inbox for Engine {
                 Err(InboxError::Store(fault.to_string()))
             }
         }
+    }
+
+    async fn suggest(&self, search: Search) -> Suggestions {
+        desk::suggest(&self.services, &search).await
     }
 }
 

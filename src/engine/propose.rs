@@ -125,7 +125,7 @@ pub async fn propose(
 }
 
 /// The first word of the request that holds what the redactor would take out.
-fn secret_in(request: &command::Request) -> Option<String> {
+pub(super) fn secret_in(request: &command::Request) -> Option<String> {
     let redactor = Redactor::new(b"only asked whether");
     let is_secret = |text: &str| redactor.redact(text).text != text;
     let argument = request.arguments.iter().find(|(name, value)| is_secret(&format!("{name}={value}")));

@@ -9,7 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::SignedDuration;
 
-use crate::domain::{GroupName, Principal, RunId, Timestamp};
+use crate::domain::{GroupName, Principal, RunId, RunbookName, Timestamp};
 use crate::policy::{Asker, may_view, targets_of, views_of_others};
 use crate::run::Run;
 use crate::telemetry;
@@ -35,6 +35,7 @@ enum Known {
 /// What is kept of a run that is no longer held: whether it is worth reading back for somebody.
 struct Past {
     by: Principal,
+    runbook: RunbookName,
     /// Groups whose approval was asked for.
     approvers: Vec<GroupName>,
 }
@@ -42,7 +43,11 @@ struct Past {
 impl Past {
     fn of(run: &Run) -> Past {
         let quorum = &run.proposal.decision.quorum;
-        Past { by: run.proposal.by.clone(), approvers: quorum.iter().map(|seats| seats.group.clone()).collect() }
+        Past {
+            by: run.proposal.by.clone(),
+            runbook: run.proposal.plan.runbook.clone(),
+            approvers: quorum.iter().map(|seats| seats.group.clone()).collect(),
+        }
     }
 }
 
@@ -70,6 +75,17 @@ impl Runs {
             Known::Past(_) => None,
         };
         self.read().values().rev().filter_map(held).collect()
+    }
+
+    /// What this person ran, newest first.
+    pub fn of(&self, person: &Principal) -> Vec<(RunId, RunbookName)> {
+        let mine = |known: &Known| match known {
+            Known::Held(handle) => {
+                handle.read(|run| (&run.proposal.by == person).then(|| run.proposal.plan.runbook.clone()))
+            }
+            Known::Past(past) => (&past.by == person).then(|| past.runbook.clone()),
+        };
+        self.read().iter().rev().filter_map(|(id, known)| Some((*id, mine(known)?))).collect()
     }
 
     /// Every run, newest first.

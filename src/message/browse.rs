@@ -55,7 +55,8 @@ fn example(parameter: &Parameter) -> String {
     }
 }
 
-fn takes(kind: &Kind) -> String {
+/// What a value has to be, as a fragment.
+pub(super) fn takes(kind: &Kind) -> String {
     match kind {
         Kind::String { pattern } => format!("text that matches `{pattern}`"),
         Kind::Integer { min: i64::MIN, max: i64::MAX } => "a whole number".to_owned(),
@@ -152,7 +153,25 @@ pub fn help(page: &Help, view: &View) -> Card {
     for note in &page.notes {
         blocks.push(Block::Note(super::words::prose(note)));
     }
+    if page.is_overview() {
+        let how = say("Rather pick than type? ").code(c.as_str()).plain(" alone opens a form; so does ");
+        blocks.push(how.bold("Run a runbook here").plain(" in the menu of any message, also in a thread.").note());
+    }
     card(page.title, blocks)
+}
+
+/// Where a run stands, as a fragment.
+pub(super) fn phase(run: &Run) -> String {
+    match run.phase {
+        Phase::AwaitingApproval if run.is_agreed() => "about to start".to_owned(),
+        Phase::AwaitingApproval => format!("waiting for {}", super::root::seats(&super::root::open_seats(run))),
+        Phase::Running => format!("running, {} of {} done", number(run.counts.ended()), nodes(run.counts.total)),
+        Phase::Finished => counts(&run.counts),
+        Phase::Denied => "denied".to_owned(),
+        Phase::Expired => "expired".to_owned(),
+        Phase::Cancelled => "cancelled before it started".to_owned(),
+        Phase::Withdrawn => "no longer allowed".to_owned(),
+    }
 }
 
 /// The latest runs, newest first, each with its short id.
@@ -164,15 +183,7 @@ pub fn status(runs: &[(&Run, String)], view: &View) -> Card {
     }
     let told = runs.iter().map(|(run, short)| {
         let p = &run.proposal;
-        let phase = match run.phase {
-            Phase::AwaitingApproval => format!("waiting for {}", super::root::seats(&super::root::open_seats(run))),
-            Phase::Running => format!("running, {} of {} done", number(run.counts.ended()), nodes(run.counts.total)),
-            Phase::Finished => counts(&run.counts),
-            Phase::Denied => "denied".to_owned(),
-            Phase::Expired => "expired".to_owned(),
-            Phase::Cancelled => "cancelled before it started".to_owned(),
-            Phase::Withdrawn => "no longer allowed".to_owned(),
-        };
+        let phase = phase(run);
         Line::default()
             .code(short)
             .plain(format!(" {}: {phase}, asked by ", p.plan.runbook))

@@ -97,6 +97,10 @@ pub enum Verb {
     RunPart,
     /// Puts a refused request to those who could run it.
     AskOthers,
+    /// Opens the form in which a runbook is picked. Its run is nobody's.
+    Pick,
+    /// Opens the form of the run's runbook, with what was given then.
+    Fill,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,30 +109,4 @@ pub enum Style {
     Plain,
     Primary,
     Danger,
-}
-
-/// A small form, such as "why do you deny it?".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Form {
-    /// What it submits to.
-    pub verb: Verb,
-    pub run: RunId,
-    pub revision: u32,
-    /// At most 24 characters.
-    pub title: String,
-    /// At most 24 characters.
-    pub submit: String,
-    pub intro: Vec<Span>,
-    pub fields: Vec<FormField>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormField {
-    /// `[a-z_]+`; names the value in the submission.
-    pub name: String,
-    pub label: String,
-    pub hint: Option<String>,
-    pub required: bool,
-    pub multiline: bool,
-    pub max_length: u16,
 }

@@ -81,6 +81,54 @@ pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
     if best.len() == ground.targets as usize { BTreeSet::new() } else { best }
 }
 
+/// Whether `asker` may run it there once the arguments are such that each of the rules for which `met` is asked holds.
+pub(super) fn could(
+    policy: &PolicySet,
+    asker: &Asker,
+    runbook: RunbookFacts<'_>,
+    ground: &Ground<'_>,
+    met: impl Fn(&str, &ParameterRule) -> bool,
+) -> bool {
+    if asker.bot || asker.foreign {
+        return false;
+    }
+    // Without a single argument every rule about one is a false clause, so each is asked about.
+    let none = Arguments::new();
+    let question =
+        Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: Some((&none, ground)) };
+    let granted = |grant: &Grant| {
+        gap(grant, &question).clauses.iter().all(|clause| match clause {
+            Clause::Parameter { name, rule, .. } => met(name, rule),
+            Clause::Runbook(_)
+            | Clause::Risk(_)
+            | Clause::Owner(_)
+            | Clause::Outside { .. }
+            | Clause::TooMany { .. }
+            | Clause::Channel(_) => false,
+        })
+    };
+    !policy.forbids.iter().any(|f| fires(f, &question))
+        && policy.grants.iter().any(|g| !g.who.is_disjoint(&asker.groups) && granted(g))
+}
+
+/// The rules about one parameter in the grants that are about this person, this runbook and this place to ask; `None`
+/// where one of those leaves it free.
+pub(super) fn rules_about<'p>(
+    policy: &'p PolicySet,
+    asker: &Asker,
+    runbook: RunbookFacts<'_>,
+    name: &str,
+) -> Option<Vec<&'p ParameterRule>> {
+    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: None };
+    let mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(&asker.groups));
+    mine.filter(|g| gap(g, &question).clauses.is_empty())
+        .map(|grant| match &grant.run {
+            Granted::Names { parameters, .. } => parameters.get(name),
+            Granted::Kind { .. } => None,
+        })
+        .collect()
+}
+
 /// Muster's own no, for which there is no rule in a file.
 fn refusal(text: &str) -> Decision {
     Decision {
@@ -248,7 +296,7 @@ fn in_words(clause: &Clause<'_>, question: &Question<'_>) -> String {
 }
 
 impl ParameterRule {
-    fn allows(&self, value: &str) -> bool {
+    pub(super) fn allows(&self, value: &str) -> bool {
         match self {
             ParameterRule::OneOf(values) => values.contains(value),
             ParameterRule::Int { min, max } => value.parse().is_ok_and(|n: i64| (*min..=*max).contains(&n)),

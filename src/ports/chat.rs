@@ -1,13 +1,13 @@
 //! A chat platform as the engine sees it.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ChatPlatform, GroupRef, MessageRef, Place, Principal, RunId};
-use crate::message::{Card, Form, Verb};
+use crate::message::form::Faults;
+use crate::message::{Card, Form, FormKind, Home, Suggestions, Values, Verb};
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChatError {
@@ -38,8 +38,17 @@ pub trait Chat: Send + Sync {
     /// Says something to one person only, in answer to a delivery.
     async fn whisper(&self, reply: &Reply, card: &Card) -> Result<(), ChatError>;
 
-    /// Opens a form. The trigger dies after 3 seconds.
-    async fn open_form(&self, reply: &Reply, form: &Form) -> Result<(), ChatError>;
+    /// Opens a form; the answer is the platform's id of it. The trigger dies after 3 seconds.
+    async fn open_form(&self, reply: &Reply, form: &Form) -> Result<String, ChatError>;
+
+    /// Replaces an open form. What stands in a field that keeps its name stays.
+    async fn update_form(&self, reply: &Reply, id: &str, form: &Form) -> Result<(), ChatError>;
+
+    /// Replaces the person's own page with the bot.
+    async fn show_home(&self, person: &Principal, home: &Home) -> Result<(), ChatError>;
+
+    /// An address at which people read the message.
+    async fn link(&self, message: &MessageRef) -> Result<String, ChatError>;
 
     /// Puts a file into a thread. `name` is made by us. The key makes it findable like a post.
     async fn upload(&self, place: &Place, name: &str, title: &str, content: &str, key: &str) -> Result<(), ChatError>;
@@ -116,12 +125,35 @@ pub enum Inbound {
         run: RunId,
         revision: u32,
     },
+    /// A form was submitted.
     Form {
-        verb: Verb,
-        run: RunId,
-        revision: u32,
-        values: BTreeMap<String, String>,
+        form: FormKind,
+        values: Values,
     },
+    /// The person asked for the picker, otherwise than by typing. The place says where the run shall stand.
+    Pick,
+    /// Something was picked in an open form, which may have to say something else now. `id` is the platform's own.
+    Choice {
+        id: String,
+        form: FormKind,
+        field: String,
+        values: Values,
+    },
+    /// The person looks at their own page with the bot.
+    Home,
+}
+
+/// A person types into a searched field and waits for what there is to pick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    pub actor: Actor,
+    /// Where the form was opened.
+    pub place: Place,
+    pub form: FormKind,
+    pub field: String,
+    pub typed: String,
+    /// What stands in the form so far, as far as the platform tells it.
+    pub values: Values,
 }
 
 /// How to answer one person: what the platform gave us for it.
@@ -143,7 +175,9 @@ pub struct Reply {
 pub enum Ack {
     Plain,
     /// Field name to what is wrong with it; the form stays open and nothing else happens.
-    FormErrors(BTreeMap<String, String>),
+    FormErrors(Faults),
+    /// This form takes the place of the submitted one.
+    NextForm(Box<Form>),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,4 +195,7 @@ pub enum InboxError {
 pub trait Inbox: Send + Sync {
     /// Durable when it returns, and quick: no work is done before. A key seen before is accepted and ignored.
     async fn accept(&self, delivery: Delivery) -> Result<Ack, InboxError>;
+
+    /// What there is to pick. From memory, because the person waits for it at every key: at most 200 ms.
+    async fn suggest(&self, search: Search) -> Suggestions;
 }

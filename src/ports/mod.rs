@@ -9,7 +9,7 @@ pub mod journal;
 
 pub use chat::{
     Ack, Actor, Channel, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile,
-    Reply,
+    Reply, Search,
 };
 pub use cloud::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,

@@ -11,11 +11,14 @@ mod check;
 mod engine;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod conversations;
+mod form_stage;
+mod forms;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;
 mod policy;
 mod policy_files;
+mod policy_offers;
 mod policy_oracle;
 mod policy_random;
 mod policy_world;

@@ -16,8 +16,8 @@ use rand::{RngExt, SeedableRng};
 pub const GROUPS: [&str; 4] = ["dba", "security", "sre", "support"];
 pub const SETS: [&str; 4] = ["edge", "prod", "stage", "web"];
 const OWNERS: [&str; 2] = ["data", "platform"];
-const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
-const ACCOUNTS: [(&str, &str); 4] = [
+pub const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
+pub const ACCOUNTS: [(&str, &str); 4] = [
     ("111111111111", "acme-prod"),
     ("222222222222", "acme-stage"),
     ("333333333333", "globex-prod"),
@@ -31,7 +31,7 @@ const RUNBOOKS: [(&str, Risk, &str); 4] = [
 ];
 const CHANNELS: [&str; 2] = ["slack:T1:C1", "slack:T1:C2"];
 const RISKS: [Risk; 3] = [Risk::Read, Risk::Change, Risk::Destructive];
-const VALUES: [&str; 5] = ["1", "5", "9", "web", "web2"];
+pub const VALUES: [&str; 5] = ["1", "5", "9", "web", "web2"];
 
 /// The seed of a test run, printed so that a failure can be repeated: `MUSTER_SEED=… cargo test`.
 pub fn seeded(test: &str) -> StdRng {

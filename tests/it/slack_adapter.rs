@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use muster::adapters::slack::{Settings, Slack};
 use muster::domain::{GroupRef, Principal, Secret};
-use muster::message::{Block, Form, FormField, Span, Tone, Verb};
+use muster::message::{Block, FieldKind, Form, FormField, FormKind, Span, Tone, Verb};
 use muster::playground::slack::acts;
 use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
@@ -362,20 +362,19 @@ async fn answers_go_to_slack_only() {
 
 fn asks_why() -> Form {
     Form {
-        verb: Verb::Deny,
-        run: run(),
-        revision: 7,
+        kind: FormKind::Deny { run: run(), revision: 7 },
         title: "Deny this run".into(),
-        submit: "Deny".into(),
+        submit: Some("Deny".into()),
         intro: vec![Span::plain("restart-service on 48 nodes")],
         fields: vec![FormField {
             name: "reason".into(),
             label: "Why?".into(),
             hint: None,
             required: true,
-            multiline: true,
-            max_length: 500,
+            kind: FieldKind::Text { value: None, multiline: true, max_length: 500, placeholder: None },
+            fault: None,
         }],
+        footer: vec![],
     }
 }
 
@@ -395,8 +394,8 @@ async fn a_form_is_opened_refused_with_its_fault_and_then_taken() {
     assert_eq!((&taken["ok"], &taken["open"]), (&json!(true), &json!(null)));
 
     let form = stage.book.nth(2).await;
-    let values = [("reason".to_owned(), "the window is over".to_owned())].into();
-    assert_eq!(form.inbound, Inbound::Form { verb: Verb::Deny, run: run(), revision: 7, values });
+    let values = [("reason".to_owned(), vec!["the window is over".to_owned()])].into();
+    assert_eq!(form.inbound, Inbound::Form { form: FormKind::Deny { run: run(), revision: 7 }, values });
     assert_eq!((form.place, form.actor), (place("C0OPS"), click.actor));
     stage.slack.whisper(&form.reply, &card("denied")).await.unwrap();
     assert_eq!(stage.messages(|m| m.only_for.as_deref() == Some("U0ARNE")).len(), 1);

@@ -7,12 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use muster::adapters::slack::{Alarm, Pace, Settings, Slack};
 use muster::domain::{ChatPlatform, Place, Principal, RunId, Secret};
-use muster::message::{Block, Button, Card, Span, Style, Tone, Verb};
+use muster::message::{Block, Button, Card, Span, Style, Suggestions, Tone, Verb};
 use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
 use muster::playground::slack::workspace::Workspace;
 use muster::playground::slack::{acts, forms};
-use muster::ports::{Ack, Delivery, Inbox, InboxError};
+use muster::ports::{Ack, Delivery, Inbox, InboxError, Search};
 use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -24,6 +24,9 @@ pub struct Book {
     pub deliveries: Mutex<Vec<Delivery>>,
     pub answers: Mutex<VecDeque<Result<Ack, InboxError>>>,
     pub takes: Mutex<Duration>,
+    pub searches: Mutex<Vec<Search>>,
+    /// What every search is answered with.
+    pub offers: Mutex<Suggestions>,
     count: watch::Sender<usize>,
 }
 
@@ -33,6 +36,8 @@ impl Default for Book {
             deliveries: Mutex::default(),
             answers: Mutex::default(),
             takes: Mutex::new(Duration::ZERO),
+            searches: Mutex::default(),
+            offers: Mutex::default(),
             count: watch::Sender::new(0),
         }
     }
@@ -47,6 +52,10 @@ impl Inbox for Book {
         self.deliveries.lock().unwrap().push(delivery);
         self.count.send_modify(|n| *n += 1);
         answer.unwrap_or(Ok(Ack::Plain))
+    }
+    async fn suggest(&self, search: Search) -> Suggestions {
+        self.searches.lock().unwrap().push(search);
+        self.offers.lock().unwrap().clone()
     }
 }
 

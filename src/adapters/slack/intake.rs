@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use crate::ports::{Ack, Inbox, InboxError, Reply};
 
 use super::Identity;
+use super::form;
 use super::receive::{self, Kind, Reading};
 use super::text::{clean, cut};
 
@@ -129,6 +130,11 @@ impl Intake {
                 count("answered");
                 return ack(Some(payload));
             }
+            Reading::Asked(search) => {
+                count("asked");
+                let found = timeout(self.watchdog, self.inbox.suggest(*search)).await.unwrap_or_default();
+                return ack(Some(form::suggestions(&found)));
+            }
             Reading::Skip(why) => {
                 count(why);
                 tracing::debug!(why, "slack delivered something that is not for this bot; acknowledged");
@@ -148,6 +154,10 @@ impl Intake {
             Ok(done) => match settle(done) {
                 Ok(Ack::Plain) => ack(None),
                 Ok(Ack::FormErrors(errors)) => ack(Some(form_errors(errors))),
+                Ok(Ack::NextForm(next)) => {
+                    let view = form::form(&next, &reply.place);
+                    ack(Some(json!({ "response_action": "update", "view": view })));
+                }
                 Err(sentence) => match kind {
                     // Slack delivers it again.
                     Kind::Event => {}
@@ -170,6 +180,11 @@ impl Intake {
                     Ok(Ack::FormErrors(errors)) => {
                         let all: Vec<String> = errors.into_iter().map(|(field, e)| format!("{field}: {e}")).collect();
                         self.tell.tell(&reply, &format!("nothing was done: {}", all.join("; "))).await;
+                    }
+                    Ok(Ack::NextForm(_)) => {
+                        let sentence =
+                            format!("that took too long and the form is closed: type `{}` again", self.command);
+                        self.tell.tell(&reply, &sentence).await;
                     }
                     Err(sentence) => self.tell.tell(&reply, &sentence).await,
                 }

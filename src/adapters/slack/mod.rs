@@ -10,6 +10,7 @@ mod directory;
 mod fallback;
 mod files;
 mod form;
+mod home;
 mod intake;
 mod limits;
 mod receive;
@@ -19,6 +20,7 @@ mod send;
 mod sentence;
 mod socket;
 mod text;
+mod views;
 mod whisper;
 
 use std::sync::Arc;

@@ -3,18 +3,19 @@
 //! The models drop a few fields and are strict where Slack is not; both are mended on the raw JSON first. Nothing
 //! here decides anything: who may do what is asked afresh behind the inbox.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, Place, Principal};
-use crate::ports::{Actor, Delivery, Inbound, Reply};
+use crate::ports::{Actor, Delivery, Inbound, Reply, Search};
 
 use super::Identity;
-use super::form::FormRef;
 use super::reference::ActionRef;
 use super::text::{after_mention, unescape};
+use super::views;
+
+/// The `callback_id` of both shortcuts "Run a runbook here": in the menu of a message, and anywhere.
+const RUN_HERE: &str = "run_here";
 
 /// How the person who did it can be told that it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) enum Kind {
 pub(super) enum Reading {
     /// Somebody did something.
     Deed(Box<Delivery>, Kind),
+    /// Somebody types into a searched field; what there is to pick is the acknowledgement.
+    Asked(Box<Search>),
     /// To be acknowledged with this payload, and nothing else.
     Answer(Value),
     /// Nothing for us; why, for the counter.
@@ -90,14 +93,35 @@ fn interaction(mut payload: Value, me: &Identity) -> Reading {
         Some("view_submission") => {
             tidy(&mut payload);
             match serde_json::from_value(payload.clone()) {
-                Ok(SlackInteractionEvent::ViewSubmission(event)) => submission(event, &payload, me),
+                Ok(SlackInteractionEvent::ViewSubmission(event)) => views::submission(event, &payload, me),
                 _ => Reading::Unreadable("view_submission"),
             }
         }
-        // No menu of ours asks, but Slack waits for an answer.
-        Some("block_suggestion") => Reading::Answer(json!({ "options": [] })),
+        Some("block_suggestion") => {
+            tidy(&mut payload);
+            // Whatever it is, Slack waits for an answer.
+            views::search(payload, me).unwrap_or_else(|| Reading::Answer(json!({ "options": [] })))
+        }
         Some("view_closed") => Reading::Skip("view_closed"),
-        Some("message_action" | "shortcut") => Reading::Skip("shortcut"),
+        Some("message_action" | "shortcut") if payload["callback_id"] != RUN_HERE => Reading::Skip("shortcut"),
+        Some("message_action") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::MessageAction(event)) => run_here(event, &payload, me),
+                _ => Reading::Unreadable("message_action"),
+            }
+        }
+        Some("shortcut") => {
+            tidy(&mut payload);
+            match serde_json::from_value(payload.clone()) {
+                Ok(SlackInteractionEvent::Shortcut(event)) => {
+                    let actor = actor(me, &event.user, &payload);
+                    let place = Place::nowhere(&actor.principal, me.tenant());
+                    pick(actor, place, event.trigger_id, None)
+                }
+                _ => Reading::Unreadable("shortcut"),
+            }
+        }
         _ => Reading::Skip("unknown_interaction"),
     }
 }
@@ -125,15 +149,19 @@ fn tidy(payload: &mut Value) {
 
 fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -> Reading {
     let Some(user) = &event.user else { return Reading::Unreadable("block_actions") };
+    if let Some(SlackView::Modal(modal)) = &event.view {
+        return views::choice(&event, modal, user, raw, me);
+    }
     let found = event.actions.iter().flatten().find_map(|a| Some((a, a.value.as_deref()?.parse::<ActionRef>().ok()?)));
     let Some((action, reference)) = found else { return Reading::Skip("foreign_button") };
-    let Some(channel) =
-        event.channel.as_ref().map(|c| c.id.value().clone()).or_else(|| container_channel(&event.container))
-    else {
-        return Reading::Unreadable("block_actions");
-    };
+    let channel = event.channel.as_ref().map(|c| c.id.value().clone()).or_else(|| container_channel(&event.container));
+    // On the person's own page there is no channel.
+    let channel = channel.or_else(|| matches!(event.view, Some(SlackView::Home(_))).then(|| user.id.value().clone()));
+    let Some(channel) = channel else { return Reading::Unreadable("block_actions") };
     let message = event.message.as_ref();
     let thread = message.and_then(|m| m.origin.thread_ts.as_ref()).map(|ts| ts.value().clone());
+    // A message that only one person sees is not sent along; its place is, but the models drop it.
+    let thread = thread.or_else(|| text(&raw["container"]["thread_ts"]));
     let trigger = event.trigger_id.value().clone();
     let key = if trigger.is_empty() {
         let at = action.action_ts.as_ref().map(|ts| ts.value().as_str()).unwrap_or_default();
@@ -146,7 +174,7 @@ fn click(event: SlackInteractionBlockActionsEvent, raw: &Value, me: &Identity) -
     deed(
         key,
         Inbound::Click { verb, run, revision },
-        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
+        actor(me, user, raw),
         me.place(&channel, thread),
         event.response_url.as_ref().map(|url| url.value().to_string()),
         Some(trigger).filter(|t| !t.is_empty()),
@@ -162,43 +190,32 @@ fn container_channel(container: &SlackInteractionActionContainer) -> Option<Stri
     }
 }
 
-fn submission(event: SlackInteractionViewSubmissionEvent, raw: &Value, me: &Identity) -> Reading {
-    let SlackView::Modal(modal) = &event.view.view else { return Reading::Skip("foreign_view") };
-    let Some(form) = modal.private_metadata.as_deref().and_then(|text| text.parse::<FormRef>().ok()) else {
-        return Reading::Skip("foreign_view");
+/// The shortcut in a message's menu: the run belongs to that message's channel and thread.
+fn run_here(event: SlackInteractionMessageActionEvent, raw: &Value, me: &Identity) -> Reading {
+    let (Some(channel), Some(message)) = (&event.channel, &event.message) else {
+        return Reading::Unreadable("message_action");
     };
-    // A block holds one input, named like the block.
-    let values: BTreeMap<String, String> = event
-        .view
-        .state_params
-        .state
-        .iter()
-        .flat_map(|state| &state.values)
-        .filter_map(|(block, inputs)| {
-            let value = inputs.values().next()?.value.clone()?;
-            Some((block.value().clone(), value))
-        })
-        .collect();
-    let user = &event.user;
-    let channel = if form.channel.is_empty() { user.id.value().clone() } else { form.channel };
-    let ActionRef { verb, run, revision } = form.action;
-    let params = &event.view.state_params;
-    let first_field = params.state.iter().flat_map(|s| s.values.keys()).map(|block| block.value().clone()).min();
-    deed(
-        format!("slack:form:{}:{}", params.id.value(), params.hash),
-        Inbound::Form { verb, run, revision, values },
-        me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref()),
-        me.place(&channel, form.thread),
-        None,
-        event.trigger_id.as_ref().map(|t| t.value().clone()),
-        Kind::Form { first_field },
-    )
+    let thread = message.origin.thread_ts.as_ref().unwrap_or(&message.origin.ts).value().clone();
+    let place = me.place(channel.id.value(), Some(thread));
+    pick(actor(me, &event.user, raw), place, event.trigger_id, Some(event.response_url.value().to_string()))
+}
+
+fn pick(actor: Actor, place: Place, trigger: SlackTriggerId, url: Option<String>) -> Reading {
+    let trigger = trigger.value().clone();
+    deed(format!("slack:shortcut:{trigger}"), Inbound::Pick, actor, place, url, Some(trigger), Kind::Click)
+}
+
+pub(super) fn actor(me: &Identity, user: &SlackBasicUserInfo, raw: &Value) -> Actor {
+    me.actor(user.id.value(), user.team_id.as_ref().map(|t| t.value().as_str()), enterprise(raw).as_deref())
 }
 
 fn event(payload: Value, me: &Identity) -> Reading {
     let raw = payload["event"].clone();
     let enterprise = text(&payload["enterprise_id"]);
     let shared = payload["is_ext_shared_channel"].as_bool() == Some(true);
+    if raw["type"] == "app_home_opened" {
+        return home_opened(payload, me);
+    }
     if raw["type"] != "app_mention" {
         return Reading::Skip("other_event");
     }
@@ -235,7 +252,30 @@ fn event(payload: Value, me: &Identity) -> Reading {
     )
 }
 
-fn deed(
+/// The person opened the tab in which their own page stands; the other tab is the messages.
+fn home_opened(mut payload: Value, me: &Identity) -> Reading {
+    let (raw, enterprise) = (payload["event"].clone(), text(&payload["enterprise_id"]));
+    if let Some(event) = payload["event"].as_object_mut() {
+        // What stood there before, in whatever blocks.
+        event.remove("view");
+    }
+    let Ok(callback) = serde_json::from_value::<SlackPushEventCallback>(payload) else {
+        return Reading::Unreadable("app_home_opened");
+    };
+    let SlackEventCallbackBody::AppHomeOpened(opened) = callback.event else {
+        return Reading::Unreadable("app_home_opened");
+    };
+    if opened.tab.as_deref().is_some_and(|tab| tab != "home") {
+        return Reading::Skip("other_tab");
+    }
+    let home = ["user_team", "team"].into_iter().find_map(|field| text(&raw[field]));
+    let home = home.unwrap_or_else(|| callback.team_id.value().clone());
+    let actor = me.actor(opened.user.value(), Some(&home), enterprise.as_deref());
+    let place = Place::nowhere(&actor.principal, me.tenant());
+    deed(format!("slack:event:{}", callback.event_id.value()), Inbound::Home, actor, place, None, None, Kind::Event)
+}
+
+pub(super) fn deed(
     key: String,
     inbound: Inbound,
     actor: Actor,
@@ -253,7 +293,7 @@ fn enterprise(raw: &Value) -> Option<String> {
     text(&raw["enterprise"]["id"])
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     value.as_str().filter(|t| !t.is_empty()).map(str::to_owned)
 }
 

@@ -1,4 +1,4 @@
-//! What a button or a form carries: a verb, a run and a revision, and nothing else.
+//! What a button carries: a verb, a run and a revision, and nothing else.
 //!
 //! Written `v1:<verb>:<run>:<revision>`, at most 60 bytes. No parameter and no secret ever stands in it: what
 //! it means is looked up when the click arrives, and every click is authorised afresh.
@@ -26,6 +26,8 @@ pub(super) fn word(verb: Verb) -> &'static str {
         Verb::RunAgain => "run_again",
         Verb::RunPart => "run_part",
         Verb::AskOthers => "ask_others",
+        Verb::Pick => "pick",
+        Verb::Fill => "fill",
     }
 }
 
@@ -38,6 +40,8 @@ fn verb(word: &str) -> Option<Verb> {
         "run_again" => Verb::RunAgain,
         "run_part" => Verb::RunPart,
         "ask_others" => Verb::AskOthers,
+        "pick" => Verb::Pick,
+        "fill" => Verb::Fill,
         _ => return None,
     })
 }
@@ -73,9 +77,17 @@ mod tests {
     #[test]
     fn a_reference_survives_its_text_for_every_verb() {
         let run: RunId = "01J9ZX0000000000000000AB7F".parse().unwrap();
-        for verb in
-            [Verb::Approve, Verb::Deny, Verb::Cancel, Verb::Output, Verb::RunAgain, Verb::RunPart, Verb::AskOthers]
-        {
+        for verb in [
+            Verb::Approve,
+            Verb::Deny,
+            Verb::Cancel,
+            Verb::Output,
+            Verb::RunAgain,
+            Verb::RunPart,
+            Verb::AskOthers,
+            Verb::Pick,
+            Verb::Fill,
+        ] {
             let reference = ActionRef { verb, run, revision: u32::MAX };
             let text = reference.to_string();
             assert!(text.len() <= 60, "{text}");

@@ -109,10 +109,28 @@ impl Room {
     }
 }
 
+/// How often each `action_id` was given: Slack wants them unique within a message or view.
+pub(super) type Seen = std::collections::HashMap<&'static str, usize>;
+
+/// A card as one part of a page that holds several.
+pub(super) fn section_of_home(card: &Card, seen: &mut Seen) -> Vec<SlackBlock> {
+    let title = format!("{} {}", emoji(card.tone), clean(&card.title, false));
+    blocks_beside(card, &title, rich, seen)
+}
+
 fn blocks(card: &Card, title: &str, one: fn(&Block, &mut Room) -> Vec<SlackBlock>) -> Vec<SlackBlock> {
+    blocks_beside(card, title, one, &mut Seen::new())
+}
+
+fn blocks_beside(
+    card: &Card,
+    title: &str,
+    one: fn(&Block, &mut Room) -> Vec<SlackBlock>,
+    seen: &mut Seen,
+) -> Vec<SlackBlock> {
     let header = plain_text(&cut(title, HEADER_MAX));
     let mut blocks = vec![SlackBlock::Header(SlackHeaderBlock::new(header))];
-    let actions = actions(&card.buttons);
+    let actions = actions(&card.buttons, seen);
     let labels: usize = card.buttons.iter().map(|b| b.label.chars().count().min(LABEL_MAX)).sum();
     let mut room = Room { left: TEXT_BUDGET.saturating_sub(HEADER_MAX + labels + CUT_NOTE_MAX), cut: 0 };
     let most = BLOCKS_MAX - actions.len().min(BLOCKS_MAX - 2);
@@ -298,14 +316,12 @@ pub(super) fn web_address(url: &str) -> Option<String> {
     good.then(|| url.to_owned())
 }
 
-fn actions(buttons: &[Button]) -> Vec<SlackBlock> {
-    let mut seen = std::collections::HashMap::<&str, usize>::new();
+fn actions(buttons: &[Button], seen: &mut Seen) -> Vec<SlackBlock> {
     let elements: Vec<SlackActionBlockElement> = buttons
         .iter()
         .map(|button| {
             let verb = word(button.verb);
             let count = seen.entry(verb).and_modify(|n| *n += 1).or_insert(1);
-            // Slack wants them unique within a message.
             let id = if *count == 1 { verb.to_owned() } else { format!("{verb}-{count}") };
             let reference = ActionRef { verb: button.verb, run: button.run, revision: button.revision };
             let element = SlackBlockButtonElement::new(label(&button.label, &verb.replace('_', " "), LABEL_MAX))

@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, MessageRef, Place, Principal};
-use crate::message::{Card, Form};
+use crate::message::{Card, Form, Home};
 use crate::ports::{Chat, ChatError, Reply};
 
 use super::api::{As, CallError};
 use super::files::marked_name;
 use super::limits::Lane;
 use super::render::{self, Rendered, Rung};
-use super::{Inner, Slack, form};
+use super::{Inner, Slack, form, home};
 
 /// The type of our metadata; the key stands in its payload.
 const METADATA: &str = "muster";
@@ -77,12 +77,22 @@ pub(super) struct SaidFile {
 
 #[derive(Deserialize)]
 struct Opened {
-    channel: OpenedChannel,
+    channel: WithId,
 }
 
 #[derive(Deserialize)]
-struct OpenedChannel {
+struct WithId {
     id: String,
+}
+
+#[derive(Deserialize)]
+struct Viewed {
+    view: WithId,
+}
+
+#[derive(Deserialize)]
+struct Linked {
+    permalink: String,
 }
 
 /// Slack refused how it looks, not what is said.
@@ -226,15 +236,42 @@ impl Chat for Slack {
         self.inner.whisper_in_channel(reply, card).await
     }
 
-    async fn open_form(&self, reply: &Reply, wanted: &Form) -> Result<(), ChatError> {
+    async fn open_form(&self, reply: &Reply, wanted: &Form) -> Result<String, ChatError> {
         const METHOD: &str = "views.open";
         let Some(trigger) = &reply.trigger else {
             return Err(ChatError::Refused("a form cannot be opened from here: use the button, or the command".into()));
         };
         let request = SlackApiViewsOpenRequest::new(SlackTriggerId(trigger.clone()), form::form(wanted, &reply.place));
         let api = &self.inner.api;
+        let ask = || api.post::<_, Viewed>(As::Bot, METHOD, &request);
+        let opened = api.paced(Lane::Other(METHOD), AT_ONCE, ask).await.map_err(|e| e.into_chat(METHOD))?;
+        Ok(opened.view.id)
+    }
+
+    async fn update_form(&self, reply: &Reply, id: &str, wanted: &Form) -> Result<(), ChatError> {
+        const METHOD: &str = "views.update";
+        let view = form::form(wanted, &reply.place);
+        let request = SlackApiViewsUpdateRequest::new(view).with_view_id(SlackViewId(id.to_owned()));
+        let api = &self.inner.api;
         let ask = || api.post::<_, Nothing>(As::Bot, METHOD, &request);
-        api.paced(Lane::Other(METHOD), AT_ONCE, ask).await.map(drop).map_err(|e| e.into_chat(METHOD))
+        api.paced(Lane::Other(METHOD), PATIENCE, ask).await.map(drop).map_err(|e| e.into_chat(METHOD))
+    }
+
+    async fn show_home(&self, person: &Principal, wanted: &Home) -> Result<(), ChatError> {
+        const METHOD: &str = "views.publish";
+        let request = SlackApiViewsPublishRequest::new(SlackUserId(person.user.clone()), home::view(wanted));
+        let api = &self.inner.api;
+        let ask = || api.post::<_, Nothing>(As::Bot, METHOD, &request);
+        api.paced(Lane::Other(METHOD), PATIENCE, ask).await.map(drop).map_err(|e| e.into_chat(METHOD))
+    }
+
+    async fn link(&self, message: &MessageRef) -> Result<String, ChatError> {
+        const METHOD: &str = "chat.getPermalink";
+        let api = &self.inner.api;
+        let params = [("channel", Some(message.channel.as_str())), ("message_ts", Some(message.id.as_str()))];
+        let ask = || api.get::<Linked>(METHOD, &params);
+        let linked = api.paced(Lane::Other(METHOD), PATIENCE, ask).await.map_err(|e| e.into_chat(METHOD))?;
+        Ok(linked.permalink)
     }
 
     async fn upload(&self, place: &Place, name: &str, title: &str, content: &str, key: &str) -> Result<(), ChatError> {

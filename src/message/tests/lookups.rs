@@ -83,6 +83,8 @@ fn help_teaches_by_example() {
     `/runbook run disk-usage on accounts=acme-* env=staging tag:service=web`
 
     (`help COMMAND` tells more about one of them, `help selector` how to pick machines)
+
+    (Rather pick than type? `/runbook` alone opens a form; so does Run a runbook here in the menu of any message, also in a thread.)
     "#);
 }
 

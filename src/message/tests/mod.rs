@@ -1,5 +1,6 @@
 //! Every card as a person reads it, on small hand-built plans and runs.
 
+mod forms;
 mod lookups;
 mod make;
 mod plans;

@@ -1,7 +1,7 @@
 //! Judges what muster says to Slack by an independent reading of Block Kit, the crate `slackblocks`.
 //!
-//! Reads files of JSON lines `{"kind": "message" | "modal", "body": …}`, prints one line per fault and exits 1 if there
-//! is any, 2 if a file holds nothing to judge. What `slackblocks` 3.2.0 does not know is checked here: action ids are unique
+//! Reads files of JSON lines `{"kind": "message" | "modal" | "home", "body": …}`, prints one line per fault and exits 1
+//! if there is any, 2 if a file holds nothing to judge. What `slackblocks` 3.2.0 does not know is checked here: action ids are unique
 //! within a message, the texts of a message hold at most 12,000 characters in sum, and rich text may hold a `date`
 //! (docs.slack.dev, Date element), which is judged and then taken out.
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde_json::Value;
-use slackblocks::{MessagePayload, ModalView};
+use slackblocks::{HomeTabView, MessagePayload, ModalView};
 
 const TEXT_MAX: usize = 12_000;
 
@@ -77,7 +77,12 @@ fn judge(line: &str) -> Vec<String> {
                 faults.push(error.to_string());
             }
         }
-        other => faults.push(format!("`kind` is {other:?}: it is `message` or `modal`")),
+        Some("home") => {
+            if let Err(error) = HomeTabView::try_from(body.clone()) {
+                faults.push(error.to_string());
+            }
+        }
+        other => faults.push(format!("`kind` is {other:?}: it is `message`, `modal` or `home`")),
     }
     let mut seen = BTreeSet::new();
     action_ids(&body["blocks"], &mut |id| {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::ports::Delivery;
+use crate::message::{Choice, Suggestions};
+use crate::ports::{Delivery, Search};
 
 /// Milliseconds; far above the watchdog, so that the acknowledgement is seen to come first.
 const SLOW: u64 = 600;
@@ -22,6 +23,15 @@ impl Inbox for Slow {
         self.keys.lock().unwrap().push(delivery.key);
         self.answer.clone()
     }
+    async fn suggest(&self, search: Search) -> Suggestions {
+        tokio::time::sleep(self.takes).await;
+        self.keys.lock().unwrap().push(format!("search:{}:{}", search.field, search.typed));
+        Suggestions::matching(&search.typed, ("Yours of late", vec![]), choices(3))
+    }
+}
+
+fn choices(n: usize) -> Vec<Choice> {
+    (0..n).filter_map(|i| Choice::new(format!("v{i}"), &format!("choice {i}"))).collect()
 }
 
 #[derive(Default)]
@@ -253,4 +263,43 @@ fn envelopes_are_not_remembered_for_ever() {
     }
     let inner = answered.0.lock().unwrap();
     assert_eq!((inner.payloads.len(), inner.order.len()), (REMEMBERED, REMEMBERED));
+}
+
+fn search(id: &str) -> Value {
+    let mut envelope = form(id);
+    let payload = &mut envelope["payload"];
+    payload["type"] = json!("block_suggestion");
+    payload["container"] = json!({ "type": "view", "view_id": id });
+    payload["view"]["private_metadata"] = json!("v1:pick C0OPS");
+    payload["action_id"] = json!("the_runbook");
+    payload["block_id"] = json!("the_runbook");
+    payload["value"] = json!("2");
+    envelope
+}
+
+#[tokio::test]
+async fn a_search_is_answered_by_its_acknowledgement_and_a_slow_one_by_nothing() {
+    let quick = desk(10, Ok(Ack::Plain));
+    quick.gets(search("s1")).await;
+    let option = json!({ "text": { "type": "plain_text", "text": "choice 2", "emoji": false }, "value": "v2" });
+    assert_eq!(quick.sent(), [json!({ "envelope_id": "s1", "payload": { "options": [option] } })]);
+    assert_eq!(quick.keys(), ["search:the_runbook:2"]);
+    let slow = desk(SLOW, Ok(Ack::Plain));
+    slow.gets(search("s2")).await;
+    assert_eq!(slow.sent(), [json!({ "envelope_id": "s2", "payload": { "options": [] } })]);
+    assert!(slow.first() < SLOW);
+}
+
+#[tokio::test]
+async fn the_next_form_takes_the_place_of_the_submitted_one_if_it_comes_in_time() {
+    let next = || Ack::NextForm(Box::new(crate::message::form::waiting_form()));
+    let quick = desk(10, Ok(next()));
+    quick.gets(form("n1")).await;
+    let payload = quick.sent()[0]["payload"].clone();
+    assert_eq!((&payload["response_action"], &payload["view"]["type"]), (&json!("update"), &json!("modal")));
+    assert_eq!(payload["view"]["private_metadata"], "v1:pick C0OPS", "and remembers where it was opened");
+    let slow = desk(SLOW, Ok(next()));
+    slow.gets(form("n2")).await;
+    assert_eq!(slow.sent(), [json!({ "envelope_id": "n2" })]);
+    assert_eq!(slow.heard(), ["U0ARNE: that took too long and the form is closed: type `/runbook` again"]);
 }

@@ -1,8 +1,8 @@
 //! Deliveries as Slack sends them, reduced to the fields that its documentation promises.
 
 use super::*;
-use crate::domain::RunId;
-use crate::message::Verb;
+use crate::domain::{Digest, RunId};
+use crate::message::{FormKind, Values, Verb};
 
 fn me() -> Identity {
     Identity { team: "T0MUSTER".into(), enterprise: None, bot_user: "U0BOT".into() }
@@ -78,6 +78,77 @@ fn mention_payload() -> Value {
             "blocks": [{ "type": "rich_text", "elements": [] }]
         }
     })
+}
+
+fn run_form() -> String {
+    format!("v1:run:restart-service:{} C0OPS 99.1", Digest::of(b"file"))
+}
+
+/// Something was picked in the open form; the element types that it holds.
+fn choice_payload() -> Value {
+    let option =
+        |value: &str| json!({ "text": { "type": "plain_text", "text": value, "emoji": true }, "value": value });
+    let mut payload = form_payload();
+    payload["type"] = json!("block_actions");
+    payload["container"] = json!({ "type": "view", "view_id": "V1" });
+    payload["view"]["callback_id"] = json!("run");
+    payload["view"]["private_metadata"] = json!(run_form());
+    payload["view"]["state"]["values"] = json!({
+        "service": { "service": { "type": "static_select", "selected_option": option("nginx") } },
+        "on_accounts": { "on_accounts": { "type": "multi_external_select", "selected_options": [option("111111111111"), option("222222222222")] } },
+        "on_tags": { "on_tags": { "type": "multi_external_select", "selected_options": [] } },
+        "count": { "count": { "type": "number_input", "value": "5" } },
+        "in_channel": { "in_channel": { "type": "conversations_select", "selected_conversation": "C0OPS" } },
+        "force": { "force": { "type": "radio_buttons", "selected_option": null } }
+    });
+    payload["actions"] = json!([{
+        "type": "multi_external_select", "action_id": "on_accounts", "block_id": "on_accounts",
+        "selected_options": [option("111111111111"), option("222222222222")], "action_ts": "100.2"
+    }]);
+    payload
+}
+
+fn suggestion_payload() -> Value {
+    let mut payload = choice_payload();
+    for gone in ["actions", "trigger_id", "response_urls"] {
+        payload.as_object_mut().unwrap().remove(gone);
+    }
+    payload["type"] = json!("block_suggestion");
+    payload["action_id"] = json!("on_accounts");
+    payload["block_id"] = json!("on_accounts");
+    payload["value"] = json!("acme &amp; co");
+    payload
+}
+
+fn shortcut_payload() -> Value {
+    json!({
+        "type": "message_action", "token": "x", "action_ts": "1.1", "callback_id": "run_here", "trigger_id": "1.2.3",
+        "team": { "id": "T0MUSTER", "domain": "muster" }, "enterprise": null, "is_enterprise_install": false,
+        "user": { "id": "U0SUSAN", "username": "susan", "name": "susan", "team_id": "T0MUSTER" },
+        "channel": { "id": "C0INCIDENT", "name": "incidents" }, "message_ts": "150.2",
+        "message": { "type": "message", "user": "U0ARNE", "ts": "150.2", "text": "502s again", "team": "T0MUSTER",
+            "blocks": [{ "type": "invented_tomorrow" }] },
+        "response_url": "https://hooks.slack.com/app/T0MUSTER/1/abc"
+    })
+}
+
+fn home_payload() -> Value {
+    json!({
+        "token": "x", "team_id": "T0MUSTER", "api_app_id": "A1", "type": "event_callback", "event_id": "Ev2",
+        "event_time": 1700000000, "is_ext_shared_channel": false,
+        "authorizations": [{ "enterprise_id": null, "team_id": "T0MUSTER", "user_id": "U0BOT", "is_bot": true }],
+        "event": {
+            "type": "app_home_opened", "user": "U0ARNE", "channel": "D0ARNE", "tab": "home", "event_ts": "200.1",
+            "view": { "id": "V9", "type": "home", "blocks": [{ "type": "invented_tomorrow" }], "hash": "h" }
+        }
+    })
+}
+
+fn filled() -> Values {
+    let accounts = ["111111111111", "222222222222"].map(str::to_owned).to_vec();
+    let one = |field: &str, value: &str| (field.to_owned(), vec![value.to_owned()]);
+    [("on_accounts".to_owned(), accounts), one("service", "nginx"), one("count", "5"), one("in_channel", "C0OPS")]
+        .into()
 }
 
 fn read_it(kind: &str, payload: Value) -> Reading {
@@ -182,10 +253,91 @@ fn buttons_that_are_not_ours_are_left_alone() {
 fn a_form_comes_back_with_its_values_and_the_place_it_was_opened_from() {
     let (delivery, kind) = deed_of(read_it("interactive", form_payload()));
     assert_eq!(kind, Kind::Form { first_field: Some("note".into()) });
-    assert_eq!(delivery.key, "slack:form:V1:h1");
-    let values = BTreeMap::from([("reason".to_owned(), "not <now> & \u{201C}here\u{201D}".to_owned())]);
-    assert_eq!(delivery.inbound, Inbound::Form { verb: Verb::Deny, run: run(), revision: 7, values });
+    assert_eq!(delivery.key, "slack:form:V1", "one modal is taken once, whatever it was changed to meanwhile");
+    let values = Values::from([("reason".to_owned(), vec!["not <now> & \u{201C}here\u{201D}".to_owned()])]);
+    assert_eq!(delivery.inbound, Inbound::Form { form: FormKind::Deny { run: run(), revision: 7 }, values });
     assert_eq!((delivery.place.channel.as_str(), delivery.place.thread.as_deref()), ("C0OPS", Some("99.1")));
+}
+
+#[test]
+fn a_choice_in_an_open_form_tells_everything_that_stands_in_it() {
+    let (delivery, kind) = deed_of(read_it("interactive", choice_payload()));
+    assert_eq!(kind, Kind::Click);
+    let form = FormKind::Run { runbook: "restart-service".parse().unwrap(), revision: Digest::of(b"file") };
+    let choice = Inbound::Choice { id: "V1".into(), form, field: "on_accounts".into(), values: filled() };
+    assert_eq!(delivery.inbound, choice);
+    assert_eq!((delivery.place.channel.as_str(), delivery.place.thread.as_deref()), ("C0OPS", Some("99.1")));
+
+    let mut foreign = choice_payload();
+    foreign["view"]["private_metadata"] = json!("somebody else's");
+    assert_eq!(read_it("interactive", foreign), Reading::Skip("foreign_view"));
+}
+
+#[test]
+fn what_is_typed_into_a_search_is_asked_with_what_stands_in_the_form() {
+    let Reading::Asked(search) = read_it("interactive", suggestion_payload()) else { panic!() };
+    assert_eq!((search.field.as_str(), search.typed.as_str()), ("on_accounts", "acme & co"));
+    assert_eq!((search.values, search.actor.foreign), (filled(), false));
+    let mut stranger = suggestion_payload();
+    stranger["user"]["team_id"] = json!("T0OTHER");
+    let Reading::Asked(search) = read_it("interactive", stranger) else { panic!() };
+    assert!(search.actor.foreign);
+    let mut other = suggestion_payload();
+    other["view"]["private_metadata"] = json!("");
+    assert_eq!(read_it("interactive", other), Reading::Answer(json!({ "options": [] })));
+}
+
+#[test]
+fn a_shortcut_on_a_message_belongs_to_its_channel_and_thread() {
+    let (delivery, kind) = deed_of(read_it("interactive", shortcut_payload()));
+    assert_eq!((kind, &delivery.inbound, delivery.key.as_str()), (Kind::Click, &Inbound::Pick, "slack:shortcut:1.2.3"));
+    assert_eq!((delivery.place.channel.as_str(), delivery.place.thread.as_deref()), ("C0INCIDENT", Some("150.2")));
+    assert_eq!(delivery.reply.trigger.as_deref(), Some("1.2.3"));
+    let mut reply = shortcut_payload();
+    reply["message"]["thread_ts"] = json!("150.1");
+    assert_eq!(deed_of(read_it("interactive", reply)).0.place.thread.as_deref(), Some("150.1"));
+    let mut other = shortcut_payload();
+    other["callback_id"] = json!("something_else");
+    assert_eq!(read_it("interactive", other), Reading::Skip("shortcut"));
+}
+
+#[test]
+fn a_shortcut_from_anywhere_belongs_to_the_person_alone() {
+    let mut payload = shortcut_payload();
+    for gone in ["channel", "message", "message_ts", "response_url"] {
+        payload.as_object_mut().unwrap().remove(gone);
+    }
+    payload["type"] = json!("shortcut");
+    let (delivery, _) = deed_of(read_it("interactive", payload));
+    assert!(delivery.inbound == Inbound::Pick && delivery.place.is_nowhere(&delivery.actor.principal));
+}
+
+#[test]
+fn somebody_who_opens_their_own_page_is_told_from_somebody_who_opens_the_messages() {
+    let (delivery, kind) = deed_of(read_it("events_api", home_payload()));
+    assert_eq!((kind, &delivery.inbound), (Kind::Event, &Inbound::Home));
+    assert!(delivery.place.is_nowhere(&Principal::slack("T0MUSTER", "U0ARNE")) && !delivery.actor.foreign);
+    let mut messages = home_payload();
+    messages["event"]["tab"] = json!("messages");
+    assert_eq!(read_it("events_api", messages), Reading::Skip("other_tab"));
+}
+
+#[test]
+fn a_click_on_the_own_page_and_one_on_a_message_for_one_person_have_a_place() {
+    let mut page = click_payload();
+    for gone in ["channel", "message", "response_url"] {
+        page.as_object_mut().unwrap().remove(gone);
+    }
+    page["container"] = json!({ "type": "view", "view_id": "V9" });
+    page["view"] = json!({ "id": "V9", "team_id": "T0MUSTER", "type": "home", "hash": "h", "blocks": [{ "type": "new" }],
+        "private_metadata": "", "callback_id": "", "external_id": "", "state": { "values": {} } });
+    let (delivery, _) = deed_of(read_it("interactive", page));
+    assert_eq!(delivery.inbound, Inbound::Click { verb: Verb::Approve, run: run(), revision: 7 });
+    assert!(delivery.place.is_nowhere(&delivery.actor.principal));
+
+    let mut whispered = click_payload();
+    whispered.as_object_mut().unwrap().remove("message");
+    assert_eq!(deed_of(read_it("interactive", whispered)).0.place.thread.as_deref(), Some("99.1"));
 }
 
 #[test]

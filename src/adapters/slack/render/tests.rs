@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::adapters::slack::form::{FormRef, form};
 use crate::domain::{GroupRef, Place, Principal, RunId};
-use crate::message::{Form, FormField, Verb};
+use crate::message::{FieldKind, Form, FormField, FormKind, Verb};
 
 fn run() -> RunId {
     "01J9ZX0000000000000000AB7F".parse().unwrap()
@@ -75,20 +75,19 @@ fn the_same_card_when_slack_refuses_every_block() {
 #[test]
 fn a_form_remembers_what_it_is_for_and_where_it_was_opened() {
     let asks_why = Form {
-        verb: Verb::Deny,
-        run: run(),
-        revision: 7,
+        kind: FormKind::Deny { run: run(), revision: 7 },
         title: "Deny this run".into(),
-        submit: "Deny".into(),
+        submit: Some("Deny".into()),
         intro: vec![Span::plain("restart-service on 48 nodes")],
         fields: vec![FormField {
             name: "reason".into(),
             label: "Why?".into(),
             hint: Some("The requester reads it.".into()),
             required: true,
-            multiline: true,
-            max_length: 500,
+            kind: FieldKind::Text { value: None, multiline: true, max_length: 500, placeholder: None },
+            fault: None,
         }],
+        footer: vec![],
     };
     let place = Place {
         platform: ChatPlatform::Slack,

@@ -10,7 +10,8 @@ use tokio_tungstenite::accept_async;
 use super::*;
 use crate::adapters::slack::Identity;
 use crate::adapters::slack::intake::{Answered, Tell};
-use crate::ports::{Ack, Delivery, Inbox, InboxError, Reply};
+use crate::message::Suggestions;
+use crate::ports::{Ack, Delivery, Inbox, InboxError, Reply, Search};
 
 /// What a test tells one server-side socket.
 enum Order {
@@ -155,6 +156,9 @@ impl Inbox for Desk {
         }
         self.keys.lock().unwrap().push(delivery.key);
         Ok(Ack::Plain)
+    }
+    async fn suggest(&self, _: Search) -> Suggestions {
+        Suggestions::nothing()
     }
 }
 

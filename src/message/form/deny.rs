@@ -1,10 +1,11 @@
-//! The forms that a button opens, and what is wrong with what was typed into them.
+//! Why is a request denied?
 
+use crate::message::View;
+use crate::message::verdict::subject;
+use crate::message::words::{say, size};
 use crate::run::Run;
 
-use super::verdict::subject;
-use super::words::{say, size};
-use super::{Form, FormField, Verb, View};
+use super::{FieldKind, Form, FormField, FormKind};
 
 /// Names the reason in the submission of [`deny_form`].
 pub const WHY: &str = "why";
@@ -16,11 +17,9 @@ pub const WHY_MAX: u16 = 500;
 pub fn deny_form(run: &Run, view: &View) -> Form {
     let p = &run.proposal;
     Form {
-        verb: Verb::Deny,
-        run: run.id,
-        revision: run.revision,
+        kind: FormKind::Deny { run: run.id, revision: run.revision },
         title: "Deny this request".to_owned(),
-        submit: "Deny".to_owned(),
+        submit: Some("Deny".to_owned()),
         intro: say(format!("{}, asked by ", subject(p.plan.runbook.as_str(), size(p.plan.targets.len()))))
             .person(&p.by)
             .plain(format!(" ({}). Denying ends the request; it can be asked again.", view.short))
@@ -30,9 +29,10 @@ pub fn deny_form(run: &Run, view: &View) -> Form {
             label: "Why?".to_owned(),
             hint: Some("Everybody in the thread sees it.".to_owned()),
             required: true,
-            multiline: true,
-            max_length: WHY_MAX,
+            kind: FieldKind::Text { value: None, multiline: true, max_length: WHY_MAX, placeholder: None },
+            fault: None,
         }],
+        footer: Vec::new(),
     }
 }
 
