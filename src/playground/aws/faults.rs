@@ -23,6 +23,8 @@ pub enum FaultName {
     LostAnswer,
     /// The account's trust policy wants another External ID.
     DenyAccount,
+    /// The account's trust policy asks for no External ID.
+    OpenTrust,
     /// The agent does not answer.
     OfflineNode,
     /// One call a second, burst 1 (`value`: calls a second).
@@ -46,12 +48,13 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 15] = [
+    pub const ALL: [FaultName; 16] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,
         FaultName::LostAnswer,
         FaultName::DenyAccount,
+        FaultName::OpenTrust,
         FaultName::OfflineNode,
         FaultName::Throttle,
         FaultName::SlowRegion,
@@ -72,6 +75,7 @@ impl FaultName {
             FaultName::RepeatedPage => "repeated-page",
             FaultName::LostAnswer => "lost-answer",
             FaultName::DenyAccount => "deny-account",
+            FaultName::OpenTrust => "open-trust",
             FaultName::OfflineNode => "offline-node",
             FaultName::Throttle => "throttle",
             FaultName::SlowRegion => "slow-region",
@@ -100,6 +104,7 @@ impl FaultName {
             | FaultName::DiskFull
             | FaultName::ServiceFailed => Some(1),
             FaultName::DenyAccount
+            | FaultName::OpenTrust
             | FaultName::Throttle
             | FaultName::SlowRegion
             | FaultName::DelayedList
