@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  muster check --config muster.toml && muster serve --config muster.toml\n\n\
     Runbooks and policies are read again when they change, or on SIGHUP. A broken set leaves the good one in force.\n\
-    Logs go to standard error; MUSTER_LOG=debug shows more, MUSTER_LOG_FORMAT=json is for machines.")]
+    Logs go to standard error; MUSTER_LOG=debug shows more, MUSTER_LOG_FORMAT=json is for machines.\n\n\
+    Exit codes: 0 stopped as asked; 1 it cannot start or go on; 2 wrong usage.")]
 pub struct Args {
     /// The configuration
     #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml", value_name = "FILE")]
@@ -22,9 +23,8 @@ pub fn run(args: Args) -> ExitCode {
     let config = match crate::config::Config::load(&args.config, &crate::config::Host) {
         Ok(config) => config,
         Err(faults) => {
-            for fault in &faults {
-                eprintln!("{fault}");
-            }
+            let text: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+            eprint!("{}", super::terminal::Terminal::stderr().faults(&text));
             return super::complain(format_args!(
                 "`{}` cannot be used; mend the above and start again",
                 args.config.display()

@@ -6,6 +6,10 @@ mod aws_adapter;
 #[cfg(feature = "ec2")]
 mod aws_moto;
 mod check;
+#[cfg(all(feature = "aws", feature = "playground"))]
+mod deployment;
+#[cfg(all(feature = "slack", feature = "ec2", feature = "sled", feature = "playground"))]
+mod doctor;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
 mod parameters;
