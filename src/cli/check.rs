@@ -18,6 +18,8 @@ use crate::runbook::{Library, Runbook};
 /// Without options: the configuration (`./muster.toml`) and the folders that it names. Exits with 1 if anything is
 /// wrong, so it fits a pre-commit hook and CI. Nothing is contacted and nothing is changed.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[command(after_help = "Examples:\n  muster check\n  muster check --runbooks runbooks --policies policies\n  \
+    muster check --config /etc/muster/muster.toml --secrets\n\nExit codes: 0 no faults; 1 faults; 2 wrong usage.")]
 pub struct Args {
     /// The configuration [default: ./muster.toml where there is one]
     #[arg(long, value_name = "FILE", env = "MUSTER_CONFIG")]
@@ -54,7 +56,7 @@ pub fn run(args: &Args) -> ExitCode {
     } else if report.faults.is_empty() {
         print!("{}", report.text());
     } else {
-        eprint!("{}", report.text());
+        eprint!("{}", super::terminal::Terminal::stderr().faults(&report.text()));
     }
     if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

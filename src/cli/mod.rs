@@ -7,7 +7,15 @@ pub mod playground_slack;
 #[cfg(feature = "playground")]
 pub mod playground_aws;
 pub mod check;
+pub mod completions;
+#[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
+pub mod doctor;
 pub mod schema;
+#[cfg(feature = "slack")]
+pub mod slack;
+pub mod terminal;
+#[cfg(feature = "slack")]
+mod yaml;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub mod plan;
 pub mod serve;
@@ -24,7 +32,15 @@ use clap::{Parser, Subcommand};
     version,
     about = "Runs reviewed runbooks over many AWS accounts, from chat, by policy and approval",
     after_help = "Try it first: `muster playground` starts everything on this machine, with a simulated AWS \
-                  organisation and a simulated Slack workspace, and prints the address of a page to type in.",
+                  organisation and a simulated Slack workspace, and prints the address of a page to type in.\n\n\
+                  A new installation, in this order:\n  \
+                  muster slack manifest      the Slack app\n  \
+                  muster check               muster.toml, runbooks and policies\n  \
+                  muster doctor              tokens, scopes, accounts, regions\n  \
+                  muster plan …              one run, without sending anything\n  \
+                  muster serve               the bot\n\n\
+                  Exit codes: 0 as asked; 1 it did not work; 2 wrong usage. `plan` and `doctor` say more by theirs: see \
+                  `--help` of each. Colours are left out for a pipe and where NO_COLOR is set.",
     disable_help_subcommand = true
 )]
 struct Cli {
@@ -46,6 +62,14 @@ enum Command {
     Plan(plan::Args),
     /// Print the JSON Schema of a file format, for editors
     Schema(schema::Args),
+    /// Look at everything that an installation needs, and say what is missing; sends nothing
+    #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
+    Doctor(doctor::Args),
+    /// What an installation needs at Slack: the app's manifest
+    #[cfg(feature = "slack")]
+    Slack(slack::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
 }
 
 /// Parses the arguments and runs the subcommand.
@@ -59,6 +83,11 @@ pub fn main() -> ExitCode {
         #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
         Command::Plan(args) => plan::run(args),
         Command::Schema(args) => schema::run(&args),
+        #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
+        Command::Doctor(args) => doctor::run(&args),
+        #[cfg(feature = "slack")]
+        Command::Slack(args) => slack::run(&args),
+        Command::Completions(args) => completions::run(&args),
     }
 }
 

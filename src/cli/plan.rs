@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use indicatif::ProgressBar;
 
 use crate::adapters::aws::Aws;
 use crate::adapters::clock::SystemClock;
@@ -14,6 +18,7 @@ use crate::domain::{GroupName, Principal};
 use crate::engine::cloud::Limited;
 use crate::engine::limits::{Limits, Rate};
 use crate::engine::membership;
+use crate::engine::planner::Progress;
 use crate::engine::propose::{self, NotProposed, Proposed};
 use crate::engine::rulebook::Rules;
 use crate::message::{self, View};
@@ -21,12 +26,17 @@ use crate::policy::{Asker, Verdict};
 use crate::ports::{Actor, Clock, Inventory};
 use crate::rules;
 
+use super::terminal::{Colour, Terminal};
+
+/// Progress is drawn anew this often.
+const LOOK_EVERY: Duration = Duration::from_millis(120);
+
 /// For whom, and what.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  muster plan --as slack:T012AB:U034CD --group support restart-service service=nginx on env=staging\n\n\
-    Without --group the person's groups are read from Slack. Exit code 0: permitted, with or without approval; \
-    2: the policy refuses it; 1: there is no plan."
+    Without --group the person's groups are read from Slack. \n\n\
+    Exit codes: 0 permitted, with or without approval; 1 there is no plan; 2 the policy refuses it (or the usage is wrong)."
 )]
 pub struct Args {
     /// The configuration
@@ -80,7 +90,10 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     let aws = Aws::connect(super::setup::aws_settings(&config), clock.clone()).await;
     let inner: Arc<dyn Inventory> = Arc::new(aws);
     let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner });
-    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, Arc::default()).await;
+    let progress = Arc::new(Progress::default());
+    let shown = show(progress.clone());
+    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, progress).await;
+    shown.end();
     let command = config.slack.as_ref().map_or("/runbook", |s| s.command.as_str());
     let view = View::new("", clock.now(), command);
     let Proposed { plan, decision, .. } = match proposed {
@@ -91,7 +104,7 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
         }
         Err(refused) => {
             let refuses = matches!(refused, NotProposed::NotAllowed(_));
-            println!("{}", message::to_text(&refused.card(&request, &view)));
+            print!("{}", shown_text(&refused.card(&request, &view)));
             return Ok(if refuses { ExitCode::from(2) } else { ExitCode::FAILURE });
         }
     };
@@ -99,9 +112,43 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     if args.json {
         println!("{}", serde_json::json!({ "plan": plan, "digest": digest, "decision": decision }));
     } else {
-        println!("{}", message::to_text(&message::plan_card(&plan, &digest, &decision)));
+        print!("{}", shown_text(&message::plan_card(&plan, &digest, &decision)));
     }
     Ok(if decision.verdict == Verdict::Forbid { ExitCode::from(2) } else { ExitCode::SUCCESS })
+}
+
+/// The card as the terminal shows it: its title bold, long lines wrapped.
+fn shown_text(card: &message::Card) -> String {
+    let terminal = Terminal::stdout();
+    let text = terminal.prose(&message::to_text(card));
+    let (title, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    format!("{}\n{rest}\n", terminal.paint(title, Colour::Bold))
+}
+
+/// Says on standard error, while the inventory is read, how much of it has been; until it is ended.
+fn show(progress: Arc<Progress>) -> Shown {
+    let bar = super::terminal::progress("reading the inventory");
+    let shown = bar.clone();
+    let task = tokio::spawn(async move {
+        loop {
+            shown.set_length(progress.of.load(Ordering::Relaxed) as u64);
+            shown.set_position(progress.read.load(Ordering::Relaxed) as u64);
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    });
+    Shown { bar, task }
+}
+
+struct Shown {
+    bar: ProgressBar,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Shown {
+    fn end(self) {
+        self.task.abort();
+        self.bar.finish_and_clear();
+    }
 }
 
 /// The shell has taken the quotes away; the grammar wants them back around spaces.
@@ -130,14 +177,8 @@ async fn asker(args: &Args, config: &Config, rules: &Rules) -> Result<Asker, Str
             channel: None,
         });
     }
-    let Some(slack) = config.slack.clone() else {
+    let Some(settings) = super::setup::slack_settings(config) else {
         return Err("without `[slack]` the person's groups cannot be read; name them with --group".into());
-    };
-    let settings = crate::adapters::slack::Settings {
-        command: slack.command,
-        api_url: slack.api_url,
-        app_token: slack.app_token,
-        bot_token: slack.bot_token,
     };
     let slack = Slack::connect(settings).await.map_err(|fault| fault.to_string())?;
     let actor = Actor { principal: args.principal.clone(), foreign: false };

@@ -20,6 +20,7 @@ use schemars::generate::SchemaSettings;
 /// With the "Even Better TOML" extension or taplo, a first line `#:schema ./runbook.schema.json` in a file makes the
 /// editor complete keys and underline slips.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "Example:\n  muster schema runbook > runbook.schema.json")]
 pub struct Args {
     /// Which file
     pub kind: Kind,

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  muster check --config muster.toml && muster serve --config muster.toml\n\n\
     Runbooks and policies are read again when they change, or on SIGHUP. A broken set leaves the good one in force.\n\
-    Logs go to standard error; MUSTER_LOG=debug shows more, MUSTER_LOG_FORMAT=json is for machines.")]
+    Logs go to standard error; MUSTER_LOG=debug shows more, MUSTER_LOG_FORMAT=json is for machines.\n\n\
+    Exit codes: 0 stopped as asked; 1 it cannot start or go on; 2 wrong usage.")]
 pub struct Args {
     /// The configuration
     #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml", value_name = "FILE")]
@@ -19,17 +20,17 @@ pub struct Args {
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub fn run(args: Args) -> ExitCode {
     crate::telemetry::log(None);
-    // Everything that is wrong at once, before anybody is contacted: a bot that denies every run helps nobody. While it
-    // runs, a broken set of rules leaves the good one in force.
-    let report = super::check::check(&super::check::Args {
-        config: Some(args.config.clone()),
-        secrets: true,
-        ..super::check::Args::default()
-    });
     let config = match crate::config::Config::load(&args.config, &crate::config::Host) {
-        Ok(config) if report.faults.is_empty() => config,
-        Ok(_) | Err(_) => {
-            eprint!("{}", report.text());
+        Ok(config) => config,
+        Err(_) => {
+            // Everything that is wrong at once, before anybody is contacted. Faulty rules alone do not keep it from
+            // starting: every run is denied until they are mended, and what runs already goes on.
+            let report = super::check::check(&super::check::Args {
+                config: Some(args.config.clone()),
+                secrets: true,
+                ..super::check::Args::default()
+            });
+            eprint!("{}", super::terminal::Terminal::stderr().faults(&report.text()));
             return super::complain("nothing was started; mend the above and start again");
         }
     };

@@ -11,25 +11,33 @@ use crate::rules;
 /// A sentence if a part that the bot cannot do without is missing.
 pub fn from_config(config: Config) -> Result<Setup, String> {
     let aws = aws_settings(&config);
-    let Config { slack, aws: shared, paths, store, metrics, .. } = config;
+    let slack = slack_settings(&config);
+    let Config { paths, store, metrics, aws: shared, .. } = config;
     let Some(slack) = slack else {
         return Err(
             "the configuration has no `[slack]`, so there is nobody to listen to; add it with both tokens".into()
         );
     };
     Ok(Setup {
-        slack: slack::Settings {
-            command: slack.command,
-            api_url: slack.api_url,
-            app_token: slack.app_token,
-            bot_token: slack.bot_token,
-        },
+        slack,
         aws,
         store: paths.store,
         rules: rules::Source::Folders { runbooks: paths.runbooks, policies: paths.policies },
         reads_per_second: shared.reads_per_second,
         metrics,
         keep_outputs: store.keep_outputs,
+    })
+}
+
+/// The Slack part alone; `None` where there is none.
+#[must_use]
+pub fn slack_settings(config: &Config) -> Option<slack::Settings> {
+    let slack = config.slack.clone()?;
+    Some(slack::Settings {
+        command: slack.command,
+        api_url: slack.api_url,
+        app_token: slack.app_token,
+        bot_token: slack.bot_token,
     })
 }
 

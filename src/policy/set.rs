@@ -52,6 +52,17 @@ impl PolicySet {
         self.groups.values().flat_map(|m| &m.refs).collect()
     }
 
+    /// The channels that rules name.
+    #[must_use]
+    pub fn channel_refs(&self) -> BTreeSet<&ChannelRef> {
+        let granted = self.grants.iter().filter_map(|g| g.channels.as_ref());
+        let shared = self.view.iter().filter_map(|v| match &v.audience {
+            Audience::SharedChannels(channels) => Some(channels),
+            Audience::Groups(_) => None,
+        });
+        granted.chain(shared).flatten().collect()
+    }
+
     /// The policy's groups that `person` is in; `is_member` answers for the groups that a chat platform keeps.
     ///
     /// Where a look-up failed there is no answer to give: the caller refuses, because a forbid may name the group.

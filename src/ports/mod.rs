@@ -6,6 +6,7 @@
 pub mod chat;
 pub mod cloud;
 pub mod journal;
+pub mod probe;
 
 pub use chat::{
     Ack, Actor, Channel, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile,
@@ -16,6 +17,7 @@ pub use cloud::{
     SendSession, Signing,
 };
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
 use crate::domain::{RunId, Timestamp};
 

@@ -8,9 +8,13 @@ mod aws_moto;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled"))]
 mod bad_start;
 mod check;
-mod engine;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod conversations;
+#[cfg(all(feature = "aws", feature = "playground"))]
+mod deployment;
+#[cfg(all(feature = "slack", feature = "ec2", feature = "sled", feature = "playground"))]
+mod doctor;
+mod engine;
 mod form_stage;
 mod forms;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]

@@ -5,6 +5,7 @@
 //! account one for sending ([`sessions`]), whose policy ([`policy`]) allows the plan's nodes and documents and nothing
 //! else. Calls are counted here; how many may be made in a second is the engine's business.
 
+pub mod actions;
 mod fault;
 #[cfg(feature = "ec2")]
 mod instances;
@@ -12,6 +13,7 @@ mod inventory;
 mod kept;
 mod organization;
 pub mod policy;
+mod probe;
 mod reading;
 mod send;
 mod sessions;

@@ -25,6 +25,9 @@ pub const READING: &str = concat!(
     r#""ssm:CancelCommand","ssm:ListTagsForResource","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#
 );
 
+/// A session that may do nothing at all: it is opened only to learn whether it can be.
+pub const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
 /// How narrow a sending session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {

@@ -18,7 +18,7 @@ use aws_sdk_ssm::config::retry::RetryPartition;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
 use crate::domain::{AccountId, Region, RunId, Timestamp};
-use crate::ports::{Clock, SendSession};
+use crate::ports::{Clock, Guard, SendSession};
 
 use super::fault::{Fault, Site};
 use super::policy;
@@ -78,6 +78,25 @@ impl Sessions {
 
     pub(super) async fn caller(&self) -> Result<(AccountId, String), Fault> {
         self.sts.caller().await
+    }
+
+    pub(super) async fn host(&self) -> Result<(AccountId, String), Fault> {
+        self.sts.host().await
+    }
+
+    /// Whether the account can be entered without its External ID. The session that would prove it may do nothing, and
+    /// is not kept.
+    pub(super) async fn guard(&self, account: &AccountId) -> Result<Guard, Fault> {
+        let account = self.account(account)?;
+        if account.external_id.is_none() {
+            return Ok(Guard::NoneConfigured);
+        }
+        let ask = self.ask(&account, "muster-doctor".to_owned(), OWN_IDENTITY.to_owned(), policy::NOTHING);
+        match self.sts.assume(&Ask { external_id: None, ..ask }).await {
+            Ok(_) => Ok(Guard::LetsIn),
+            Err(AssumeError::Fault(Fault::Refused(_))) => Ok(Guard::Refuses),
+            Err(error) => Err(error.into_fault(&self.site(&account))),
+        }
     }
 
     /// The configuration with the rights that roles are assumed with; Organizations is asked with these.

@@ -27,8 +27,12 @@ pub(super) struct Skew(Arc<AtomicI64>);
 
 impl Skew {
     pub(super) fn correct(&self, local: Timestamp) -> Timestamp {
-        let skew = jiff::SignedDuration::from_millis(self.0.load(Ordering::Relaxed));
-        local.checked_add(skew).unwrap_or(local)
+        local.checked_add(self.ahead()).unwrap_or(local)
+    }
+
+    /// How far AWS's clock is ahead; negative where it is behind.
+    pub(super) fn ahead(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::from_millis(self.0.load(Ordering::Relaxed))
     }
 
     /// Learns from one answer: `date` has whole seconds, and the server wrote it between `sent` and `received`.

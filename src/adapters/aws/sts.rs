@@ -95,6 +95,11 @@ impl Sts {
         identity(&self.entry().client, &site).await
     }
 
+    /// Account and ARN of the host's own rights, before any role.
+    pub(super) async fn host(&self) -> Result<(AccountId, String), Fault> {
+        identity(&client(&self.base, &self.witness), &central_site(None)).await
+    }
+
     /// One AssumeRole. If the central role's session was dropped, it is assumed anew once.
     pub(super) async fn assume(&self, ask: &Ask) -> Result<Credentials, AssumeError> {
         let _slot = self.slots.acquire().await.ok();

@@ -96,20 +96,7 @@ impl Api {
     /// `base` has no trailing slash. Fails only where this host has no CA certificates and `base` needs them.
     pub(super) fn new(base: &str, bot: &Secret, app: &Secret, call_timeout: Duration) -> Result<Self, String> {
         let token = |secret: &Secret| SlackApiToken::new(secret.reveal().to_owned().into());
-        let builder = hyper_rustls::HttpsConnectorBuilder::new();
-        let builder = if base.starts_with("https://") {
-            builder.with_native_roots().map_err(|e| {
-                format!("cannot read this host's CA certificates ({e}): install the package `ca-certificates`")
-            })?
-        } else {
-            // Plain http needs no roots, and an image without them can still talk to the playground.
-            builder.with_tls_config(
-                rustls::ClientConfig::builder()
-                    .with_root_certificates(rustls::RootCertStore::empty())
-                    .with_no_client_auth(),
-            )
-        };
-        let https = builder.https_or_http().enable_http1().enable_http2().build();
+        let https = connector(base)?;
         let connector = SlackClientHyperHttpsConnector::from(https).with_slack_api_url(base);
         Ok(Api {
             client: SlackClient::new(connector),
@@ -234,6 +221,26 @@ impl Api {
     }
 }
 
+/// How Slack is connected to: TLS with this host's CA certificates, or plain http where `base` says so.
+pub(super) fn connector(
+    base: &str,
+) -> Result<hyper_rustls::HttpsConnector<hyper_util::client::legacy::connect::HttpConnector>, String> {
+    let builder = hyper_rustls::HttpsConnectorBuilder::new();
+    let builder = if base.starts_with("https://") {
+        builder.with_native_roots().map_err(|e| {
+            format!("cannot read this host's CA certificates ({e}): install the package `ca-certificates`")
+        })?
+    } else {
+        // Plain http needs no roots, and an image without them can still talk to the playground.
+        builder.with_tls_config(
+            rustls::ClientConfig::builder()
+                .with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth(),
+        )
+    };
+    Ok(builder.https_or_http().enable_http1().enable_http2().build())
+}
+
 fn bare(span: &tracing::Span) -> SlackClientApiCallContext<'_> {
     SlackClientApiCallContext { rate_control_params: None, token: None, tracing_span: span, is_sensitive_url: true }
 }
@@ -286,7 +293,7 @@ fn field(body: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// The root cause only: outer layers repeat it, and may carry addresses.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -7,6 +7,7 @@
 // Without sled only the memory journal uses them, and not all of it.
 #[cfg_attr(not(feature = "sled"), allow(dead_code))]
 mod index;
+mod look;
 mod memory;
 mod outputs;
 #[cfg_attr(not(feature = "sled"), allow(dead_code))]
@@ -22,6 +23,7 @@ use std::path::PathBuf;
 
 use crate::domain::{RunId, Timestamp};
 
+pub use look::{StoreSeen, look};
 pub use memory::{MemoryJournal, MemoryOutputs};
 pub use outputs::FileOutputs;
 #[cfg(feature = "sled")]

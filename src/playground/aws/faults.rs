@@ -23,6 +23,8 @@ pub enum FaultName {
     LostAnswer,
     /// The account's trust policy wants another External ID.
     DenyAccount,
+    /// The account's trust policy asks for no External ID.
+    OpenTrust,
     /// The agent does not answer.
     OfflineNode,
     /// One call a second, burst 1 (`value`: calls a second).
@@ -54,6 +56,7 @@ impl FaultName {
         FaultName::RepeatedPage,
         FaultName::LostAnswer,
         FaultName::DenyAccount,
+        FaultName::OpenTrust,
         FaultName::OfflineNode,
         FaultName::Throttle,
         FaultName::SlowRegion,
@@ -75,6 +78,7 @@ impl FaultName {
             FaultName::RepeatedPage => "repeated-page",
             FaultName::LostAnswer => "lost-answer",
             FaultName::DenyAccount => "deny-account",
+            FaultName::OpenTrust => "open-trust",
             FaultName::OfflineNode => "offline-node",
             FaultName::Throttle => "throttle",
             FaultName::SlowRegion => "slow-region",
@@ -105,6 +109,7 @@ impl FaultName {
             | FaultName::ServiceFailed => Some(1),
             FaultName::DenyAccount
             | FaultName::ExpiredHostKeys
+            | FaultName::OpenTrust
             | FaultName::Throttle
             | FaultName::SlowRegion
             | FaultName::DelayedList

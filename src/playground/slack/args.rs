@@ -29,19 +29,26 @@ pub struct ApiError {
     pub error: String,
     pub messages: Vec<String>,
     pub retry_after: Option<u64>,
+    /// The scope that is missing, and those that were granted.
+    pub scopes: Option<(String, String)>,
 }
 
 impl ApiError {
     pub fn new(error: impl Into<String>) -> Self {
-        Self { error: error.into(), messages: Vec::new(), retry_after: None }
+        Self { error: error.into(), messages: Vec::new(), retry_after: None, scopes: None }
     }
 
     pub fn with(error: &str, messages: Vec<String>) -> Self {
-        Self { error: error.to_owned(), messages, retry_after: None }
+        Self { error: error.to_owned(), messages, retry_after: None, scopes: None }
     }
 
     pub fn rate_limited(retry_after: u64) -> Self {
-        Self { error: "ratelimited".to_owned(), messages: Vec::new(), retry_after: Some(retry_after) }
+        Self { error: "ratelimited".to_owned(), messages: Vec::new(), retry_after: Some(retry_after), scopes: None }
+    }
+
+    pub fn missing_scope(needed: String, granted: &std::collections::BTreeSet<String>) -> Self {
+        let provided = granted.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        Self { scopes: Some((needed, provided)), ..Self::new("missing_scope") }
     }
 }
 
@@ -52,6 +59,9 @@ impl IntoResponse for ApiError {
             body["errors"] = json!(self.messages);
             body["response_metadata"] =
                 json!({ "messages": self.messages.iter().map(|m| format!("[ERROR] {m}")).collect::<Vec<_>>() });
+        }
+        if let Some((needed, provided)) = &self.scopes {
+            (body["needed"], body["provided"]) = (json!(needed), json!(provided));
         }
         match self.retry_after {
             Some(seconds) => {

@@ -20,6 +20,7 @@ pub mod mrkdwn;
 pub mod payloads;
 pub mod people;
 pub mod response_url;
+pub mod scopes;
 pub mod server;
 pub mod socket;
 pub mod text;

@@ -1,5 +1,6 @@
 //! The running workspace: the world behind its lock, the sockets, and the news for whoever watches.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Settings {
     /// Enforce about one post a second and channel, and 50 edits a minute.
     pub rate_limit: bool,
     pub seed: u64,
+    /// What the app was granted when it was installed.
+    pub scopes: BTreeSet<String>,
 }
 
 impl Default for Settings {
@@ -34,6 +37,7 @@ impl Default for Settings {
             share_delay: Duration::from_millis(150),
             rate_limit: false,
             seed: 1,
+            scopes: super::scopes::granted(),
         }
     }
 }

@@ -45,7 +45,7 @@ pub async fn call(
         workspace.reached_by(host);
     }
     let answer = Args::read(&method, query.as_deref(), &headers, &body)
-        .and_then(|args| authorised(&method, &args).map(|()| args))
+        .and_then(|args| authorised(&workspace, &method, &args).map(|()| args))
         .and_then(|args| paced(&workspace, &method, &args).map(|()| args))
         .inspect(|args| {
             if method.starts_with("chat.") || method.starts_with("views.") {
@@ -53,7 +53,7 @@ pub async fn call(
             }
         })
         .and_then(|args| answer(&workspace, &method, &args));
-    match answer {
+    let mut response = match answer {
         Ok(mut body) => {
             workspace.changed();
             if method == "chat.postMessage" && workspace.world().faults.take("lost-post-answer", |_| true).is_some() {
@@ -63,7 +63,15 @@ pub async fn call(
             axum::Json(body).into_response()
         }
         Err(error) => error.into_response(),
+    };
+    // As at Slack, every answer tells what the token may do.
+    let granted = workspace.settings.scopes.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+    if method != "apps.connections.open"
+        && let Ok(granted) = granted.parse()
+    {
+        response.headers_mut().insert("x-oauth-scopes", granted);
     }
+    response
 }
 
 fn answer(workspace: &Arc<Workspace>, method: &str, args: &Args) -> Answer {
@@ -95,13 +103,18 @@ fn answer(workspace: &Arc<Workspace>, method: &str, args: &Args) -> Answer {
 }
 
 /// An app token opens connections and nothing else; the bot token does the rest.
-fn authorised(method: &str, args: &Args) -> Result<(), ApiError> {
+fn authorised(workspace: &Workspace, method: &str, args: &Args) -> Result<(), ApiError> {
     let (wanted, other) =
         if method == "apps.connections.open" { (APP_TOKEN, BOT_TOKEN) } else { (BOT_TOKEN, APP_TOKEN) };
     match args.token.as_deref() {
         _ if method == "api.test" => Ok(()),
         None | Some("") => Err(ApiError::new("not_authed")),
-        Some(token) if token == wanted => Ok(()),
+        Some(token) if token == wanted => match super::scopes::needed(method, args) {
+            Some(scope) if !workspace.settings.scopes.contains(&scope) => {
+                Err(ApiError::missing_scope(scope, &workspace.settings.scopes))
+            }
+            _ => Ok(()),
+        },
         Some(token) if token == other => Err(ApiError::new("not_allowed_token_type")),
         Some(_) => Err(ApiError::new("invalid_auth")),
     }

@@ -1,0 +1,108 @@
+//! `muster doctor`: looks at everything that an installation needs and says what is missing, with the remedy. It sends
+//! nothing to a node and says nothing in chat.
+
+mod aws;
+mod host;
+pub mod report;
+mod slack;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::adapters::aws::Aws;
+use crate::adapters::clock::SystemClock;
+use crate::adapters::slack::Slack;
+use crate::config::{Config, Host};
+use crate::engine::cloud::Limited;
+use crate::engine::limits::{Limits, Rate};
+use crate::ports::Clock;
+
+use super::terminal::{self, Terminal};
+use report::{Report, State};
+
+/// What to look at.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  muster doctor --config /etc/muster/muster.toml\n  muster doctor --account acme-prod\n  \
+    muster doctor --json | jq '.findings[] | select(.state == \"broken\")'\n\n\
+    It looks at the configuration, runbooks and policies, the store, tokens, scopes and channels at Slack, and at every \
+    account: whether it lets Muster in with the External ID and refuses it without, and what SSM shows in each region. \
+    Run it as the user that runs Muster, with the same environment. It may run beside a running Muster.\n\n\
+    Exit codes: 0 all is well; 1 there are warnings; 2 something is broken (or the usage is wrong)."
+)]
+pub struct Args {
+    /// The configuration
+    #[arg(long, env = "MUSTER_CONFIG", default_value = "muster.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Only this account, by name or id; may be repeated
+    #[arg(long = "account", value_name = "NAME")]
+    pub accounts: Vec<String>,
+    /// Print one JSON object: `state`, `counts`, `findings` (area, subject, state, says)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Looks and prints.
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    crate::telemetry::log(Some("off"));
+    let runtime = match super::runtime() {
+        Ok(runtime) => runtime,
+        Err(fault) => return super::complain(fault),
+    };
+    let report = runtime.block_on(examine(args));
+    if args.json {
+        println!("{:#}", report.json());
+    } else {
+        print!("{}", report.text(Terminal::stdout()));
+    }
+    report.exit_code()
+}
+
+async fn examine(args: &Args) -> Report {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut report = Report::default();
+    let config = Config::load(&args.config, &Host);
+    host::configuration(&mut report, &args.config, &config);
+    let Ok(config) = config else {
+        report.add("host", "everything else", State::NotChecked, "needs a configuration without faults");
+        return report;
+    };
+    let rules = host::rules(&mut report, &config);
+    host::store(&mut report, &config.paths.store);
+
+    let bar = terminal::progress("asking Slack and AWS");
+    let (mut at_slack, mut at_aws) = (Report::default(), Report::default());
+    let policy = rules.as_ref().map(|rules| &rules.policy);
+    let ask_slack = async {
+        let Some(settings) = super::setup::slack_settings(&config) else {
+            let says = "the configuration has no `[slack]`, so `muster serve` does not start: add it with both tokens";
+            at_slack.add("slack", "configuration", State::Warning, says);
+            return;
+        };
+        let command = settings.command.clone();
+        match Slack::new(settings) {
+            Ok(slack) => slack::check(&mut at_slack, &slack, &command, policy).await,
+            Err(fault) => at_slack.add("slack", "configuration", State::Broken, fault.to_string()),
+        }
+    };
+    let ask_aws = async {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let aws = Aws::connect(super::setup::aws_settings(&config), clock).await;
+        let rate = Rate { per_second: config.aws.reads_per_second, burst: 3 };
+        let inventory = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner: Arc::new(aws.clone()) as _ });
+        let wanted = aws::Wanted {
+            accounts: &args.accounts,
+            has_central_role: config.aws.central_role.is_some(),
+            boundary_tag: config.aws.boundary_tag.as_ref(),
+            bar: &bar,
+        };
+        aws::check(&mut at_aws, &aws, inventory, &wanted).await;
+    };
+    futures::join!(ask_slack, ask_aws);
+    bar.finish_and_clear();
+    report.findings.extend(at_slack.findings);
+    report.findings.extend(at_aws.findings);
+    report
+}
