@@ -7,29 +7,38 @@
 //! @support in thread: @muster status                    types into the run's thread
 //! @approver clicks "Approve"                            waits until that button is there, then presses it
 //! @approver fills reason="not tonight"                  fills the open form by label or id and submits it
+//! @support uses "Run a runbook here" on the last message  a shortcut, on the newest message of the thread or channel
+//! @support uses "Run a runbook"                         a shortcut that belongs to no message
+//! @support opens home                                   opens the app's own tab
+//! @support searches "disk" in "Runbook"                 types into a field that asks the app for options
+//! @support picks "Disk usage" in "Runbook"              picks in the open form, else in the App Home
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
 //! expect thread has "Succeeded"                         also: expect thread lacks "…"
 //! expect @support sees "only for your eyes"
+//! expect form has "…"                                   the open form of who acted last; also: options found, errors
+//! expect home of @support has "…"
 //! expect no thread                                      nothing was posted into the channel since the last command
 //! expect ran once on env=staging tag:service=web        every online node that fits, once; no other
 //! expect nothing ran
-//! snapshot thread                                       also: snapshot ephemeral (of who typed last)
+//! snapshot thread                                       also: snapshot ephemeral (of who typed last),
+//!                                                       snapshot form, snapshot home (of who acted last)
 //! ```
 //! `parse` reads the text, `player` plays it over the control interfaces alone, `ran` asks the simulated AWS what
 //! really ran, `normalise` takes out what differs from run to run.
 
-mod http;
 pub mod normalise;
 mod parse;
 mod player;
 mod ran;
 mod selector;
+mod threads;
+mod views;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use http::{Address, Http};
+pub use super::http::{Address, Http};
 pub use parse::parse;
 pub use player::{Endpoints, PlayFault, Snapshot, Transcript, play};
 
@@ -49,19 +58,71 @@ pub struct Line {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    Say { who: String, place: Place, text: String },
-    Click { who: String, label: String },
-    Fill { who: String, values: Vec<(String, String)> },
-    WaitDone { timeout: Duration },
-    WaitFor { text: String, timeout: Duration },
-    ThreadHas { text: String },
-    ThreadLacks { text: String },
-    Sees { who: String, text: String },
+    Say {
+        who: String,
+        place: Place,
+        text: String,
+    },
+    Click {
+        who: String,
+        label: String,
+    },
+    Fill {
+        who: String,
+        values: Vec<(String, String)>,
+    },
+    /// A shortcut; on the last message or on none.
+    Use {
+        who: String,
+        shortcut: String,
+        on_message: bool,
+    },
+    OpenHome {
+        who: String,
+    },
+    Search {
+        who: String,
+        typed: String,
+        field: String,
+    },
+    Pick {
+        who: String,
+        option: String,
+        field: String,
+    },
+    WaitDone {
+        timeout: Duration,
+    },
+    WaitFor {
+        text: String,
+        timeout: Duration,
+    },
+    ThreadHas {
+        text: String,
+    },
+    ThreadLacks {
+        text: String,
+    },
+    Sees {
+        who: String,
+        text: String,
+    },
+    FormHas {
+        text: String,
+    },
+    HomeHas {
+        who: String,
+        text: String,
+    },
     NoThread,
-    RanOnce { selector: String },
+    RanOnce {
+        selector: String,
+    },
     NothingRan,
     SnapshotThread,
     SnapshotEphemeral,
+    SnapshotForm,
+    SnapshotHome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

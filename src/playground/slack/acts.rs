@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::forms::{self, Place, Spot, fields, options};
 use super::message::Message;
 use super::payloads::{self, Means};
 use super::people::Person;
@@ -16,7 +17,7 @@ use super::response_url;
 use super::socket::Outcome;
 use super::workspace::Workspace;
 use super::world::World;
-use super::{BOT_USER, TEAM, forms, mrkdwn};
+use super::{BOT_USER, TEAM, mrkdwn};
 
 /// The slash command of the installed app.
 pub const COMMAND: &str = "/runbook";
@@ -155,19 +156,16 @@ pub async fn choose(
     wanted: &str,
     value: &Value,
 ) -> Result<Value, Refusal> {
-    let (person, message, block_id, element, picked) = {
+    let spot = Spot::Message(channel, ts);
+    options::ensure_offered(workspace, who, wanted, value, &spot).await?;
+    let (seen, picked) = {
         let world = workspace.world();
-        let (person, channel) = present(&world, who, channel)?;
-        let message = seen(&world, &person, &channel, ts)?;
-        let menus = message.elements().into_iter().filter(|(_, e)| e["type"] != "button");
-        let mut menus = menus.filter(|(id, e)| {
-            id == wanted || e["action_id"] == wanted || e["placeholder"]["text"].as_str() == Some(wanted)
-        });
-        let (block_id, element) = menus.next().ok_or_else(|| format!("no menu `{wanted}` in this message"))?;
-        let picked = forms::picked(&world, &element, value)?;
-        (person, message, block_id, element, picked)
+        let seen = forms::find(&world, who, wanted, &spot)?;
+        let picked = fields::picked(&world, &seen.element, value, &seen.offered(&world))?;
+        (seen, picked)
     };
-    act(workspace, &person, &message, &block_id, &element, Some(&picked)).await
+    let Place::Message(message) = &seen.place else { return Err("this is no message".to_owned()) };
+    act(workspace, &seen.person, message, &seen.block_id, &seen.element, Some(&picked)).await
 }
 
 async fn act(
@@ -220,7 +218,7 @@ pub fn known(world: &World, who: &str) -> Result<Person, Refusal> {
     })
 }
 
-fn seen(world: &World, person: &Person, channel: &str, ts: &str) -> Result<Message, Refusal> {
+pub fn seen(world: &World, person: &Person, channel: &str, ts: &str) -> Result<Message, Refusal> {
     let message = world.message(channel, ts).filter(|m| m.only_for.as_deref().is_none_or(|u| u == person.id));
     message.cloned().ok_or_else(|| format!("`@{}` sees no message `{ts}` in this channel", person.name))
 }

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 
 use super::faults::Faults;
 use super::message::Message;
-use super::modal::View;
 use super::people::{self, Channel, Group, Person};
 use super::response_url::ResponseUrl;
+use super::view::View;
 use super::{BOT_USER, TEAM};
 
 #[derive(Debug, Clone)]
@@ -48,6 +48,10 @@ pub struct World {
     pub views: BTreeMap<String, View>,
     /// Open modals of each person, the top one last.
     pub stacks: BTreeMap<String, Vec<String>>,
+    /// The App Home of each person, once the app has published it.
+    pub homes: BTreeMap<String, String>,
+    /// What the app last offered in each external select: view or message, block, action.
+    pub offers: BTreeMap<(String, String, String), Vec<Value>>,
     pub triggers: BTreeMap<String, Trigger>,
     pub response_urls: BTreeMap<String, ResponseUrl>,
     pub faults: Faults,
@@ -69,6 +73,8 @@ impl World {
             files: BTreeMap::new(),
             views: BTreeMap::new(),
             stacks: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            offers: BTreeMap::new(),
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),
             faults,

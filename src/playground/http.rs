@@ -1,4 +1,4 @@
-//! The few requests that the player needs, JSON in and out.
+//! The few requests to a control interface that the player and the page need, JSON in and out.
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
