@@ -121,7 +121,7 @@ fn message(
         "thread_ts": message.thread_ts, "heard": heard }))
 }
 
-/// A person presses a button: by its label or its action id.
+/// A person presses a button: by its label, its action id, or `block id/action id`.
 pub async fn click(
     workspace: &Arc<Workspace>,
     who: &str,
@@ -135,8 +135,10 @@ pub async fn click(
         let message = seen(&world, &person, &channel, ts)?;
         let buttons: Vec<(String, Value)> =
             message.elements().into_iter().filter(|(_, e)| e["type"] == "button").collect();
-        let called = |e: &Value| e["text"]["text"] == wanted || e["action_id"] == wanted;
-        let Some((block_id, element)) = buttons.iter().find(|(_, e)| called(e)).cloned() else {
+        let called = |(block_id, e): &&(String, Value)| {
+            e["text"]["text"] == wanted || e["action_id"] == wanted || forms::is_exactly(wanted, block_id, e)
+        };
+        let Some((block_id, element)) = buttons.iter().find(called).cloned() else {
             let labels: Vec<String> =
                 buttons.iter().filter_map(|(_, e)| e["text"]["text"].as_str()).map(quoted).collect();
             let has = if labels.is_empty() { "no buttons".to_owned() } else { labels.join(", ") };

@@ -177,6 +177,12 @@ impl World {
         })
     }
 
+    /// The `ts` of the newest message of a channel that all its members see, replies included.
+    pub fn latest(&self, channel: &str) -> Option<&str> {
+        let public = |m: &&Message| m.channel == channel && !m.deleted && m.only_for.is_none();
+        self.messages.iter().rev().find(public).map(|m| m.ts.as_str())
+    }
+
     /// The message with thread counts and files, as `conversations.*` and the payloads show it.
     pub fn message_json(&self, message: &Message, with_metadata: bool, base: &str) -> Value {
         let mut shown = message.json(with_metadata);

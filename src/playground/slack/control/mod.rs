@@ -149,7 +149,7 @@ async fn workspace_info(State(workspace): Shared) -> Response {
         .iter()
         .map(|c| {
             json!({ "id": c.id, "name": c.name, "purpose": c.purpose, "shared": c.is_ext_shared, "im": c.im,
-            "members": c.members })
+            "members": c.members, "latest": world.latest(&c.id) })
         })
         .collect();
     let shortcuts: Vec<Value> =

@@ -79,7 +79,7 @@ impl Seen {
     }
 }
 
-/// By label, block id, action id, button text or placeholder.
+/// By label, block id, action id, button text, placeholder, or exactly by `block id/action id`.
 pub fn find(world: &World, who: &str, wanted: &str, spot: &Spot<'_>) -> Result<Seen, Refusal> {
     let (person, place) = match spot {
         Spot::Message(channel, ts) => {
@@ -101,6 +101,7 @@ pub fn find(world: &World, who: &str, wanted: &str, spot: &Spot<'_>) -> Result<S
         let block = blocks.iter().find(|b| b["block_id"] == **block_id).unwrap_or(&Value::Null);
         block_id == wanted
             || e["action_id"] == wanted
+            || is_exactly(wanted, block_id, e)
             || e["text"]["text"] == wanted
             || same(&block["label"]["text"])
             || same(&e["placeholder"]["text"])
@@ -108,6 +109,12 @@ pub fn find(world: &World, who: &str, wanted: &str, spot: &Spot<'_>) -> Result<S
     let (block_id, element) =
         found.ok_or_else(|| format!("nothing here is called `{wanted}`; there is {}", names(blocks)))?;
     Ok(Seen { person, place, block_id, element })
+}
+
+/// Whether `wanted` is `block id/action id`: the one name that two rows of the same buttons do not share.
+pub fn is_exactly(wanted: &str, block_id: &str, element: &Value) -> bool {
+    let rest = wanted.strip_prefix(block_id).and_then(|rest| rest.strip_prefix('/'));
+    rest.is_some_and(|action_id| element["action_id"] == action_id)
 }
 
 fn names(blocks: &[Value]) -> String {
