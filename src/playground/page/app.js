@@ -116,6 +116,7 @@ function go(id) {
 function become(id) {
   const from = document.activeElement?.closest?.("#people");
   state.me = id;
+  if (id === "U0ARNE") done("approve");
   if (state.asked?.who !== id) state.asked = null;
   showMenu(false);
   forget();

@@ -37,7 +37,8 @@ export function tour(host) {
   const over = sessionStorage.tourOver || STEPS.every((s) => did.has(s.id));
   box.hidden = Boolean(over) || !host.inOps();
   if (box.hidden) { box.replaceChildren(); return; }
-  const next = STEPS.find((s) => !did.has(s.id));
+  const last = STEPS.findLastIndex((s) => did.has(s.id));
+  const next = STEPS.slice(last + 1).find((s) => !did.has(s.id)) ?? STEPS.find((s) => !did.has(s.id));
   const act = (s) => {
     if (s.say) { if (host.me() !== "U0SUSAN") host.become("U0SUSAN"); fill($("composer"), s.say); $("composer").focus(); }
     else if (s.be) { done(s.id); host.become(s.be); }
