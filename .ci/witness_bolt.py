@@ -76,6 +76,110 @@ FORM = {
 }
 
 
+PICK = {
+    "type": "modal",
+    "callback_id": "pick",
+    "external_id": "pick-1",
+    "private_metadata": "thread",
+    "notify_on_close": True,
+    "title": {"type": "plain_text", "text": "Run a runbook"},
+    "submit": {"type": "plain_text", "text": "Plan"},
+    "close": {"type": "plain_text", "text": "Cancel"},
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "book",
+            "dispatch_action": True,
+            "label": {"type": "plain_text", "text": "Runbook"},
+            "element": {"type": "external_select", "action_id": "book", "min_query_length": 0},
+        }
+    ],
+}
+SERVICE = {
+    "type": "input",
+    "block_id": "service",
+    "label": {"type": "plain_text", "text": "Service"},
+    "element": {"type": "plain_text_input", "action_id": "service", "max_length": 20},
+}
+COUNT = {
+    "type": "input",
+    "block_id": "count",
+    "label": {"type": "plain_text", "text": "Count"},
+    "element": {"type": "number_input", "action_id": "count", "is_decimal_allowed": False, "min_value": "1", "max_value": "50"},
+}
+DETAILS = {"type": "actions", "elements": [button("Details", "details")]}
+NOTE = {"type": "modal", "title": {"type": "plain_text", "text": "Details"}, "blocks": [{"type": "divider"}]}
+
+
+def home(text):
+    words = {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+    return {"type": "home", "blocks": [words, {"type": "actions", "elements": [button("New run", "new_run", "primary")]}]}
+
+
+@app.shortcut("run_here")
+def on_shortcut(ack, shortcut, client, respond):
+    ack()
+    respond("from the shortcut")
+    note("shortcut", {"shortcut": shortcut, "view": client.views_open(trigger_id=shortcut["trigger_id"], view=PICK)["view"]})
+
+
+@app.shortcut("run")
+def on_global_shortcut(ack, shortcut):
+    ack()
+    note("global", shortcut)
+
+
+@app.options("book")
+def on_options(ack, payload, body):
+    books = ["disk-usage", "restart-service"]
+    ack(options=[{"text": {"type": "plain_text", "text": b}, "value": b} for b in books if payload["value"] in b])
+    note("options", body)
+
+
+@app.action("book")
+def on_book(ack, body, client):
+    ack()
+    view = PICK | {"blocks": [*PICK["blocks"], SERVICE, COUNT, DETAILS]}
+    try:
+        client.views_update(view_id=body["view"]["id"], hash="1.old", view=view)
+    except SlackApiError as fault:
+        note("stale", fault.response["error"])
+    note("book", {"body": body, "view": client.views_update(external_id="pick-1", hash=body["view"]["hash"], view=view)["view"]})
+
+
+@app.action("details")
+def on_details(ack, body, client):
+    ack()
+    note("push", client.views_push(trigger_id=body["trigger_id"], view=NOTE)["view"])
+
+
+@app.view("pick")
+def on_pick(ack, body, view):
+    if view["private_metadata"] == "thread":
+        ack(response_action="update", view=PICK | {"private_metadata": "sure", "title": {"type": "plain_text", "text": "Sure?"}})
+    else:
+        ack(response_action="clear")
+    note("pick", body)
+
+
+@app.view_closed("pick")
+def on_closed(ack, body):
+    ack()
+    note("closed", body)
+
+
+@app.event("app_home_opened")
+def on_home(event, client):
+    client.views_publish(user_id=event["user"], view=home("seen again" if "view" in event else "first time"))
+    note("home", event)
+
+
+@app.action("new_run")
+def on_new_run(ack, body, client):
+    ack()
+    note("new_run", {"body": body, "view": client.views_open(trigger_id=body["trigger_id"], view=PICK)["view"]})
+
+
 @app.command("/runbook")
 def on_command(ack, command, respond):
     ack("queued")
@@ -112,6 +216,60 @@ def on_view(ack, body, view):
 def on_mention(event, say):
     say(text="heard you", thread_ts=event.get("thread_ts") or event["ts"])
     note("mention", event)
+
+
+def forms_and_home(ts):
+    def who(**more):
+        return {"as": "@support"} | more
+
+    play("POST", "/shortcuts", who(callback_id="run_here", channel="C0OPS", ts=ts))
+    used = wait_for("shortcut")["shortcut"]
+    promise("a message shortcut carries its message and channel", used["message"]["ts"] == ts and used["channel"]["id"] == "C0OPS", str(used))
+    promise("it opened a form", "[choose ▾]" in play("GET", "/forms?as=@support&format=text"))
+    play("POST", "/shortcuts", who(callback_id="run"))
+    promise("a global shortcut has no channel", "channel" not in wait_for("global") and wait_for("global")["user"]["id"] == "U0SUSAN")
+
+    offered = play("POST", "/choices", who(field="Runbook", query="disk"))
+    promise("an external select is answered with options", [o["value"] for o in offered["options"]] == ["disk-usage"], str(offered))
+    promise("the question names its field", wait_for("options")["block_id"] == "book")
+    play("POST", "/choices", who(field="Runbook", value="disk-usage"))
+    picked = wait_for("book")
+    state = picked["body"]["view"]["state"]["values"]["book"]["book"]
+    promise("a choice comes with the view and its state", state["selected_option"]["value"] == "disk-usage" and picked["body"]["container"]["type"] == "view", str(state))
+    promise("an old hash is refused", wait_for("stale") == "hash_conflict")
+    promise("views.update by external_id changes the open form", "Service" in play("GET", "/forms?as=@support&format=text"))
+    play("POST", "/clicks", who(label="Details"))
+    promise("views.push stacks a view", wait_for("push")["previous_view_id"] == picked["view"]["id"])
+    play("POST", "/forms", who(close=True))
+
+    wrong = play("POST", "/forms", who(values={"Service": "nginx", "Count": "70"}))
+    promise("Slack itself refuses a number out of bounds", wrong["by"] == "slack" and list(wrong["errors"]) == ["count"], str(wrong))
+    play("POST", "/forms", who(values={"Count": "7"}))
+    typed = wait_for("pick")["view"]["state"]["values"]
+    promise("the submission holds every field", (typed["service"]["service"]["value"], typed["count"]["count"]["value"]) == ("nginx", "7"), str(typed))
+    promise("response_action update shows another form", play("GET", "/forms?as=@support&format=text").startswith("# Sure?"))
+    play("POST", "/forms", who(values={"Runbook": "disk-usage"}))
+    promise("response_action clear closes all", play("GET", "/forms?as=@support")["view"] is None)
+
+    for time_opened, words in ((1, "first time"), (2, "seen again")):
+        play("POST", "/home", who())
+        opened = wait_for("home", time_opened)
+        for _ in range(100):
+            shown = play("GET", "/home?as=@support&format=text")
+            if words in shown:
+                break
+            time.sleep(0.05)
+        promise(f"app_home_opened is answered by views.publish ({words})", opened["tab"] == "home" and words in shown, shown)
+    play("POST", "/clicks", who(label="New run", home=True))
+    pressed = wait_for("new_run")["body"]
+    promise("a button of the App Home opens a form", pressed["view"]["type"] == "home" and pressed["container"]["type"] == "view")
+    play("POST", "/forms", who(close=True))
+    promise("a closed form is told", wait_for("closed")["view"]["callback_id"] == "pick")
+    try:
+        client.views_publish(user_id="U0SUSAN", view=home("x") | {"title": {"type": "plain_text", "text": "x"}})
+        promise("a view with a field that does not belong is refused", False)
+    except SlackApiError as fault:
+        promise("a view with a field that does not belong is refused", fault.response["error"] == "invalid_arguments", str(fault))
 
 
 def main():
@@ -168,6 +326,8 @@ def main():
     wait_for("approve")
     text = play("GET", f"/threads/C0OPS/{ts}?as=text")
     promise("an update takes the buttons away", "[Approve]" not in text and "Restart a service" in text, text)
+
+    forms_and_home(ts)
 
     said = play("POST", "/commands", {"as": "@support", "channel": "C0OPS", "text": "@muster status", "thread": ts})
     mention = wait_for("mention")

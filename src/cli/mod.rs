@@ -3,6 +3,8 @@
 #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
 pub mod playground;
 #[cfg(feature = "playground")]
+pub mod playground_alone;
+#[cfg(feature = "playground")]
 pub mod playground_slack;
 #[cfg(feature = "playground")]
 pub mod playground_aws;
@@ -55,6 +57,9 @@ enum Command {
     /// Try everything on this machine: simulated AWS, simulated Slack, the real bot
     #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
     Playground(Box<playground::Args>),
+    /// Try a bot on this machine: simulated AWS or simulated Slack (this build holds no bot)
+    #[cfg(all(feature = "playground", not(all(feature = "aws", feature = "slack", feature = "sled"))))]
+    Playground(playground_alone::Args),
     /// Check runbooks, policies and muster.toml, and print every fault at once
     Check(check::Args),
     /// Print what a run would do and what the policy says to it; sends nothing
@@ -79,6 +84,8 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
         Command::Playground(args) => playground::run(*args),
+        #[cfg(all(feature = "playground", not(all(feature = "aws", feature = "slack", feature = "sled"))))]
+        Command::Playground(args) => playground_alone::run(args),
         Command::Check(args) => check::run(&args),
         #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
         Command::Plan(args) => plan::run(args),
@@ -92,7 +99,7 @@ pub fn main() -> ExitCode {
 }
 
 /// The runtime of every subcommand that talks to somebody.
-#[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
+#[cfg(any(feature = "playground", all(feature = "aws", feature = "slack", feature = "sled")))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }

@@ -6,8 +6,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Subcommand;
-
 use crate::adapters::aws::BaseKeys;
 use crate::app::{self, Setup};
 use crate::config::{Config, Host};
@@ -18,7 +16,8 @@ use crate::playground::slack::{self, Options, Server};
 use crate::runbook::{self, Arguments, Library};
 use crate::{rules, shipped};
 
-use super::{playground_aws, playground_slack};
+use super::playground_alone::Alone;
+use super::playground_aws;
 
 mod play;
 
@@ -67,15 +66,6 @@ pub struct Args {
     seed: u64,
 }
 
-/// One simulator alone, for a bot started by hand.
-#[derive(Debug, Subcommand)]
-enum Alone {
-    /// The simulated AWS organisation alone
-    Aws(playground_aws::Args),
-    /// The simulated Slack workspace alone
-    Slack(playground_slack::SlackArgs),
-}
-
 /// The command that the simulated workspace knows.
 const COMMAND: &str = "/runbook";
 
@@ -87,8 +77,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(fault) => return super::complain(fault),
     };
     match args.alone {
-        Some(Alone::Aws(args)) => runtime.block_on(playground_aws::run(args)),
-        Some(Alone::Slack(args)) => runtime.block_on(playground_slack::run(args)),
+        Some(alone) => runtime.block_on(alone.run()),
         None => match runtime.block_on(play(args)) {
             Ok(code) => code,
             Err(fault) => super::complain(fault),
@@ -117,9 +106,14 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|fault| fault.to_string())?;
     let aws = serve(listener, organisation.clone()).await.map_err(|fault| fault.to_string())?;
-    let workspace = Server::start(Options { listen: args.listen, breaks: slack_breaks, ..Options::default() })
-        .await
-        .map_err(|fault| fault.to_string())?;
+    let workspace = Server::start(Options {
+        listen: args.listen,
+        breaks: slack_breaks,
+        organisation: Some(Address { url: aws.url(), token: aws.control_token.clone() }),
+        ..Options::default()
+    })
+    .await
+    .map_err(|fault| fault.to_string())?;
 
     let setup = setup(&args, folder.path(), &organisation, &aws.url(), &workspace)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
+use crate::playground::http::Address;
 use crate::playground::slack::faults::NAMES;
 use crate::playground::slack::workspace::Settings;
 use crate::playground::slack::{Options, Server};
@@ -25,6 +26,12 @@ pub struct SlackArgs {
     /// Refuse more than about one post a second and channel and 50 edits a minute, as Slack does.
     #[arg(long)]
     pub rate_limit: bool,
+    /// Show the simulated organisation at this address beside the workspace: what `muster playground aws` prints
+    #[arg(long, value_name = "URL")]
+    pub aws_url: Option<String>,
+    /// The control token that it prints
+    #[arg(long, value_name = "TOKEN", requires = "aws_url")]
+    pub aws_token: Option<String>,
     /// Decides which connection gets which envelope.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -40,7 +47,9 @@ fn fault_name(name: &str) -> Result<String, String> {
 
 pub async fn run(args: SlackArgs) -> ExitCode {
     let settings = Settings { rate_limit: args.rate_limit, seed: args.seed, ..Settings::default() };
-    let server = match Server::start(Options { listen: args.listen, breaks: args.breaks, settings }).await {
+    let organisation = args.aws_url.map(|url| Address { url, token: args.aws_token });
+    let server = match Server::start(Options { listen: args.listen, breaks: args.breaks, settings, organisation }).await
+    {
         Ok(server) => server,
         Err(fault) => {
             eprintln!("{fault}");

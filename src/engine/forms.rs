@@ -91,8 +91,11 @@ async fn make(services: &Arc<Services>, delivery: &Delivery, start: &Start, view
             }
             // What somebody else gave is not shown to whoever clicks.
             let is_mine = run.proposal.by == asker.principal;
-            let values =
-                if is_mine { values_of(&run, &book, &offers) } else { last_values(services, &asker, &book, &offers).await };
+            let values = if is_mine {
+                values_of(&run, &book, &offers)
+            } else {
+                last_values(services, &asker, &book, &offers).await
+            };
             read_for(services, &offers, &values);
             Ok(filled(&book, &offers, &values, &delivery.place, &asker, None, &Faults::new(), view))
         }

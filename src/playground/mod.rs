@@ -4,5 +4,6 @@
 
 pub mod aws;
 pub mod conversation;
+pub mod http;
 pub mod page;
 pub mod slack;

@@ -2,8 +2,8 @@
 
 use super::make::*;
 use super::read;
-use crate::message::door::*;
 use crate::domain::Unread;
+use crate::message::door::*;
 use crate::message::refusal::*;
 use crate::plan::Coverage;
 use crate::run::Phase;

@@ -9,6 +9,8 @@
 
 mod family;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 
 use std::collections::BTreeSet;

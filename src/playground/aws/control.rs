@@ -1,7 +1,10 @@
 //! The control interface: plant faults, and ask what is there and what really happened.
 //!
-//! `POST /play/v1/faults`, `GET /play/v1/{faults,nodes,accounts,sends,executions,calls}`. A bearer token guards it
-//! where one is set, and the Host header must be a local one, so that no web page can reach it by another name.
+//! `POST /play/v1/faults`, `GET /play/v1/{faults,nodes,accounts,sends,executions,calls,revision}`. A bearer token
+//! guards it where one is set, and the Host header must be a local one, so that no web page can reach it by another
+//! name. `GET revision?after=N` waits until something has changed since revision N, at most 10 s.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -10,6 +13,22 @@ use serde_json::{Value, json};
 
 use super::faults::FaultSpec;
 use super::organisation::{World, lock};
+
+/// How long `revision` waits for news.
+const NEWS_WAIT: Duration = Duration::from_secs(10);
+
+/// Like [`answer`], but `revision?after=N` waits for a later one.
+pub(super) async fn answer_in_time(world: &World, parts: &Parts, body: &[u8]) -> Response<Body> {
+    let after = parts.uri.query().and_then(|q| q.strip_prefix("after=")?.parse::<u64>().ok());
+    if let (Some(after), "/play/v1/revision") = (after, parts.uri.path())
+        && answer(world, parts, body).status() == StatusCode::OK
+    {
+        let mut news = lock(&world.log).news();
+        // Without news in time the old revision is the answer.
+        let _ = tokio::time::timeout(NEWS_WAIT, news.wait_for(|now| *now > after)).await;
+    }
+    answer(world, parts, body)
+}
 
 pub(super) fn answer(world: &World, parts: &Parts, body: &[u8]) -> Response<Body> {
     let (status, value) = route(world, parts, body);
@@ -47,9 +66,10 @@ fn route(world: &World, parts: &Parts, body: &[u8]) -> (StatusCode, Value) {
         (&Method::GET, "/play/v1/sends") => (StatusCode::OK, json!({"sends": lock(&world.log).sends()})),
         (&Method::GET, "/play/v1/executions") => (StatusCode::OK, json!({"executions": lock(&world.log).executions()})),
         (&Method::GET, "/play/v1/calls") => (StatusCode::OK, json!({"calls": lock(&world.log).calls()})),
+        (&Method::GET, "/play/v1/revision") => (StatusCode::OK, json!({"revision": *lock(&world.log).news().borrow()})),
         _ => fault(
             StatusCode::NOT_FOUND,
-            "there are faults, nodes, accounts, sends, executions and calls under /play/v1/",
+            "there are faults, nodes, accounts, sends, executions, calls and revision under /play/v1/",
         ),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tokio::sync::watch;
 
 use crate::domain::Timestamp;
 
@@ -49,6 +50,8 @@ pub struct Log {
     sends: Vec<Sent>,
     executions: Vec<Execution>,
     calls: BTreeMap<String, Calls>,
+    /// Counts changes of the world that somebody may want to see.
+    news: watch::Sender<u64>,
 }
 
 /// Calls of one operation.
@@ -60,16 +63,28 @@ pub struct Calls {
 }
 
 impl Log {
+    /// Something that a person could see has changed.
+    pub fn changed(&self) {
+        self.news.send_modify(|n| *n += 1);
+    }
+    /// Grows with every change.
+    #[must_use]
+    pub fn news(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
     pub fn sent(&mut self, sent: Sent) {
         self.sends.push(sent);
+        self.changed();
     }
     /// The answer to this command never reached the caller.
     pub fn unanswered(&mut self, command_id: &str) {
         self.sends.iter_mut().rev().filter(|s| s.command_id == command_id).for_each(|s| s.answered = false);
+        self.changed();
     }
     /// The number by which [`Log::ended`] finds the execution again.
     pub fn started(&mut self, execution: Execution) -> usize {
         self.executions.push(execution);
+        self.changed();
         self.executions.len() - 1
     }
     pub fn ended(&mut self, number: usize, at: Timestamp, exit: i32) {
@@ -77,6 +92,7 @@ impl Log {
             execution.ended_at = Some(at);
             execution.exit = Some(exit);
         }
+        self.changed();
     }
     pub fn called(&mut self, operation: &str, refusal: Option<&str>) {
         let calls = self.calls.entry(operation.to_owned()).or_default();
@@ -86,6 +102,7 @@ impl Log {
             refusal,
             Some("ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException")
         ));
+        self.changed();
     }
     #[must_use]
     pub fn sends(&self) -> &[Sent] {

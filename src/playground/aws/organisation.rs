@@ -187,6 +187,7 @@ impl World {
             self.strike_machines(&spec, of_machine)?;
         }
         lock(&self.faults).plant(spec);
+        lock(&self.log).changed();
         Ok(())
     }
 

@@ -104,7 +104,7 @@ async fn handle(world: Arc<World>, request: Request<Incoming>) -> Result<Respons
         return Ok(render(Err(refusal), Protocol::Json, &http_date(world.now())));
     };
     if parts.uri.path().starts_with("/play/") {
-        return Ok(control::answer(&world, &parts, &body));
+        return Ok(control::answer_in_time(&world, &parts, &body).await);
     }
     let request = Signed { method: &parts.method, uri: &parts.uri, headers: &parts.headers, body: &body };
     let outcome = dispatch(&world, &request).await;

@@ -10,6 +10,11 @@
 //! @approver clicks "Approve" twice                      two presses at once, as a nervous finger does
 //! @approver clicks the old "Approve"                    a button that an edit has taken away, on a screen that is old
 //! @approver fills reason="not tonight"                  fills the open form by label or id and submits it
+//! @support uses "Run a runbook here" on the last message  a shortcut, on the newest message of the thread or channel
+//! @support uses "Run a runbook"                         a shortcut that belongs to no message
+//! @support opens home                                   opens the app's own tab
+//! @support searches "disk" in "Runbook"                 types into a field that asks the app for options
+//! @support picks "Disk usage" in "Runbook"              picks in the open form, else in the App Home
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
 //! wait connected                                        until the app listens at Slack
@@ -19,15 +24,17 @@
 //! expect thread has "Succeeded"                         also: expect thread lacks "…"
 //! expect @support sees "only for your eyes"
 //! expect nothing pings                                  nothing the app sent since the last command notifies a channel
+//! expect form has "…"                                   the open form of who acted last; also: options found, errors
+//! expect home of @support has "…"
 //! expect no thread                                      nothing was posted into the channel since the last command
 //! expect ran once on env=staging tag:service=web        every online node that fits, once; no other
 //! expect nothing ran
 //! snapshot thread                                       also: snapshot ephemeral (of who typed last), snapshot ephemeral @approver
+//!                                                       snapshot form, snapshot home (of who acted last)
 //! ```
 //! `parse` reads the text, `player` plays it over the control interfaces alone, `ran` asks the simulated AWS what
 //! really ran, `normalise` takes out what differs from run to run.
 
-mod http;
 pub mod normalise;
 mod parse;
 mod pings;
@@ -35,13 +42,15 @@ mod plant;
 mod player;
 mod ran;
 mod selector;
+mod threads;
+mod views;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
 
-pub use http::{Address, Http};
+pub use super::http::{Address, Http};
 pub use parse::parse;
 pub use player::{Endpoints, PlayFault, Snapshot, Transcript, play};
 
@@ -75,6 +84,25 @@ pub enum Step {
         who: String,
         values: Vec<(String, String)>,
     },
+    /// A shortcut; on the last message or on none.
+    Use {
+        who: String,
+        shortcut: String,
+        on_message: bool,
+    },
+    OpenHome {
+        who: String,
+    },
+    Search {
+        who: String,
+        typed: String,
+        field: String,
+    },
+    Pick {
+        who: String,
+        option: String,
+        field: String,
+    },
     WaitDone {
         timeout: Duration,
     },
@@ -105,6 +133,13 @@ pub enum Step {
         text: String,
     },
     NothingPings,
+    FormHas {
+        text: String,
+    },
+    HomeHas {
+        who: String,
+        text: String,
+    },
     NoThread,
     RanOnce {
         selector: String,
@@ -115,6 +150,8 @@ pub enum Step {
     SnapshotEphemeral {
         who: Option<String>,
     },
+    SnapshotForm,
+    SnapshotHome,
 }
 
 /// How a button is pressed.

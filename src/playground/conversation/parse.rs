@@ -71,12 +71,14 @@ fn step(line: &str) -> Result<Step, Wrong> {
         "snapshot" => match rest {
             "thread" => Ok(Step::SnapshotThread),
             "ephemeral" => Ok(Step::SnapshotEphemeral { who: None }),
+            "form" => Ok(Step::SnapshotForm),
+            "home" => Ok(Step::SnapshotHome),
             of if of.starts_with("ephemeral @") => {
                 Ok(Step::SnapshotEphemeral { who: Some(known(of.trim_start_matches("ephemeral @"))?) })
             }
             other => Err((
                 format!("cannot take a snapshot of `{other}`"),
-                "write `thread`, `ephemeral` or `ephemeral @person`".to_owned(),
+                "write `thread`, `ephemeral`, `ephemeral @person`, `form` or `home`".to_owned(),
             )),
         },
         other => {
@@ -118,9 +120,18 @@ fn person(rest: &str) -> Result<Step, Wrong> {
         }
         "clicks" => clicks(who, rest),
         "fills" => Ok(Step::Fill { who, values: values(rest)? }),
+        "uses" => match quoted_then(rest)? {
+            (shortcut, "") => Ok(Step::Use { who, shortcut, on_message: false }),
+            (shortcut, "on the last message") => Ok(Step::Use { who, shortcut, on_message: true }),
+            (_, other) => Err((format!("cannot use it `{other}`"), "write `on the last message` or nothing".to_owned())),
+        },
+        "opens" if rest == "home" => Ok(Step::OpenHome { who }),
+        "opens" => Err((format!("cannot open `{rest}`"), format!("write `@{who} opens home`"))),
+        "searches" => in_field(rest).map(|(typed, field)| Step::Search { who, typed, field }),
+        "picks" => in_field(rest).map(|(option, field)| Step::Pick { who, option, field }),
         other => Err((
             format!("`@{who}` cannot `{other}`"),
-            "write `@person: words`, `@person in thread: words`, `@person clicks \"Label\"` or `@person fills field=\"words\"`".to_owned(),
+            "write `@person: words` or `@person in thread: words`, or a verb: `clicks`, `fills`, `uses`, `opens`, `searches`, `picks`".to_owned(),
         )),
     }
 }
@@ -139,6 +150,15 @@ fn clicks(who: String, rest: &str) -> Result<Step, Wrong> {
         }
     };
     Ok(Step::Click { who, label, how })
+}
+
+/// `"words" in "Field"`.
+fn in_field(rest: &str) -> Result<(String, String), Wrong> {
+    let (words, rest) = quoted_then(rest)?;
+    let field = rest
+        .strip_prefix("in ")
+        .ok_or_else(|| ("in which field?".to_owned(), "write `\"words\" in \"Field\"`".to_owned()))?;
+    Ok((words, quoted(field)?))
 }
 
 fn known(name: &str) -> Result<String, Wrong> {
@@ -183,6 +203,15 @@ fn expect(rest: &str) -> Result<Step, Wrong> {
     if let Some(text) = rest.strip_prefix("thread lacks ") {
         return Ok(Step::ThreadLacks { text: quoted(text)? });
     }
+    if let Some(text) = rest.strip_prefix("form has ") {
+        return Ok(Step::FormHas { text: quoted(text)? });
+    }
+    if let Some(rest) = rest.strip_prefix("home of @") {
+        let (who, text) = rest
+            .split_once(" has ")
+            .ok_or_else(|| ("has what?".to_owned(), "write `expect home of @support has \"text\"`".to_owned()))?;
+        return Ok(Step::HomeHas { who: known(who.trim())?, text: quoted(text)? });
+    }
     if let Some(selector) = rest.strip_prefix("ran once on ") {
         super::selector::Selector::parse(selector)
             .map_err(|what| (what, "write clauses such as `env=staging tag:service=web`".to_owned()))?;
@@ -200,7 +229,7 @@ fn expect(rest: &str) -> Result<Step, Wrong> {
         "nothing ran" => Ok(Step::NothingRan),
         other => Err((
             format!("cannot expect `{other}`"),
-            "write `thread has \"…\"`, `thread lacks \"…\"`, `@person sees \"…\"`, `nothing pings`, `no thread`, `ran once on SELECTOR` or `nothing ran`".to_owned(),
+            "write `thread has \"…\"`, `thread lacks \"…\"`, `@person sees \"…\"`, `form has \"…\"`, `home of @person has \"…\"`, `nothing pings`, `no thread`, `ran once on SELECTOR` or `nothing ran`".to_owned(),
         )),
     }
 }
@@ -301,6 +330,15 @@ mod tests {
             expect nothing pings
             @support: /runbook run x
             | on y
+            @support uses "Run a runbook here" on the last message
+            @support uses "Run a runbook"
+            @support opens home
+            @support searches "disk" in "Runbook"
+            @support picks "Disk usage" in "Runbook"
+            expect form has "Where"
+            expect home of @support has "Waiting for you"
+            snapshot form
+            snapshot home
         "##;
         let found = steps(text);
         let say = |place, text: &str| Step::Say { who: "support".into(), place, text: text.into() };
@@ -315,14 +353,20 @@ mod tests {
         assert_eq!(found[6], Step::Fill { who: "approver".into(), values });
         assert_eq!(found[8], Step::WaitDone { timeout: Duration::from_secs(90) });
         assert_eq!(found[9], Step::WaitFor { text: "2 of 4".into(), timeout: Duration::from_secs(120) });
-        assert_eq!(found.len(), 19);
         assert_eq!(found[18], say(Place::Usual, "/runbook run x\non y"));
+        let shortcut = |name: &str, on_message| Step::Use { who: "support".into(), shortcut: name.into(), on_message };
+        assert_eq!(found[19], shortcut("Run a runbook here", true));
+        assert_eq!(found[20], shortcut("Run a runbook", false));
+        let field = || "Runbook".to_owned();
+        assert_eq!(found[22], Step::Search { who: "support".into(), typed: "disk".into(), field: field() });
+        assert_eq!(found[23], Step::Pick { who: "support".into(), option: "Disk usage".into(), field: field() });
+        assert_eq!(found[25], Step::HomeHas { who: "support".into(), text: "Waiting for you".into() });
+        assert_eq!(found.len(), 28);
     }
 
     #[test]
     fn every_fault_is_told_at_once_with_line_and_remedy() {
-        let text =
-            "@suport: hi\n@support clicks Approve\nexpct no thread\nwait done soon\nexpect thread has \"x\n@support:\n";
+        let text = "@suport: hi\n@support clicks Approve\nexpct no thread\nwait done soon\nexpect thread has \"x\n@support:\n@support opens door\n@support picks \"a\"\n";
         let faults = parse(Path::new("x.conversation"), text).unwrap_err();
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(told.join("\n"), @r#"
@@ -338,6 +382,10 @@ mod tests {
           write it between `"` and `"`
         x.conversation:6:1: nothing is said
           write `@support: /runbook list`
+        x.conversation:7:1: cannot open `door`
+          write `@support opens home`
+        x.conversation:8:1: in which field?
+          write `"words" in "Field"`
         "#);
     }
 }

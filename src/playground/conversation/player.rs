@@ -1,10 +1,4 @@
 //! Plays a conversation over the control interfaces alone, as a person with the page would, and tells what it sees.
-//!
-//! The thread of a command is the first root message of the app that came after it, in the command's channel; for a
-//! mention it is the mention's own thread as soon as the app speaks there. The closing reply is a message of the app
-//! in that thread, later than the last word or click, that begins (a headline aside) with a mention of who asked: edits
-//! do not notify, so this is how a person learns it. A command that opens no thread of its own, such as a retry, belongs
-//! to the thread before it as soon as the app speaks there again.
 
 mod act;
 
@@ -12,18 +6,18 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::http::{Address, Http};
 use super::normalise::normalise;
 use super::pings::pings;
 use super::ran::{Before, nothing_ran, ran_once};
 use super::selector::Selector;
+use super::{Address, Http};
 use super::{Conversation, How, Line, Place, Simulator, Step};
 
 /// Where a person usually types.
-const USUAL: &str = "#ops";
+pub(super) const USUAL: &str = "#ops";
 /// How long a button, a form or an expected text may take to appear.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(40);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Clone)]
 pub struct Endpoints {
@@ -61,7 +55,7 @@ pub struct PlayFault {
 }
 
 /// A failed step: what was expected, and what is there.
-type Unmet = (String, String);
+pub(super) type Unmet = (String, String);
 
 pub async fn play(
     conversation: &Conversation,
@@ -74,6 +68,8 @@ pub async fn play(
         tell,
         transcript: Transcript::default(),
         command: None,
+        actor: String::new(),
+        found: String::new(),
         before: None,
         shown: Vec::new(),
         planted: Vec::new(),
@@ -97,27 +93,33 @@ pub async fn play(
 
 /// The last thing typed: who, where, and when in Slack's time.
 #[derive(Debug, Clone)]
-struct Command {
-    who: String,
-    name: String,
-    channel: String,
-    ts: String,
-    /// A mention: the thread that it opened or stands in.
-    own_thread: Option<String>,
+pub(super) struct Command {
+    pub(super) who: String,
+    pub(super) name: String,
+    pub(super) channel: String,
+    pub(super) ts: String,
+    /// A mention or a shortcut: the thread that it opened or stands in.
+    pub(super) own_thread: Option<String>,
+    /// Begun in the App Home or by a global shortcut: the answer may come into any channel.
+    pub(super) anywhere: bool,
     /// The thread of the command before, in the same channel.
-    earlier: Option<String>,
+    pub(super) earlier: Option<String>,
     /// The last word or click; the closing reply comes after it.
-    since: String,
+    pub(super) since: String,
     /// What Slack itself said to the words, where the app did not hear them.
-    unheard: String,
+    pub(super) unheard: String,
 }
 
-struct Player<'a> {
-    slack: Http,
+pub(super) struct Player<'a> {
+    pub(super) slack: Http,
     aws: Option<Http>,
     tell: &'a mut (dyn FnMut(&str) + Send),
     transcript: Transcript,
-    command: Option<Command>,
+    pub(super) command: Option<Command>,
+    /// Who did the last thing.
+    pub(super) actor: String,
+    /// Options found by the last search; gone with the next step but an expectation.
+    pub(super) found: String,
     before: Option<Before>,
     /// Messages already told, by `ts`, as they were.
     shown: Vec<(String, String)>,
@@ -127,6 +129,17 @@ struct Player<'a> {
 
 impl Player<'_> {
     async fn step(&mut self, line: &Line) -> Result<(), Unmet> {
+        if let Step::Say { who, .. }
+        | Step::Click { who, .. }
+        | Step::Fill { who, .. }
+        | Step::Use { who, .. }
+        | Step::OpenHome { who }
+        | Step::Search { who, .. }
+        | Step::Pick { who, .. } = &line.step
+        {
+            who.clone_into(&mut self.actor);
+            self.found.clear();
+        }
         match &line.step {
             Step::Say { who, place, text } => self.say(who, place, text).await,
             Step::Click { who, label, how } => {
@@ -143,6 +156,12 @@ impl Player<'_> {
                 self.tell_line(&format!("@{who} fills in {}", told.join(", ")));
                 self.fill(who, values).await
             }
+            Step::Use { who, shortcut, on_message } => self.use_shortcut(who, shortcut, *on_message).await,
+            Step::OpenHome { who } => self.open_home(who).await,
+            Step::Search { who, typed, field } => self.search(who, typed, field).await,
+            Step::Pick { who, option, field } => self.pick(who, option, field).await,
+            Step::FormHas { text } => self.form_has(text).await,
+            Step::HomeHas { who, text } => self.home_has(who, text).await,
             Step::WaitDone { timeout } => {
                 let result = self.until(*timeout, "the closing reply", Self::closing).await;
                 self.tell_news().await;
@@ -222,6 +241,16 @@ impl Player<'_> {
                 self.snapshot(line.number, &text);
                 Ok(())
             }
+            Step::SnapshotForm => {
+                let text = self.view_text("forms", &self.actor.clone()).await?;
+                self.snapshot(line.number, &text);
+                Ok(())
+            }
+            Step::SnapshotHome => {
+                let text = self.view_text("home", &self.actor.clone()).await?;
+                self.snapshot(line.number, &text);
+                Ok(())
+            }
         }
     }
 
@@ -237,96 +266,64 @@ impl Player<'_> {
             }
         };
         let slash = text.starts_with('/');
-        if let (Some(aws), true) = (&self.aws, slash || self.before.is_none()) {
-            self.before = Some(Before::now(aws).await.map_err(unmet("the simulated AWS"))?);
+        if slash || self.before.is_none() {
+            self.look_before().await?;
         }
         let mut body = json!({ "as": who, "channel": channel, "text": text });
         if let Some(root) = &thread {
             body["thread"] = json!(root);
         }
         let answer = self.slack.post("/commands", &body).await.map_err(unmet("the words to be typed"))?;
-        if let Some(shown) = answer["shown"].as_str().filter(|s| !s.is_empty()) {
-            self.tell_line(&format!("  (only @{who} sees) {shown}"));
-        }
+        self.tell_shown(who, &answer);
         // Words in the thread do not open another one.
         if thread.is_none() {
             let ts = answer["ts"].as_str().unwrap_or_default().to_owned();
             let own_thread = (!slash).then(|| ts.clone());
-            let name = name_of(who).to_owned();
-            let before = self.command.as_ref().filter(|c| c.channel == channel);
-            let earlier = if before.is_some() { self.root().await? } else { None };
-            let since = ts.clone();
-            let unheard =
-                if answer["acked"] == false { answer["shown"].as_str() } else { None }.unwrap_or_default().to_owned();
-            self.command =
-                Some(Command { who: who.to_owned(), name, channel, ts, own_thread, earlier, since, unheard });
-            self.shown.clear();
+            self.begin(who, channel, ts, own_thread, false).await?;
+            if let Some(command) = &mut self.command
+                && answer["acked"] == false
+            {
+                answer["shown"].as_str().unwrap_or_default().clone_into(&mut command.unheard);
+            }
         } else {
             self.acted(&answer);
         }
         Ok(())
     }
 
+    /// Asks the simulated AWS what ran before the next command.
+    pub(super) async fn look_before(&mut self) -> Result<(), Unmet> {
+        if let Some(aws) = &self.aws {
+            self.before = Some(Before::now(aws).await.map_err(unmet("the simulated AWS"))?);
+        }
+        Ok(())
+    }
+
+    /// From here on the thread is that of another command.
+    pub(super) async fn begin(
+        &mut self,
+        who: &str,
+        channel: String,
+        ts: String,
+        own_thread: Option<String>,
+        anywhere: bool,
+    ) -> Result<(), Unmet> {
+        let name = name_of(who).to_owned();
+        let before = self.command.as_ref().filter(|c| c.channel == channel);
+        let earlier = if before.is_some() { self.root().await? } else { None };
+        let since = ts.clone();
+        let who = who.to_owned();
+        self.command =
+            Some(Command { who, name, channel, ts, own_thread, anywhere, earlier, since, unheard: String::new() });
+        self.shown.clear();
+        Ok(())
+    }
+
     /// Something was said or pressed just now.
-    fn acted(&mut self, answer: &Value) {
+    pub(super) fn acted(&mut self, answer: &Value) {
         if let (Some(command), Some(ts)) = (&mut self.command, answer["ts"].as_str()) {
             ts.clone_into(&mut command.since);
         }
-    }
-
-    async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
-        self.slack.get(&format!("/threads/{channel}/{ts}")).await.map_err(unmet("the thread"))
-    }
-    /// The root of the thread that belongs to the last command, if the app has begun one.
-    async fn root(&self) -> Result<Option<String>, Unmet> {
-        let Some(command) = &self.command else { return Ok(None) };
-        let channel = encoded(&command.channel);
-        if let Some(own) = &command.own_thread {
-            let thread = self.thread_at(&channel, own).await?;
-            if spoke_after(&thread, "0") {
-                return Ok(thread["root"].as_str().map(str::to_owned));
-            }
-        }
-        let path = format!("/channels/{channel}?after={}", command.ts);
-        let seen = self.slack.get(&path).await.map_err(unmet("the channel"))?;
-        let mut roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
-        if let Some(root) = roots.next().and_then(|m| m["ts"].as_str()) {
-            return Ok(Some(root.to_owned()));
-        }
-        match &command.earlier {
-            Some(root) if spoke_after(&self.thread_at(&channel, root).await?, &command.ts) => Ok(Some(root.clone())),
-            Some(_) | None => Ok(None),
-        }
-    }
-
-    async fn thread(&self) -> Result<Option<Value>, Unmet> {
-        let (Some(root), Some(command)) = (self.root().await?, &self.command) else { return Ok(None) };
-        Ok(Some(self.thread_at(&encoded(&command.channel), &root).await?))
-    }
-
-    async fn thread_text(&self) -> Result<Option<String>, Unmet> {
-        Ok(self.thread().await?.and_then(|t| t["text"].as_str().map(str::to_owned)))
-    }
-
-    async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
-        let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
-        let seen = self.slack.get(&format!("/ephemerals?as={who}&after={after}")).await;
-        let seen = seen.map_err(unmet("what only one person sees"))?;
-        let seen = seen["text"].as_str().unwrap_or_default();
-        let unheard = self.command.as_ref().filter(|c| c.who == who && !c.unheard.is_empty());
-        Ok(unheard.map_or_else(|| seen.to_owned(), |c| format!("{}\n{seen}", c.unheard)))
-    }
-
-    async fn closing(&self) -> Result<bool, Unmet> {
-        let (Some(thread), Some(command)) = (self.thread().await?, &self.command) else { return Ok(false) };
-        let mention = format!("@{}", command.name);
-        let closes = |m: &Value| {
-            m["bot_id"].is_string()
-                && m["ts"] != thread["root"]
-                && m["ts"].as_str().is_some_and(|ts| ts > command.since.as_str())
-                && m["as_text"].as_str().is_some_and(|t| t.lines().take(2).any(|l| l.starts_with(&mention)))
-        };
-        Ok(thread["messages"].as_array().into_iter().flatten().any(closes))
     }
 
     async fn thread_until(&self, timeout: Duration, text: &str) -> Result<(), Unmet> {
@@ -362,7 +359,7 @@ impl Player<'_> {
     }
 
     /// Looks until `met`, at most `timeout`; then says what the thread shows.
-    async fn until(
+    pub(super) async fn until(
         &self,
         timeout: Duration,
         wanted: &str,
@@ -383,7 +380,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    fn no_thread(&self) -> Unmet {
+    pub(super) fn no_thread(&self) -> Unmet {
         let place = self.command.as_ref().map_or(USUAL, |c| &c.channel);
         ("a thread".to_owned(), format!("the app has posted nothing into `{place}` since the last command"))
     }
@@ -392,12 +389,19 @@ impl Player<'_> {
         self.transcript.snapshots.push(Snapshot { line, text: normalise(text) });
     }
 
-    fn tell_line(&mut self, text: &str) {
+    pub(super) fn tell_line(&mut self, text: &str) {
         (self.tell)(text);
         self.transcript.lines.push(text.to_owned());
     }
 
-    fn tell_block(&mut self, title: &str, text: &str) {
+    /// What Slack itself tells the person at once.
+    pub(super) fn tell_shown(&mut self, who: &str, answer: &Value) {
+        if let Some(shown) = answer["shown"].as_str().filter(|s| !s.is_empty()) {
+            self.tell_line(&format!("  (only @{who} sees) {shown}"));
+        }
+    }
+
+    pub(super) fn tell_block(&mut self, title: &str, text: &str) {
         let indented: Vec<String> = text.trim_end().lines().map(|l| format!("    {l}")).collect();
         self.tell_line(&format!("  {title}\n{}", indented.join("\n")));
     }
@@ -430,21 +434,11 @@ fn name_of(who: &str) -> &str {
     }
 }
 
-fn unmet(expected: &str) -> impl Fn(String) -> Unmet + '_ {
+pub(super) fn unmet(expected: &str) -> impl Fn(String) -> Unmet + '_ {
     move |shows| (expected.to_owned(), shows)
 }
 
-/// Whether the app has spoken in this thread after `ts`.
-fn spoke_after(thread: &Value, ts: &str) -> bool {
-    let mut messages = thread["messages"].as_array().into_iter().flatten();
-    messages.any(|m| m["bot_id"].is_string() && m["ts"].as_str().is_some_and(|at| at > ts))
-}
-
 /// Words with single spaces, so that a line break in a card does not matter.
-fn squeeze(text: &str) -> String {
+pub(super) fn squeeze(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn encoded(channel: &str) -> String {
-    channel.trim_start_matches('#').to_owned()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::http::Http;
+use super::Http;
 use super::selector::Selector;
 
 /// How long an execution that has begun may take to end before it is judged.

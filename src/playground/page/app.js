@@ -1,285 +1,314 @@
-// The page: who I am, which channel and thread I read, what I type. Everything goes through /play/v1.
+// The page: who I am, which channel and thread I read, what I type. Everything goes through /play/v1, and everything
+// that is shown comes from there, so a reload or a lost connection changes nothing.
 
-import { block, ctx, el, mrkdwn } from "./blocks.js";
+import { block, ctx } from "./blocks.js";
+import { composer, done, shortcutMenu, tour } from "./composer.js";
+import { $, api, el, icon, menu, roving } from "./dom.js";
+import { ORDER, ROLES, avatar, draw, forget, person } from "./messages.js";
 import { confirmed, showForm } from "./modal.js";
+import { drawStrip, drawWorld, loadWorld, worldLine } from "./world.js";
 
-const $ = (id) => document.getElementById(id);
-const HINTS = [
-  ["/runbook run disk-usage on env=staging", "read only: runs at once"],
-  ["/runbook run restart-service service=nginx on env=prod tag:service=web", "a change in production: asks for approval"],
-  ["/runbook list", "what you may run"],
-  ["/runbook help", "everything it understands"],
-];
-const ROLES = { U0SUSAN: "support", U0ARNE: "approver", U0PRIYA: "approver", U0OMAR: "no groups", U0FOREIGN: "other org" };
-const ORDER = ["U0SUSAN", "U0ARNE", "U0PRIYA", "U0OMAR", "U0FOREIGN"];
-
-const state = { me: sessionStorage.me ?? "U0SUSAN", channel: sessionStorage.channel ?? "C0OPS", thread: null, seen: new Map(), drawn: new Map(), read: new Map(), history: [], at: 0, followed: new Set() };
-let workspace = null;
-
-async function api(method, path, body) {
-  try {
-    const answer = await fetch("/play/v1" + path, { method, headers: body ? { "content-type": "application/json" } : {}, body: body ? JSON.stringify(body) : undefined });
-    const json = await answer.json();
-    if (!answer.ok) toast(json.error ?? `the playground answered ${answer.status}`);
-    return json;
-  } catch {
-    toast("The playground does not answer. Is it still running?");
-    return {};
-  }
-}
-
-function toast(text) {
-  $("toast").textContent = text;
-  $("toast").hidden = false;
-  clearTimeout(toast.timer);
-  toast.timer = setTimeout(() => { $("toast").hidden = true; }, 6000);
-}
-
-const person = (id) => ctx.people.get(id) ?? { id, name: id, real_name: id };
-const avatar = (id, small) => {
-  const at = id === "slack" ? 6 : id === "U0BOT" ? 5 : Math.max(0, ORDER.indexOf(id));
-  return el("span", { class: `avatar av${at} ${small ? "small" : ""}`, "aria-hidden": "true" }, id === "slack" ? "S" : person(id).real_name[0]);
+const wide = () => innerWidth > 1080;
+const state = {
+  me: sessionStorage.me ?? "U0SUSAN",
+  /** A channel id, or `app`: Muster's own page with its two tabs. */
+  channel: sessionStorage.channel ?? "C0OPS",
+  tab: sessionStorage.tab ?? "home",
+  thread: sessionStorage.thread || null,
+  pane: sessionStorage.pane ?? (wide() ? "world" : ""),
+  /** The last `ts` that each person has seen in each channel. */
+  read: new Map(JSON.parse(sessionStorage.read ?? "[]")),
+  /** Who asked for something and where: the thread that answers opens by itself, once. */
+  asked: null,
+  organisation: false,
 };
-const clock = (ts) => new Date(Number(ts) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 
-/* Side */
+function keep() {
+  for (const name of ["me", "channel", "tab", "pane"]) sessionStorage[name] = state[name];
+  sessionStorage.thread = state.thread ?? "";
+  sessionStorage.read = JSON.stringify([...state.read]);
+}
+
+const dm = () => [...ctx.channels.values()].find((c) => c.im === state.me);
+const isForeign = () => person(state.me).team !== "T0MUSTER";
+/** The id of the channel that is read and typed into. */
+const here = () => (state.channel === "app" ? dm()?.id : state.channel);
+const atHome = () => state.channel === "app" && state.tab === "home";
+const unread = (channel, who) => Boolean(channel?.latest) && (state.read.get(`${who} ${channel.id}`) ?? "0") < channel.latest;
+
+/* The left side and the bar */
 
 async function loadWorkspace() {
-  const info = await api("GET", "/workspace");
-  if (!info.people) return;
-  workspace = info;
+  const info = await api("GET", "/workspace", undefined, true);
+  if (!info.people) return false;
   ctx.people = new Map(info.people.map((p) => [p.id, p]));
   ctx.groups = new Map(info.groups.map((g) => [g.id, g]));
   ctx.channels = new Map(info.channels.map((c) => [c.id, c]));
+  ctx.shortcuts = info.shortcuts;
   ctx.emoji = info.emoji;
-  const mine = info.channels.filter((c) => c.members.includes(state.me));
-  if (!mine.some((c) => c.id === state.channel)) { state.channel = mine[0]?.id; state.thread = null; }
-  const item = (c, label) => el("li", {}, el("button", { "aria-current": String(c.id === state.channel), class: unread(c.id) ? "new" : "", onclick: () => go(c.id) },
-    label, c.shared ? el("span", { class: "tag" }, "shared") : null));
-  $("channels").replaceChildren(...mine.filter((c) => !c.im).map((c) => item(c, "# " + c.name)));
-  const dms = mine.filter((c) => c.im);
-  $("dms").replaceChildren(...(dms.length ? dms.map((c) => item(c, "Muster")) : [el("li", { class: "none" }, "none yet")]));
-  $("people").replaceChildren(...ORDER.map((id) => el("li", {}, el("button", { "aria-current": String(id === state.me), onclick: () => become(id) },
-    avatar(id, true), person(id).name, el("span", { class: "role" }, ROLES[id])))));
-  $("link-state").textContent = info.connections ? `Muster is connected (${info.connections} socket${info.connections > 1 ? "s" : ""})` : "Muster is not connected";
-  $("link-state").classList.toggle("up", info.connections > 0);
-  $("me").replaceChildren(avatar(state.me, true), person(state.me).name);
-  $("me").setAttribute("aria-label", `You are ${person(state.me).real_name}. Switch person`);
-  const channel = ctx.channels.get(state.channel);
-  $("channel-name").textContent = channel?.im ? "Muster" : "#" + (channel?.name ?? "");
-  $("channel-about").textContent = channel?.im ? "Direct message" : channel?.purpose ?? "";
-  $("composer").placeholder = channel?.im ? "Message Muster" : `Message #${channel?.name ?? ""} as ${person(state.me).real_name}`;
+  ctx.connections = info.connections;
+  state.organisation = info.organisation;
+  const known = ctx.channels.get(state.channel);
+  if (!ctx.people.has(state.me)) state.me = "U0SUSAN";
+  if (state.channel === "app" ? isForeign() : !known?.members.includes(state.me)) {
+    state.channel = info.channels.find((c) => !c.im && c.members.includes(state.me))?.id ?? "C0OPS";
+    state.thread = null;
+  }
+  return true;
 }
 
-const unread = (id) => (state.read.get(`${state.me} ${id}`) ?? "0") < (state.seen.get(`${state.me} ${id}`) ?? "0");
+const cache = new Map();
+/** Draws into `box` only if `key` is new. */
+function once(box, key, make) {
+  if (cache.get(box) === key) return;
+  cache.set(box, key);
+  const held = document.activeElement?.closest?.(`#${box.id}`) ? document.activeElement.dataset.id : null;
+  box.replaceChildren(...make().filter(Boolean));
+  if (held) box.querySelector(`[data-id="${CSS.escape(held)}"]`)?.focus();
+}
+
+function drawSide() {
+  const mine = [...ctx.channels.values()].filter((c) => !c.im && c.members.includes(state.me));
+  const item = (id, label, fresh, tag) => el("li", {}, el("button", { type: "button", "data-id": id, "aria-current": id === state.channel ? "page" : null, class: fresh ? "new" : "", onclick: () => go(id) },
+    label, tag ? el("span", { class: "tag" }, tag) : null, fresh ? el("span", { class: "dot" }, el("span", { class: "sr" }, "unread")) : null));
+  once($("channels"), JSON.stringify([state.me, state.channel, mine.map((c) => [c.id, unread(c, state.me)])]), () => mine.map((c) => item(c.id, `# ${c.name}`, c.id !== state.channel && unread(c, state.me), c.shared ? "shared" : null)));
+  $("app-part").hidden = isForeign();
+  once($("apps"), JSON.stringify([state.me, state.channel, unread(dm(), state.me)]), () => [item("app", el("span", { class: "app-name" }, avatar("U0BOT", true), "Muster"), !(state.channel === "app" && state.tab !== "home") && unread(dm(), state.me))]);
+  const waits = (id) => id !== state.me && [...ctx.channels.values()].some((c) => c.im === id && unread(c, id));
+  once($("people"), JSON.stringify([state.me, ORDER.map(waits)]), () => ORDER.map((id) => el("button", { type: "button", role: "radio", "data-id": id, title: person(id).real_name, "aria-checked": String(id === state.me), tabindex: id === state.me ? "0" : "-1", onclick: () => become(id) },
+    avatar(id, true), el("span", {}, person(id).real_name.split(" ")[0]), waits(id) ? el("span", { class: "badge" }, "1", el("span", { class: "sr" }, " new message")) : null, el("span", { class: "role" }, ROLES[id]))));
+  $("link-state").textContent = ctx.connections ? "Muster is connected" : "Muster is not connected";
+  $("link-state").classList.toggle("up", ctx.connections > 0);
+  $("app").dataset.me = ORDER.indexOf(state.me);
+  const others = ORDER.some(waits);
+  once($("me"), JSON.stringify([state.me, others]), () => [avatar(state.me, true), el("span", {}, person(state.me).name), others ? el("span", { class: "dot" }) : null]);
+  $("me").setAttribute("aria-label", `You are ${person(state.me).real_name}, ${ROLES[state.me]}. Switch person`);
+  const channel = ctx.channels.get(state.channel);
+  const app = state.channel === "app";
+  $("channel-name").textContent = app ? "Muster" : `#${channel?.name ?? ""}`;
+  $("channel-about").textContent = app ? "" : channel?.purpose ?? "";
+  $("app-tabs").hidden = !app;
+  tabs($("app-tabs"), { "tab-home": state.tab === "home", "tab-messages": state.tab !== "home" });
+  $("home").hidden = !atHome();
+  $("messages").hidden = atHome();
+  $("composer-form").hidden = atHome();
+  $("composer").placeholder = `Message ${app ? "Muster" : `#${channel?.name ?? ""}`} as ${person(state.me).real_name}`;
+  $("shortcuts").hidden = isForeign();
+  document.title = `${app ? "Muster" : `#${channel?.name ?? ""}`} as ${person(state.me).name} · Muster playground`;
+}
+
+function tabs(list, chosen) {
+  for (const [id, on] of Object.entries(chosen)) {
+    $(id).setAttribute("aria-selected", String(on));
+    $(id).setAttribute("tabindex", on ? "0" : "-1");
+  }
+}
 
 function go(id) {
   state.channel = id;
   state.thread = null;
-  sessionStorage.channel = id;
-  $("app").classList.remove("menu-open");
-  $("menu").setAttribute("aria-expanded", "false");
-  refresh(true);
+  if (state.pane === "thread") state.pane = state.organisation && wide() ? "world" : "";
+  showMenu(false);
+  if (atHome()) api("POST", "/home", { as: state.me });
+  refresh().then(() => { if (wide() && !atHome()) $("composer").focus(); });
 }
 
 function become(id) {
+  const from = document.activeElement?.closest?.("#people");
   state.me = id;
-  sessionStorage.me = id;
-  state.drawn.clear();
-  $("app").classList.remove("menu-open");
-  refresh(true);
+  if (id === "U0ARNE") done("approve");
+  if (state.asked?.who !== id) state.asked = null;
+  showMenu(false);
+  forget();
+  if (atHome() && !isForeign()) api("POST", "/home", { as: id });
+  refresh().then(() => { if (from) $("people").querySelector("[aria-checked=true]")?.focus(); });
 }
 
-/* Messages */
+function showMenu(open) {
+  $("app").classList.toggle("menu-open", open);
+  $("menu").setAttribute("aria-expanded", String(open));
+  if (open) $("side").querySelector("button").focus();
+}
 
-function message(m, inThread) {
+/* The middle */
+
+const view = () => ({ me: state.me, mayUse: !isForeign(), openThread });
+
+async function loadChannel() {
+  if (atHome()) return loadHome();
+  const id = here();
+  const box = $("messages");
+  if (!id) { draw(box, "none", [], view(), [el("b", {}, "Nothing yet"), "Muster writes here when something waits for you."]); return; }
+  const seen = await api("GET", `/channels/${id}?as=${state.me}`, undefined, true);
+  if (!seen.messages || id !== here()) return;
+  const channel = ctx.channels.get(id);
+  const words = id === "C0RANDOM" ? [el("b", {}, "Muster is not in this channel"), "See what it says when it is asked here."]
+    : channel?.im ? [el("b", {}, "Nothing yet"), "Muster writes here when something waits for you."]
+      : [el("b", {}, `This is #${channel?.name}`), "Type a slash command below, or follow the steps above the box. You may be any of the five people at the left; what Muster does, it does to a simulated organisation."];
+  draw(box, `${state.me} ${id}`, seen.messages, view(), words);
+  if (channel?.latest && !document.hidden) state.read.set(`${state.me} ${id}`, channel.latest);
+  const asked = state.asked;
+  const answer = asked && asked.channel === id && asked.who === state.me && seen.messages.find((m) => m.bot_id && !m.only_for && m.ts > asked.ts && m.reply_count);
+  if (answer && wide()) { state.asked = null; state.thread = answer.ts; state.pane = "thread"; }
+}
+
+async function loadHome() {
+  const shown = await api("GET", `/home?as=${state.me}`, undefined, true);
+  if (!atHome()) return;
   const act = async (item, blockId, value) => {
-    if (item.url) window.open(item.url, "_blank", "noopener");
     if (!(await confirmed(item.confirm))) return;
-    const target = { as: state.me, channel: m.channel, ts: m.ts, action_id: item.action_id };
-    const answer = await api("POST", value === undefined ? "/clicks" : "/choices", value === undefined ? target : { ...target, value });
-    if (answer.shown) toast(answer.shown);
+    const body = { as: state.me, view: shown.view.id, action_id: `${blockId}/${item.action_id}` };
+    await api("POST", value === undefined ? "/clicks" : "/choices", value === undefined ? body : { ...body, value });
   };
-  const author = m.by_slack ? "slack" : m.user;
-  const only = m.only_for ? el("div", { class: "only-note" }, "Only visible to you") : null;
-  const content = el("div", { class: "content" }, only,
-    el("div", { class: "head" }, el("b", {}, m.by_slack ? "Slack" : person(m.user).real_name), m.bot_id ? el("span", { class: "app-tag" }, "APP") : null, el("time", {}, clock(m.ts))),
-    el("div", { class: "blocks" }, m.blocks?.length ? m.blocks.map((b) => block(b, act)) : mrkdwn(m.text ?? "")),
-    (m.files ?? []).map(fileCard));
-  if (!inThread && m.reply_count) {
-    content.append(el("button", { class: "replies", onclick: () => openThread(m.ts) }, (m.reply_users ?? []).slice(0, 3).map((u) => avatar(u, true)),
-      `${m.reply_count} ${m.reply_count === 1 ? "reply" : "replies"}`, el("small", {}, `last at ${clock(m.latest_reply)}`)));
-  } else if (!inThread && !m.only_for) {
-    content.append(el("button", { class: "replies", onclick: () => openThread(m.ts) }, el("small", {}, "Reply in thread")));
-  }
-  return el("article", { class: `msg ${m.only_for ? "only" : ""}`, "data-ts": m.ts }, avatar(author), content);
+  act.search = (item, blockId, words) => api("POST", "/choices", { as: state.me, view: shown.view.id, action_id: `${blockId}/${item.action_id}`, query: words }, true);
+  act.state = (item, blockId) => shown.view.state?.values?.[blockId]?.[item.action_id];
+  once($("home"), JSON.stringify([state.me, shown.view?.id, shown.revision]), () => [el("div", { class: "blocks" }, shown.view ? shown.view.blocks.map((b) => block(b, act))
+    : el("div", { class: "empty" }, el("b", {}, "No home page yet"), "Muster was told that you are here. What it shows to you stands here."))]);
 }
 
-function fileCard(f) {
-  const kind = (f.filetype ?? "txt").slice(0, 4).toUpperCase();
-  return el("button", { class: "file", onclick: () => openFile(f) }, el("span", { class: "sheet" }, kind),
-    el("span", {}, el("b", {}, f.title || f.name), el("small", {}, `${f.name}, ${size(f.size)}`)));
-}
-
-const size = (n) => (n < 1000 ? `${n} bytes` : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
-
-async function openFile(f) {
-  const text = await (await fetch(`/play/v1/files/${encodeURIComponent(f.id)}`)).text();
-  const box = $("file");
-  box.replaceChildren(el("header", {}, el("h2", {}, f.title || f.name), el("button", { class: "icon", "aria-label": "Close", onclick: () => box.close() }, "✕")), el("pre", { tabindex: "0" }, text));
-  box.showModal();
-}
-
-/** Replaces only what changed, so that focus and selection survive live edits. */
-function draw(box, key, messages, inThread, empty) {
-  const before = state.drawn.get(key) ?? new Map();
-  const first = !state.drawn.has(key);
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
-  const now = new Map();
-  const nodes = [];
-  let day = "";
-  messages.forEach((m, index) => {
-    const shape = JSON.stringify([m.revision, m.reply_count, m.latest_reply, m.text, m.blocks, m.files, m.only_for]);
-    const old = before.get(m.ts);
-    const node = old?.shape === shape ? old.node : message(m, inThread);
-    if (!first && !old) node.classList.add("fresh");
-    now.set(m.ts, { shape, node });
-    const date = new Date(Number(m.ts) * 1000).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
-    if (!inThread && date !== day) { nodes.push(el("div", { class: "day" }, date)); day = date; }
-    nodes.push(node);
-    if (inThread && index === 0 && messages.length > 1) nodes.push(el("div", { class: "thread-rule" }, `${messages.length - 1} ${messages.length === 2 ? "reply" : "replies"}`));
-  });
-  state.drawn.set(key, now);
-  const held = document.activeElement?.closest?.(".msg");
-  const heldAction = document.activeElement?.dataset?.action;
-  box.replaceChildren(...(nodes.length ? nodes : [el("div", { class: "empty" }, ...empty)]));
-  if (held && heldAction && box.contains(document.querySelector(`[data-ts="${held.dataset.ts}"]`))) {
-    box.querySelector(`[data-ts="${held.dataset.ts}"] [data-action="${CSS.escape(heldAction)}"]`)?.focus();
-  }
-  if (first || atEnd) box.scrollTop = box.scrollHeight;
-}
+/* The right side */
 
 function openThread(ts) {
   state.thread = ts;
-  refresh(true).then(() => $("thread-composer").focus());
+  state.pane = "thread";
+  refresh().then(() => $("thread-composer").focus());
 }
 
-function closeThread() {
-  state.thread = null;
-  refresh(true).then(() => $("composer").focus());
+function showPane(name) {
+  state.pane = name;
+  refresh();
 }
 
-async function loadChannel() {
-  if (!state.channel) return;
-  const seen = await api("GET", `/channels/${state.channel}?as=${state.me}`);
-  if (!seen.messages) return;
-  const channel = ctx.channels.get(state.channel);
-  const empty = state.channel === "C0RANDOM"
-    ? [el("b", {}, "Muster is not in this channel"), "See what it says when it is asked here."]
-    : [el("b", {}, channel?.im ? "Nothing yet" : `This is #${channel?.name}`), "Type a slash command below, or click one of the examples. Then switch to an approver at the left."];
-  draw($("messages"), `${state.me} ${state.channel}`, seen.messages, false, empty);
-  const last = seen.messages.at(-1);
-  if (last) state.read.set(`${state.me} ${state.channel}`, [last.ts, last.latest_reply ?? "0"].sort().at(-1));
-  // The thread that answers what I just asked opens by itself, once.
-  const mine = state.await && seen.messages.find((m) => m.bot_id && !m.only_for && m.ts > state.await.ts && state.await.channel === state.channel);
-  if (mine && !state.thread && !state.followed.has(mine.ts) && mine.reply_count && window.innerWidth > 1080) {
-    state.followed.add(mine.ts);
-    state.thread = mine.ts;
-  }
+function closePane() {
+  const held = document.activeElement?.closest?.("#pane");
+  if (state.pane === "thread") state.thread = null;
+  state.pane = "";
+  refresh().then(() => { if (held || document.activeElement === document.body) (wide() ? $("composer") : $("messages")).focus(); });
 }
 
-async function loadThread() {
-  const show = Boolean(state.thread);
+async function loadPane() {
+  if (state.organisation) state.organisation = await loadWorld();
+  if (state.pane === "thread" && !state.thread) state.pane = "";
+  if (state.pane === "world" && !state.organisation) state.pane = "";
   const box = $("messages");
-  // The column changes its width with the thread; whoever read the end goes on reading the end.
-  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 80;
-  $("thread").hidden = !show;
-  $("app").classList.toggle("with-thread", show);
+  // The column changes its width with the pane; whoever read the end goes on reading the end.
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 90;
+  $("pane").hidden = !state.pane;
+  $("app").classList.toggle("with-pane", Boolean(state.pane));
+  $("thread").hidden = state.pane !== "thread";
+  $("world").hidden = state.pane !== "world";
+  $("tab-thread").hidden = !state.thread;
+  $("tab-world").hidden = !state.organisation;
+  tabs($("pane"), { "tab-thread": state.pane === "thread", "tab-world": state.pane === "world" });
   if (atEnd) box.scrollTop = box.scrollHeight;
-  if (!show) return;
-  const seen = await api("GET", `/threads/${state.channel}/${state.thread}?as=${state.me}`);
-  if (!seen.messages) { state.thread = null; return; }
-  $("thread-about").textContent = $("channel-name").textContent;
-  draw($("thread-messages"), `${state.me} ${state.channel} ${state.thread}`, seen.messages, true, [""]);
+  const line = worldLine();
+  $("world-open").hidden = !state.organisation;
+  once($("world-open"), JSON.stringify([line, state.pane]), () => [icon("world"), el("span", {}, line.text), line.busy ? el("span", { class: "dot busy" }) : null]);
+  $("world-open").setAttribute("aria-label", `Organisation: ${line.text}`);
+  $("world-open").setAttribute("aria-expanded", String(state.pane === "world"));
+  drawWorld();
+  drawStrip($("strip"), () => showPane("world"));
+  if (state.pane !== "thread") return;
+  const seen = await api("GET", `/threads/${here()}/${state.thread}?as=${state.me}`, undefined, true);
+  if (!seen.messages) { state.thread = null; state.pane = ""; $("pane").hidden = true; $("app").classList.remove("with-pane"); return; }
+  draw($("thread-messages"), `${state.me} ${here()} ${state.thread}`, seen.messages, { ...view(), openThread: null }, [""]);
 }
 
-/** Other channels: what is new there, for the dots at the left. */
-async function loadNews() {
-  for (const c of workspace?.channels ?? []) {
-    if (!c.members.includes(state.me)) continue;
-    const seen = c.id === state.channel ? null : await api("GET", `/channels/${c.id}?as=${state.me}`);
-    const last = seen?.messages?.at(-1);
-    if (last) state.seen.set(`${state.me} ${c.id}`, last.ts);
-  }
-}
+/* One refresh at a time; calls meanwhile cause one more */
 
 let busy = null;
 let again = false;
 
-/** One refresh at a time; calls meanwhile cause one more. */
 function refresh() {
   if (busy) { again = true; return busy; }
   busy = (async () => {
     do {
       again = false;
-      await loadWorkspace();
+      if (!(await loadWorkspace())) break;
+      drawSide();
       await loadChannel();
-      await loadThread();
-      await showForm(state.me, api);
-      await loadNews();
+      await loadPane();
+      await showForm(state.me);
+      drawSide();
+      tour(host);
+      keep();
     } while (again);
-    busy = null;
-  })();
+  })().finally(() => { busy = null; });
   return busy;
 }
 
-/* Typing */
+/* News, and what to do when they stop */
 
-async function send(box, thread) {
-  const text = box.value.trim();
-  if (!text) return;
-  state.history.push(text);
-  state.at = state.history.length;
-  box.value = "";
-  grow(box);
-  const answer = await api("POST", "/commands", { as: state.me, channel: state.channel, text, ...(thread ? { thread } : {}) });
-  if (answer.error) { box.value = text; grow(box); return; }
-  if (!thread) state.await = { ts: answer.ts, channel: state.channel };
-  refresh();
+let retry;
+function listen() {
+  const news = new EventSource("/play/v1/events");
+  const offline = (text) => { $("offline").textContent = text; $("offline").hidden = !text; };
+  news.onopen = () => { offline(""); refresh(); };
+  news.onmessage = () => refresh();
+  news.addEventListener("organisation", () => refresh());
+  news.onerror = () => {
+    offline("The connection to the playground is lost. Trying again… If it was restarted, open the address that it printed.");
+    // The browser tries again by itself after a break, but not after a refusal.
+    if (news.readyState === EventSource.CLOSED) { clearTimeout(retry); retry = setTimeout(listen, 2000); }
+  };
 }
 
-function grow(box) {
-  box.style.height = "auto";
-  if (box.scrollHeight) box.style.height = Math.min(box.scrollHeight, 160) + "px";
-  box.form.querySelector(".send").disabled = !box.value.trim();
-}
+/* Wiring */
 
-function composer(form, box, thread) {
-  form.addEventListener("submit", (event) => { event.preventDefault(); send(box, thread()); });
-  box.addEventListener("input", () => grow(box));
-  box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); send(box, thread()); }
-    if (event.key === "ArrowUp" && !box.value && state.history.length) { state.at = Math.max(0, state.at - 1); box.value = state.history[state.at] ?? ""; grow(box); event.preventDefault(); }
-    if (event.key === "Escape" && thread()) closeThread();
-  });
-  grow(box);
-}
+const host = {
+  me: () => state.me, channel: here, become, inOps: () => state.channel === "C0OPS",
+  openWorld: () => showPane("world"),
+  sent: (answer, thread) => { if (!thread) state.asked = { ts: answer.ts, channel: here(), who: state.me }; refresh(); },
+};
 
-$("hints").append(el("span", {}, "Try"), ...HINTS.map(([text, why]) => el("button", { type: "button", title: why, onclick: () => { $("composer").value = text; grow($("composer")); $("composer").focus(); } }, text)));
-$("menu").addEventListener("click", () => { const open = $("app").classList.toggle("menu-open"); $("menu").setAttribute("aria-expanded", String(open)); });
-$("main").addEventListener("click", (event) => { if (!event.target.closest("#menu")) $("app").classList.remove("menu-open"); });
-$("me").addEventListener("click", () => become(ORDER[(ORDER.indexOf(state.me) + 1) % 2 === 0 ? 0 : 1]));
-$("thread-close").addEventListener("click", closeThread);
-composer($("composer-form"), $("composer"), () => null);
-composer($("thread-form"), $("thread-composer"), () => state.thread);
+const THEMES = ["auto", "light", "dark"];
+function theme(name) {
+  localStorage.theme = name;
+  document.documentElement.dataset.theme = name;
+  $("theme").replaceChildren(icon(name === "dark" ? "moon" : "sun"), ...(name === "auto" ? [el("small", { "aria-hidden": "true" }, "A")] : []));
+  const says = { auto: "as the system", light: "light", dark: "dark" }[name];
+  $("theme").setAttribute("aria-label", `Colours: ${says}. Change`);
+  $("theme").title = `Colours: ${says}`;
+}
+theme(THEMES.includes(localStorage.theme) ? localStorage.theme : "auto");
+$("theme").addEventListener("click", () => theme(THEMES[(THEMES.indexOf(localStorage.theme) + 1) % 3]));
+
+$("menu").append(icon("menu"));
+$("pane-close").append(icon("close"));
+$("pane-back").append(icon("back"));
+$("menu").addEventListener("click", () => showMenu(!$("app").classList.contains("menu-open")));
+$("main").addEventListener("click", (event) => { if (!event.target.closest("#menu")) showMenu(false); });
+$("me").addEventListener("click", () => menu($("me"), ORDER.map((id) => ({ label: person(id).real_name, note: ROLES[id], before: avatar(id, true), checked: id === state.me, act: () => become(id) })), "You are"));
+$("pane-close").addEventListener("click", closePane);
+$("pane-back").addEventListener("click", closePane);
+$("world-open").addEventListener("click", () => (state.pane === "world" ? closePane() : (done("break"), showPane("world"))));
+$("tab-thread").addEventListener("click", () => showPane("thread"));
+$("tab-world").addEventListener("click", () => showPane("world"));
+$("tab-home").addEventListener("click", () => { state.tab = "home"; api("POST", "/home", { as: state.me }); refresh(); });
+$("tab-messages").addEventListener("click", () => { state.tab = "messages"; refresh(); });
+for (const list of document.querySelectorAll("[role=tablist]")) roving(list, "[role=tab]:not([hidden])");
+roving($("people"), "[role=radio]");
+roving($("channels"), "button");
+composer(host, $("composer-form"), $("composer"), () => null, $("suggestions"));
+composer(host, $("thread-form"), $("thread-composer"), () => state.thread, null);
+shortcutMenu(host);
 document.addEventListener("keydown", (event) => {
   if (event.altKey && /^[1-5]$/.test(event.key)) { event.preventDefault(); become(ORDER[Number(event.key) - 1]); }
   if (event.key === "/" && !event.target.closest("input, textarea, select, dialog")) { event.preventDefault(); $("composer").focus(); }
+  if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) {
+    if ($("app").classList.contains("menu-open")) { showMenu(false); $("menu").focus(); }
+    else if (event.target.closest("#pane") && state.pane) closePane();
+  }
 });
+document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+addEventListener("hashchange", () => location.reload());
 
-const params = new URLSearchParams(location.hash.slice(1));
-if (params.get("as")) state.me = params.get("as");
-if (params.get("channel")) state.channel = params.get("channel");
-if (params.get("thread")) state.thread = params.get("thread");
-refresh(true).then(() => { if (!state.thread && window.innerWidth > 720) $("composer").focus(); });
-new EventSource("/play/v1/events").onmessage = () => refresh();
+const asked = new URLSearchParams(location.hash.slice(1));
+for (const name of ["channel", "thread", "pane"]) if (asked.get(name)) state[name] = asked.get(name);
+if (asked.get("as")) state.me = asked.get("as");
+if (state.thread && asked.get("thread")) state.pane = "thread";
+refresh().then(() => {
+  if (atHome()) api("POST", "/home", { as: state.me });
+  if (!state.pane && wide() && !atHome()) $("composer").focus();
+});
+listen();

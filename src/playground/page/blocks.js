@@ -1,18 +1,9 @@
 // Draws Slack's blocks. Everything becomes nodes and text nodes; no string is ever parsed as HTML.
 
-export const ctx = { people: new Map(), groups: new Map(), channels: new Map(), emoji: {} };
+import { el, icon } from "./dom.js";
+import { control } from "./fields.js";
 
-/** el("p", {class: "x", onclick: f}, "text", node, …) */
-export function el(name, props = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(props)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value === true ? "" : String(value));
-  }
-  node.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== ""));
-  return node;
-}
+export const ctx = { people: new Map(), groups: new Map(), channels: new Map(), shortcuts: [], emoji: {}, connections: 0 };
 
 const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 const emojis = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => ctx.emoji[name] ?? all);
@@ -93,7 +84,7 @@ export function mrkdwn(text) {
   text.split("```").forEach((part, index) => {
     const body = part.replace(/^\n|\n$/g, "");
     if (!body) return;
-    if (index % 2) { out.push(el("pre", {}, unescape(body))); return; }
+    if (index % 2) { out.push(el("pre", { tabindex: "0" }, unescape(body))); return; }
     const box = el("div");
     body.split("\n").forEach((line, n) => {
       const quote = /^(&gt;|>) ?/.exec(line);
@@ -188,22 +179,19 @@ function table(block) {
     el("tbody", {}, rest.map((row) => el("tr", {}, row.map((c, i) => cell(c, i, false)))))));
 }
 
-/** act(element, blockId, value) is called when a person presses or picks. */
+/** act(element, blockId, value) is called when a person presses or picks; act.search(element, blockId, words) asks for options. */
 export function element(item, blockId, act) {
   switch (item.type) {
     case "button":
-      return el("button", { type: "button", class: `btn ${item.style ?? ""}`, "data-action": item.action_id, onclick: () => act(item, blockId) }, emojis(item.text?.text ?? ""));
-    case "static_select": case "overflow": {
-      const options = item.options ?? (item.option_groups ?? []).flatMap((g) => g.options);
-      const select = el("select", { "aria-label": item.placeholder?.text ?? "Choose", onchange: (e) => act(item, blockId, e.target.value) },
-        el("option", { value: "" }, item.placeholder?.text ?? (item.type === "overflow" ? "…" : "Choose")),
-        options.map((o) => el("option", { value: o.value, selected: item.initial_option?.value === o.value }, o.text.text)));
-      return select;
-    }
+      return el("button", { type: "button", class: `btn ${item.style ?? ""}`, "data-action": `${blockId}/${item.action_id}`, "aria-label": item.accessibility_label, onclick: () => act(item, blockId) },
+        emojis(item.text?.text ?? ""), item.url ? el("span", { class: "sr" }, " (opens a new page)") : null);
     case "image": return el("span", { class: "context" }, item.alt_text ?? "image");
-    default: return el("span", { class: "context" }, `(${item.type})`);
+    default: return control(item, { id: `${blockId}/${item.action_id}`, label: item.placeholder?.text ?? "Choose", value: act.state?.(item, blockId) ?? initial(item),
+      change: (value, done) => done && act(item, blockId, value), search: (words) => act.search(item, blockId, words) });
   }
 }
+
+const initial = (item) => ({ selected_option: item.initial_option, selected_options: item.initial_options, selected_user: item.initial_user, selected_date: item.initial_date, selected_time: item.initial_time });
 
 export function block(item, act) {
   switch (item.type) {
@@ -219,7 +207,7 @@ export function block(item, act) {
     case "markdown": return markdown(item.text ?? "");
     case "rich_text": return richText(item);
     case "table": return table(item);
-    case "image": return el("div", { class: "context" }, `(image) ${item.alt_text ?? ""}`);
+    case "image": return el("div", { class: "context" }, icon("world"), item.alt_text ?? "");
     default: return el("div", { class: "context" }, `(a block of type ${item.type})`);
   }
 }

@@ -26,12 +26,18 @@ pub async fn index() -> Response {
 }
 
 pub async fn file(Path(name): Path<String>) -> Response {
-    let script = "text/javascript; charset=utf-8";
+    let (script, style) = ("text/javascript; charset=utf-8", "text/css; charset=utf-8");
     match name.as_str() {
-        "style.css" => serve("text/css; charset=utf-8", include_str!("style.css")),
+        "style.css" => serve(style, include_str!("style.css")),
+        "parts.css" => serve(style, include_str!("parts.css")),
         "app.js" => serve(script, include_str!("app.js")),
         "blocks.js" => serve(script, include_str!("blocks.js")),
+        "composer.js" => serve(script, include_str!("composer.js")),
+        "dom.js" => serve(script, include_str!("dom.js")),
+        "fields.js" => serve(script, include_str!("fields.js")),
+        "messages.js" => serve(script, include_str!("messages.js")),
         "modal.js" => serve(script, include_str!("modal.js")),
+        "world.js" => serve(script, include_str!("world.js")),
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }

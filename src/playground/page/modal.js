@@ -1,109 +1,117 @@
-// The open form of the person who looks: fields, errors from Slack and from the app, submit and close.
+// The open form of the person who looks: fields, errors from Slack and from the app, submit and close. And the
+// questions "are you sure?".
 
-import { block, el } from "./blocks.js";
+import { block } from "./blocks.js";
+import { $, api, el, icon } from "./dom.js";
+import { control, stateOf } from "./fields.js";
 
-const dialog = document.getElementById("modal");
+const dialog = $("modal");
+/** What is drawn: person, view and revision. */
 let shown = "";
+/** Typed and picked but not submitted, by block id: {value, state}. Kept per view, so that a redraw loses nothing. */
+let drafts = { view: "", fields: new Map() };
+/** Who had the focus before the form came. */
+let before = null;
 
-/** Draws the person's open form, or closes the dialog if there is none. Typed words survive a redraw. */
-export async function showForm(me, api) {
-  const open = await api("GET", `/forms?as=${me}`);
+/** Draws the person's open form, or closes the dialog if there is none. */
+export async function showForm(me) {
+  const open = await api("GET", `/forms?as=${me}`, undefined, true);
   if (!open.view) {
+    if (open.error) return;
     shown = "";
-    if (dialog.open) dialog.close();
+    if (dialog.open) { dialog.close(); before?.isConnected && before.focus(); }
     return;
   }
   const key = `${me} ${open.view.id} ${open.revision}`;
   if (key === shown && dialog.open) return;
-  const sameForm = shown.startsWith(`${me} ${open.view.id} `);
-  const typed = sameForm ? readForm() : {};
+  const same = shown.startsWith(`${me} ${open.view.id} `);
+  const held = same ? document.activeElement?.dataset?.field : null;
+  if (drafts.view !== open.view.id) drafts = { view: open.view.id, fields: new Map() };
   shown = key;
-  draw(me, open, typed, api);
-  if (!dialog.open) dialog.showModal();
-  const first = dialog.querySelector(".wrong input, .wrong textarea, .wrong select") ?? (sameForm ? null : dialog.querySelector("input, textarea, select"));
-  first?.focus();
+  draw(me, open);
+  if (!dialog.open) { before = document.activeElement; dialog.showModal(); }
+  const wrong = dialog.querySelector(".wrong input, .wrong textarea, .wrong select");
+  const again = held && dialog.querySelector(`[data-field="${CSS.escape(held)}"]`);
+  const first = dialog.querySelector(".inner input, .inner textarea, .inner select, .inner button") ?? dialog.querySelector("footer button");
+  const goal = wrong ?? again ?? (same ? null : first);
+  if (!goal) return;
+  goal.dataset.quiet = "yes";
+  goal.focus();
 }
 
-function draw(me, { view, errors }, typed, api) {
-  const close = async () => { await api("POST", "/forms", { as: me, view: view.id, close: true }); };
+function draw(me, { view, errors }) {
+  const close = () => api("POST", "/forms", { as: me, view: view.id, close: true });
+  const values = () => Object.fromEntries([...drafts.fields].filter(([id]) => view.blocks.some((b) => b.block_id === id && b.type === "input")).map(([id, d]) => [id, d.value]));
   const submit = async (event) => {
     event.preventDefault();
     const button = dialog.querySelector("[type=submit]");
-    if (button) button.disabled = true;
-    await api("POST", "/forms", { as: me, view: view.id, values: readForm() });
-    if (button) button.disabled = false;
+    if (!button || button.disabled) return;
+    button.disabled = true;
+    button.setAttribute("aria-busy", "true");
+    await api("POST", "/forms", { as: me, view: view.id, values: values() });
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
   };
-  const act = (item, _, value) => api("POST", value === undefined ? "/clicks" : "/choices", { as: me, view: view.id, action_id: item.action_id, value });
-  const body = view.blocks.map((item) => (item.type === "input" ? field(item, view, errors, typed, act) : block(item, act)));
-  const form = el("form", { onsubmit: submit, novalidate: true },
-    el("header", {}, el("h2", { id: "modal-title" }, view.title?.text ?? ""), el("button", { type: "button", class: "icon", "aria-label": "Close", onclick: close }, "✕")),
-    el("div", { class: "inner blocks" }, errors[""] ? el("p", { class: "form-error", role: "alert" }, errors[""]) : null, body),
+  const tell = (blockId, item, value) => api("POST", value === undefined ? "/clicks" : "/choices", { as: me, view: view.id, action_id: `${blockId}/${item.action_id}`, value });
+  const act = async (item, blockId, value) => { if (await confirmed(item.confirm)) tell(blockId, item, value); };
+  act.search = (item, blockId, words) => api("POST", "/choices", { as: me, view: view.id, action_id: `${blockId}/${item.action_id}`, query: words }, true);
+  act.state = (item, blockId) => view.state?.values?.[blockId]?.[item.action_id];
+  const body = view.blocks.map((item) => (item.type === "input" ? field(item, view, errors, tell, act.search) : block(item, act)));
+  const stacked = Boolean(view.previous_view_id);
+  dialog.replaceChildren(el("form", { class: "sheet-form", onsubmit: submit, novalidate: true },
+    el("header", {}, stacked ? el("button", { type: "button", class: "icon", "aria-label": "Back", onclick: close }, icon("back")) : null,
+      el("h2", { id: "modal-title" }, view.title?.text ?? ""), el("button", { type: "button", class: "icon", "aria-label": "Close", onclick: close }, icon("close"))),
+    el("div", { class: "inner" }, errors[""] ? el("p", { class: "form-error", role: "alert" }, errors[""]) : null, body),
     el("footer", {},
       el("button", { type: "button", class: "btn", onclick: close }, view.close?.text ?? "Cancel"),
-      view.submit ? el("button", { type: "submit", class: "btn solid" }, view.submit.text) : null));
-  form.style.display = "contents";
-  dialog.replaceChildren(form);
+      view.submit ? el("button", { type: "submit", class: "btn solid" }, view.submit.text) : null)));
   dialog.setAttribute("aria-labelledby", "modal-title");
   dialog.oncancel = (event) => { event.preventDefault(); close(); };
 }
 
-function field(item, view, errors, typed, act) {
+function field(item, view, errors, tell, search) {
   const input = item.element;
   const id = `in-${item.block_id}`;
   const error = errors[item.block_id];
-  const state = view.state?.values?.[item.block_id]?.[input.action_id];
-  const now = typed[item.block_id] ?? state?.value ?? state?.selected_option?.value ?? input.initial_value ?? input.initial_option?.value ?? "";
-  const common = { id, name: item.block_id, "data-block": item.block_id, "aria-invalid": error ? "true" : null, "aria-describedby": error ? `${id}-error` : null, placeholder: input.placeholder?.text };
-  const dispatch = item.dispatch_action ? (event) => act(input, item.block_id, event.target.value) : null;
-  const options = input.options ?? (input.option_groups ?? []).flatMap((g) => g.options);
-  let control;
-  if (input.type === "plain_text_input" && input.multiline) {
-    control = el("textarea", common);
-    control.value = now;
-  } else if (input.type === "static_select") {
-    control = el("select", { ...common, onchange: dispatch }, el("option", { value: "" }, input.placeholder?.text ?? "Choose"),
-      options.map((o) => el("option", { value: o.value, selected: o.value === now }, o.text.text)));
-  } else if (input.type === "radio_buttons" || input.type === "checkboxes") {
-    const kind = input.type === "checkboxes" ? "checkbox" : "radio";
-    const on = new Set([].concat(typed[item.block_id] ?? state?.selected_options?.map((o) => o.value) ?? (input.initial_options ?? []).map((o) => o.value)).concat(now || []));
-    control = el("div", {}, options.map((o) => el("label", { class: "choice" },
-      el("input", { type: kind, name: item.block_id, "data-block": item.block_id, value: o.value, checked: on.has(o.value), onchange: dispatch }), o.text.text)));
-  } else {
-    const kinds = { number_input: "text", datepicker: "date", timepicker: "time", email_text_input: "email", url_text_input: "url" };
-    control = el("input", { ...common, type: kinds[input.type] ?? "text", inputmode: input.type === "number_input" ? "decimal" : null });
-    control.value = now;
-  }
+  const draft = drafts.fields.get(item.block_id);
+  const group = input.type === "checkboxes" || input.type === "radio_buttons";
+  const label = [item.label.text, item.optional ? el("span", { class: "opt" }, " (optional)") : null];
+  const control_ = control(input, {
+    id, label: group ? item.label.text : null, invalid: Boolean(error),
+    describedby: [error ? `${id}-error` : null, item.hint ? `${id}-hint` : null].filter(Boolean).join(" ") || null,
+    value: draft?.state ?? view.state?.values?.[item.block_id]?.[input.action_id],
+    search: (words) => search(input, item.block_id, words),
+    change: (value, done, options) => {
+      drafts.fields.set(item.block_id, { value, state: stateOf(input, value, options) });
+      const words = ["plain_text_input", "number_input", "email_text_input", "url_text_input"].includes(input.type);
+      if (item.dispatch_action && done && (!words || value !== (view.state?.values?.[item.block_id]?.[input.action_id]?.value ?? ""))) tell(item.block_id, input, value);
+    },
+  });
   return el("div", { class: `field ${error ? "wrong" : ""}` },
-    el("label", { for: id }, item.label.text, item.optional ? el("span", { class: "opt" }, " (optional)") : null),
-    control,
-    item.hint ? el("p", { class: "hint" }, item.hint.text) : null,
-    error ? el("p", { class: "error", id: `${id}-error`, role: "alert" }, error) : null);
-}
-
-function readForm() {
-  const values = {};
-  for (const input of dialog.querySelectorAll("[data-block]")) {
-    const name = input.dataset.block;
-    if (input.type === "checkbox") { values[name] ??= []; if (input.checked) values[name].push(input.value); }
-    else if (input.type === "radio") { if (input.checked) values[name] = input.value; }
-    else if (input.tagName !== "SELECT" || input.value) values[name] = input.value;
-  }
-  return values;
+    group ? el("div", { class: "label" }, ...label) : el("label", { for: id }, ...label),
+    control_,
+    error ? el("p", { class: "error", id: `${id}-error`, role: "alert" }, error) : null,
+    item.hint ? el("p", { class: "hint", id: `${id}-hint` }, item.hint.text) : null);
 }
 
 /** Slack's "are you sure?"; resolves to true if the person confirms. */
 export function confirmed(question) {
   if (!question?.title) return Promise.resolve(true);
-  const box = document.getElementById("confirm");
+  const box = $("confirm");
+  const from = document.activeElement;
   return new Promise((resolve) => {
-    const done = (answer) => { box.close(); resolve(answer); };
+    const done = (answer) => { box.close(); from?.isConnected && from.focus(); resolve(answer); };
+    const danger = question.style === "danger";
     box.replaceChildren(
-      el("header", {}, el("h2", {}, question.title.text)),
-      el("div", { class: "inner" }, el("p", {}, question.text?.text ?? "")),
+      el("header", {}, el("h2", { id: "confirm-title" }, question.title.text)),
+      el("div", { class: "inner" }, el("p", { id: "confirm-text" }, question.text?.text ?? "")),
       el("footer", {},
-        el("button", { type: "button", class: "btn", onclick: () => done(false) }, question.deny?.text ?? "Cancel"),
-        el("button", { type: "button", class: `btn ${question.style === "danger" ? "danger solid" : "solid"}`, autofocus: true, onclick: () => done(true) }, question.confirm?.text ?? "Yes")));
-    box.oncancel = () => resolve(false);
+        el("button", { type: "button", class: "btn", autofocus: danger, onclick: () => done(false) }, question.deny?.text ?? "Cancel"),
+        el("button", { type: "button", class: `btn solid ${danger ? "danger" : ""}`, autofocus: !danger, onclick: () => done(true) }, question.confirm?.text ?? "Yes")));
+    box.setAttribute("aria-labelledby", "confirm-title");
+    box.setAttribute("aria-describedby", "confirm-text");
+    box.oncancel = (event) => { event.preventDefault(); done(false); };
     box.showModal();
   });
 }
+

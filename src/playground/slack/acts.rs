@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::forms::{self, Place, Spot, fields, options};
 use super::message::Message;
 use super::payloads::{self, Means};
 use super::people::Person;
@@ -16,7 +17,7 @@ use super::response_url;
 use super::socket::Outcome;
 use super::workspace::Workspace;
 use super::world::World;
-use super::{BOT_USER, TEAM, forms, mrkdwn};
+use super::{BOT_USER, TEAM, mrkdwn};
 
 /// The slash command of the installed app.
 pub const COMMAND: &str = "/runbook";
@@ -123,8 +124,8 @@ fn message(
         "thread_ts": message.thread_ts, "heard": heard }))
 }
 
-/// A person presses a button: by its label or its action id. `stale`: one that an edit has taken away, which a screen
-/// that has not been refreshed still shows.
+/// A person presses a button: by its label, its action id, or `block id/action id`. `stale`: one that an edit has taken
+/// away, which a screen that has not been refreshed still shows.
 pub async fn click(
     workspace: &Arc<Workspace>,
     who: &str,
@@ -139,8 +140,10 @@ pub async fn click(
         let message = seen(&world, &person, &channel, ts)?;
         let buttons = if stale { message.gone() } else { message.elements() };
         let buttons: Vec<(String, Value)> = buttons.into_iter().filter(|(_, e)| e["type"] == "button").collect();
-        let called = |e: &Value| e["text"]["text"] == wanted || e["action_id"] == wanted;
-        let Some((block_id, element)) = buttons.iter().find(|(_, e)| called(e)).cloned() else {
+        let called = |(block_id, e): &&(String, Value)| {
+            e["text"]["text"] == wanted || e["action_id"] == wanted || forms::is_exactly(wanted, block_id, e)
+        };
+        let Some((block_id, element)) = buttons.iter().find(called).cloned() else {
             let labels: Vec<String> =
                 buttons.iter().filter_map(|(_, e)| e["text"]["text"].as_str()).map(quoted).collect();
             let has = if labels.is_empty() { "no buttons".to_owned() } else { labels.join(", ") };
@@ -160,19 +163,16 @@ pub async fn choose(
     wanted: &str,
     value: &Value,
 ) -> Result<Value, Refusal> {
-    let (person, message, block_id, element, picked) = {
+    let spot = Spot::Message(channel, ts);
+    options::ensure_offered(workspace, who, wanted, value, &spot).await?;
+    let (seen, picked) = {
         let world = workspace.world();
-        let (person, channel) = present(&world, who, channel)?;
-        let message = seen(&world, &person, &channel, ts)?;
-        let menus = message.elements().into_iter().filter(|(_, e)| e["type"] != "button");
-        let mut menus = menus.filter(|(id, e)| {
-            id == wanted || e["action_id"] == wanted || e["placeholder"]["text"].as_str() == Some(wanted)
-        });
-        let (block_id, element) = menus.next().ok_or_else(|| format!("no menu `{wanted}` in this message"))?;
-        let picked = forms::picked(&world, &element, value)?;
-        (person, message, block_id, element, picked)
+        let seen = forms::find(&world, who, wanted, &spot)?;
+        let picked = fields::picked(&world, &seen.element, value, &seen.offered(&world))?;
+        (seen, picked)
     };
-    act(workspace, &person, &message, &block_id, &element, Some(&picked)).await
+    let Place::Message(message) = &seen.place else { return Err("this is no message".to_owned()) };
+    act(workspace, &seen.person, message, &seen.block_id, &seen.element, Some(&picked)).await
 }
 
 async fn act(
@@ -225,7 +225,7 @@ pub fn known(world: &World, who: &str) -> Result<Person, Refusal> {
     })
 }
 
-fn seen(world: &World, person: &Person, channel: &str, ts: &str) -> Result<Message, Refusal> {
+pub fn seen(world: &World, person: &Person, channel: &str, ts: &str) -> Result<Message, Refusal> {
     let message = world.message(channel, ts).filter(|m| m.only_for.as_deref().is_none_or(|u| u == person.id));
     message.cloned().ok_or_else(|| format!("`@{}` sees no message `{ts}` in this channel", person.name))
 }

@@ -4,8 +4,9 @@
 //! through the control interface under `/play/v1/` or the page at `/`. What is claimed about Slack stands in the
 //! documentation of the file that imitates it. Faults are planted here, never in a bot.
 //!
-//! `world` what the workspace holds · `web_api` what a bot calls · `socket` envelopes to the bot · `acts` what people
-//! do · `control` how a program makes people act · `text` what a person would read · `faults` what goes wrong.
+//! `world` what the workspace holds · `web_api` what a bot calls · `socket` envelopes to the bot · `acts`, `forms`,
+//! `shortcuts` and `home` what people do · `control` how a program makes people act · `text` what a person would read ·
+//! `faults` what goes wrong.
 
 pub mod acts;
 pub mod args;
@@ -14,6 +15,7 @@ pub mod control;
 pub mod faults;
 pub mod forms;
 pub mod guard;
+pub mod home;
 pub mod message;
 pub mod modal;
 pub mod mrkdwn;
@@ -22,8 +24,10 @@ pub mod people;
 pub mod response_url;
 pub mod scopes;
 pub mod server;
+pub mod shortcuts;
 pub mod socket;
 pub mod text;
+pub mod view;
 pub mod web_api;
 pub mod workspace;
 pub mod world;

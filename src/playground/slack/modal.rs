@@ -1,60 +1,21 @@
-//! Modals: what `views.*` makes of them, and how an acknowledgement of a submission changes them.
+//! Modals and App Homes: what `views.*` makes of them, and how an acknowledgement of a submission changes them.
+//!
+//! Slack's rules kept here: at most three modals on top of each other; `hash` guards against a race; what was typed
+//! survives an update where block id, action id and type stay; a `trigger_id` works once, for three seconds.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::args::ApiError;
-use super::blocks::{self, Surface};
+use super::blocks::Surface;
+use super::message::interactive;
+use super::view::{self, View};
 use super::workspace::Settings;
 use super::world::World;
-use super::{APP_ID, BOT_ID, TEAM};
 
 /// Slack stacks at most three views.
 const STACK_MAX: usize = 3;
-
-#[derive(Debug, Clone)]
-pub struct View {
-    pub id: String,
-    pub user: String,
-    /// What the app gave: `type`, `title`, `blocks`, …
-    pub given: Value,
-    pub blocks: Vec<Value>,
-    pub hash: String,
-    pub root: String,
-    pub previous: Option<String>,
-    /// `state.values` as last typed.
-    pub values: Value,
-    /// Block id to what is wrong there.
-    pub errors: BTreeMap<String, String>,
-    pub revision: u32,
-}
-
-impl View {
-    pub fn json(&self) -> Value {
-        let mut view = json!({
-            "id": self.id, "team_id": TEAM, "type": "modal", "app_id": APP_ID, "app_installed_team_id": TEAM,
-            "bot_id": BOT_ID, "hash": self.hash, "root_view_id": self.root, "previous_view_id": self.previous,
-            "blocks": self.blocks, "state": { "values": self.values }, "private_metadata": "", "callback_id": "",
-            "external_id": "", "clear_on_close": false, "notify_on_close": false, "close": null, "submit": null,
-        });
-        for name in [
-            "title",
-            "close",
-            "submit",
-            "private_metadata",
-            "callback_id",
-            "external_id",
-            "clear_on_close",
-            "notify_on_close",
-        ] {
-            if let Some(value) = self.given.get(name).filter(|v| !v.is_null()) {
-                view[name] = value.clone();
-            }
-        }
-        view
-    }
-}
 
 impl World {
     /// Spends a trigger. Slack's names: unknown `invalid_trigger_id`, late `expired_trigger_id`, second use
@@ -72,31 +33,26 @@ impl World {
     }
 
     pub fn open_view(&mut self, user: &str, given: Value, push: bool) -> Result<Value, ApiError> {
-        let (given, blocks) = checked(given)?;
+        let (given, blocks) = view::checked(given, Surface::Modal)?;
+        self.external_id_is_free(&given, None)?;
         let stack = self.stacks.entry(user.to_owned()).or_default();
+        if push && stack.is_empty() {
+            // A push needs a trigger from a modal that is still open.
+            return Err(ApiError::new("invalid_trigger_id"));
+        }
         if push && stack.len() >= STACK_MAX {
             return Err(ApiError::new("push_limit_reached"));
         }
         let previous = if push { stack.last().cloned() } else { None };
         let root = if push { stack.first().cloned() } else { None };
         if !push {
-            stack.clear();
+            for gone in std::mem::take(stack) {
+                self.views.remove(&gone);
+            }
         }
-        let id = self.next_id("V0");
-        let hash = self.next_view_hash();
-        let view = View {
-            id: id.clone(),
-            user: user.to_owned(),
-            given,
-            blocks,
-            hash,
-            root: root.unwrap_or_else(|| id.clone()),
-            previous,
-            values: json!({}),
-            errors: BTreeMap::new(),
-            revision: 0,
-        };
-        let shown = view.json();
+        let view = self.new_view(user, Surface::Modal, given, blocks);
+        let view = View { root: root.unwrap_or_else(|| view.id.clone()), previous, ..view };
+        let (id, shown) = (view.id.clone(), view.json());
         self.views.insert(id.clone(), view);
         self.stacks.entry(user.to_owned()).or_default().push(id);
         Ok(shown)
@@ -104,16 +60,70 @@ impl World {
 
     /// `hash` guards against a race; typed values of blocks that keep their id survive, as in Slack.
     pub fn update_view(&mut self, id: &str, given: Value, hash: Option<&str>) -> Result<Value, ApiError> {
-        let (given, blocks) = checked(given)?;
+        let surface = self.views.get(id).ok_or_else(|| ApiError::new("not_found"))?.surface;
+        let (given, blocks) = view::checked(given, surface)?;
+        self.external_id_is_free(&given, Some(id))?;
         let new_hash = self.next_view_hash();
         let view = self.views.get_mut(id).ok_or_else(|| ApiError::new("not_found"))?;
         if hash.is_some_and(|h| h != view.hash) {
             return Err(ApiError::new("hash_conflict"));
         }
         (view.given, view.blocks, view.hash) = (given, blocks, new_hash);
+        let mut kept = json!({});
+        for (block_id, element) in interactive(&view.blocks) {
+            let action_id = element["action_id"].as_str().unwrap_or_default();
+            let value = &view.values[&block_id][action_id];
+            if value["type"] == element["type"] && !value.is_null() {
+                kept[&block_id][action_id] = value.clone();
+            }
+        }
+        view.values = kept;
         view.errors.clear();
         view.revision += 1;
         Ok(view.json())
+    }
+
+    /// Gives `user` an App Home, or another one.
+    pub fn publish_home(&mut self, user: &str, given: Value, hash: Option<&str>) -> Result<Value, ApiError> {
+        if let Some(id) = self.homes.get(user).cloned() {
+            return self.update_view(&id, given, hash);
+        }
+        let (given, blocks) = view::checked(given, Surface::Home)?;
+        self.external_id_is_free(&given, None)?;
+        if hash.is_some() {
+            return Err(ApiError::new("hash_conflict"));
+        }
+        let view = self.new_view(user, Surface::Home, given, blocks);
+        self.homes.insert(user.to_owned(), view.id.clone());
+        let shown = view.json();
+        self.views.insert(view.id.clone(), view);
+        Ok(shown)
+    }
+
+    fn new_view(&mut self, user: &str, surface: Surface, given: Value, blocks: Vec<Value>) -> View {
+        let id = self.next_id("V0");
+        View {
+            root: id.clone(),
+            id,
+            user: user.to_owned(),
+            surface,
+            given,
+            blocks,
+            hash: self.next_view_hash(),
+            previous: None,
+            values: json!({}),
+            errors: BTreeMap::new(),
+            revision: 0,
+        }
+    }
+
+    /// The app's own name for a view belongs to one view at a time.
+    fn external_id_is_free(&self, given: &Value, own: Option<&str>) -> Result<(), ApiError> {
+        let Some(wanted) = given["external_id"].as_str().filter(|id| !id.is_empty()) else { return Ok(()) };
+        match self.view_by_external_id(wanted) {
+            Some(holder) if Some(holder.as_str()) != own => Err(ApiError::new("duplicate_external_id")),
+            Some(_) | None => Ok(()),
+        }
     }
 
     pub fn view_by_external_id(&self, external_id: &str) -> Option<String> {
@@ -123,6 +133,10 @@ impl World {
     /// The modal on top of `user`'s stack.
     pub fn top_view(&self, user: &str) -> Option<&View> {
         self.views.get(self.stacks.get(user)?.last()?)
+    }
+
+    pub fn home(&self, user: &str) -> Option<&View> {
+        self.views.get(self.homes.get(user)?)
     }
 
     /// Takes one view off its stack, or all of them.
@@ -147,7 +161,10 @@ impl World {
             Some("errors") => {
                 let view = self.views.get_mut(id).ok_or("the form is gone")?;
                 let errors = payload["errors"].as_object().cloned().unwrap_or_default();
-                let known = |block: &str| view.blocks.iter().any(|b| b["block_id"] == block && b["type"] == "input");
+                if errors.is_empty() {
+                    return Err("the app's answer `errors` names no error".to_owned());
+                }
+                let known = |block: &str| view.block(block).is_some_and(|b| b["type"] == "input");
                 // Slack refuses the whole answer if an error names a block that is no input.
                 if let Some(stranger) = errors.keys().find(|k| !known(k)) {
                     return Err(format!("the app's answer names `{stranger}`, which is no input of this form"));
@@ -163,10 +180,8 @@ impl World {
             }
             Some("update") => self.update_view(id, payload["view"].clone(), None).map(drop).map_err(refused),
             Some("push") => self.open_view(user, payload["view"].clone(), true).map(drop).map_err(refused),
-            _ => {
-                self.close_view(user, id, false);
-                Ok(())
-            }
+            Some(other) => Err(format!("the app's answer `{other}` is none of `errors`, `update`, `push` and `clear`")),
+            None => Err("the app's answer has no `response_action`".to_owned()),
         }
     }
 
@@ -174,46 +189,4 @@ impl World {
         let ts = self.next_ts();
         format!("{}.{:08x}", ts.split('.').next().unwrap_or_default(), rand::random::<u32>())
     }
-}
-
-/// The view and its checked blocks, or Slack's refusal.
-fn checked(mut given: Value) -> Result<(Value, Vec<Value>), ApiError> {
-    let faults = |messages| Err(ApiError::with("invalid_arguments", messages));
-    if given["type"] != "modal" {
-        return faults(vec!["unsupported type: only `modal` is open here [json-pointer:/view/type]".to_owned()]);
-    }
-    let mut messages = Vec::new();
-    for (name, max, plain) in [
-        ("title", 24, true),
-        ("submit", 24, true),
-        ("close", 24, true),
-        ("private_metadata", 3000, false),
-        ("callback_id", 255, false),
-        ("external_id", 255, false),
-    ] {
-        let text = if plain { given[name]["text"].as_str() } else { given[name].as_str() };
-        if plain && given[name].is_object() && given[name]["type"] != "plain_text" {
-            messages.push(format!("must be plain_text [json-pointer:/view/{name}/type]"));
-        }
-        match text {
-            Some(text) if text.chars().count() > max => {
-                messages.push(format!("must be less than {} characters [json-pointer:/view/{name}]", max + 1));
-            }
-            None if name == "title" => {
-                messages.push("missing required field: title [json-pointer:/view]".to_owned());
-            }
-            _ => {}
-        }
-    }
-    if !messages.is_empty() {
-        return faults(messages);
-    }
-    let mut blocks = given["blocks"].take();
-    let blocks = blocks::check(&mut blocks, Surface::Modal)
-        .map_err(|e| ApiError { error: "invalid_arguments".to_owned(), ..e })?;
-    let asks = blocks.iter().any(|b| b["type"] == "input");
-    if asks && given["submit"].is_null() {
-        return faults(vec!["a view with input blocks needs `submit` [json-pointer:/view/submit]".to_owned()]);
-    }
-    Ok((given, blocks))
 }

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::forms::{Place, Seen};
 use super::message::Message;
-use super::modal::View;
 use super::people::Person;
+use super::view::View;
 use super::world::World;
 use super::{APP_ID, BOT_USER, TEAM};
 
@@ -16,7 +17,7 @@ pub struct Means<'a> {
 }
 
 pub fn slash(world: &World, person: &Person, channel: &str, command: &str, text: &str, means: &Means<'_>) -> Value {
-    let name = world.channel(channel).map_or("", |c| if c.im.is_some() { "directmessage" } else { &c.name });
+    let name = channel_name(world, channel);
     json!({
         "token": "playground", "team_id": TEAM, "team_domain": "muster", "channel_id": channel, "channel_name": name,
         "user_id": person.id, "user_name": person.name, "command": command, "text": text, "api_app_id": APP_ID,
@@ -33,6 +34,21 @@ pub fn app_mention(message: &Message, person: &Person, event_id: &str) -> Value 
     if let Some(root) = &message.thread_ts {
         event["thread_ts"] = json!(root);
     }
+    event_callback(event, event_id)
+}
+
+/// A person opened the app's own tab. Without a view nothing was ever published for them.
+pub fn app_home_opened(person: &Person, channel: &str, view: Option<Value>, now: &str, event_id: &str) -> Value {
+    let mut event = json!({
+        "type": "app_home_opened", "user": person.id, "channel": channel, "tab": "home", "event_ts": now,
+    });
+    if let Some(view) = view {
+        event["view"] = view;
+    }
+    event_callback(event, event_id)
+}
+
+fn event_callback(event: Value, event_id: &str) -> Value {
     json!({
         "token": "playground", "team_id": TEAM, "context_team_id": TEAM, "context_enterprise_id": null,
         "api_app_id": APP_ID, "event": event, "type": "event_callback", "event_id": event_id,
@@ -41,6 +57,10 @@ pub fn app_mention(message: &Message, person: &Person, event_id: &str) -> Value 
             "is_enterprise_install": false }],
         "is_ext_shared_channel": false, "event_context": format!("4-{event_id}"),
     })
+}
+
+fn channel_name<'a>(world: &'a World, channel: &str) -> &'a str {
+    world.channel(channel).map_or("", |c| if c.im.is_some() { "directmessage" } else { &c.name })
 }
 
 fn user(person: &Person) -> Value {
@@ -65,7 +85,7 @@ pub fn block_actions(
     base: &str,
 ) -> Value {
     let ephemeral = message.only_for.is_some();
-    let name = world.channel(&message.channel).map_or("", |c| if c.im.is_some() { "directmessage" } else { &c.name });
+    let name = channel_name(world, &message.channel);
     let mut payload = frame("block_actions", person, means.trigger_id);
     payload["channel"] = json!({ "id": message.channel, "name": name });
     payload["container"] = json!({
@@ -84,7 +104,7 @@ pub fn block_actions(
     payload
 }
 
-/// A click or a choice inside a modal.
+/// A click or a choice inside a modal or an App Home.
 pub fn view_actions(person: &Person, view: &View, action: &Value, trigger_id: &str) -> Value {
     let mut payload = frame("block_actions", person, trigger_id);
     payload["container"] = json!({ "type": "view", "view_id": view.id });
@@ -104,14 +124,60 @@ pub fn view_event(kind: &str, person: &Person, view: &View, trigger_id: &str) ->
     payload
 }
 
-/// The person typed `value` into an external select and waits for its options.
-pub fn block_suggestion(person: &Person, view: &View, block_id: &str, action_id: &str, value: &str) -> Value {
-    let mut payload = frame("block_suggestion", person, "");
-    payload["container"] = json!({ "type": "view", "view_id": view.id });
-    payload["view"] = view.json();
-    payload["action_id"] = json!(action_id);
-    payload["block_id"] = json!(block_id);
+/// The person typed `value` into an external select and waits for its options. Nothing can be opened or answered by
+/// it, so it carries neither trigger nor response URL.
+pub fn block_suggestion(world: &World, seen: &Seen, value: &str, base: &str) -> Value {
+    let mut payload = frame("block_suggestion", &seen.person, "");
+    if let Some(fields) = payload.as_object_mut() {
+        fields.remove("trigger_id");
+    }
+    match &seen.place {
+        Place::View(view) => {
+            payload["container"] = json!({ "type": "view", "view_id": view.id });
+            payload["view"] = view.json();
+        }
+        Place::Message(message) => {
+            let name = channel_name(world, &message.channel);
+            payload["channel"] = json!({ "id": message.channel, "name": name });
+            payload["container"] = json!({ "type": "message", "message_ts": message.ts,
+                "channel_id": message.channel, "is_ephemeral": message.only_for.is_some() });
+            payload["message"] = world.message_json(message, true, base);
+        }
+    }
+    payload["action_id"] = json!(seen.action_id());
+    payload["block_id"] = json!(seen.block_id);
     payload["value"] = json!(value);
+    payload
+}
+
+/// A shortcut in the menu of a message.
+pub fn message_action(
+    world: &World,
+    person: &Person,
+    message: &Message,
+    callback_id: &str,
+    means: &Means<'_>,
+    now: &str,
+    base: &str,
+) -> Value {
+    let mut payload = frame("message_action", person, means.trigger_id);
+    payload["callback_id"] = json!(callback_id);
+    payload["action_ts"] = json!(now);
+    payload["channel"] = json!({ "id": message.channel, "name": channel_name(world, &message.channel) });
+    payload["message_ts"] = json!(message.ts);
+    payload["message"] = world.message_json(message, false, base);
+    payload["response_url"] = json!(means.response_url);
+    payload
+}
+
+/// A shortcut that belongs to no message and no channel.
+pub fn shortcut(person: &Person, callback_id: &str, trigger_id: &str, now: &str) -> Value {
+    let mut payload = frame("shortcut", person, trigger_id);
+    payload["callback_id"] = json!(callback_id);
+    payload["action_ts"] = json!(now);
+    if let Some(fields) = payload.as_object_mut() {
+        fields.remove("api_app_id");
+    }
     payload
 }
 

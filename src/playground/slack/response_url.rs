@@ -43,7 +43,8 @@ impl World {
             channel: channel.to_owned(),
             user: user.to_owned(),
             thread_ts: clicked.and_then(|m| m.thread_ts.clone()),
-            original: clicked.map(|m| m.ts.clone()),
+            // The message under a shortcut is somebody's own; only a clicked one can be replaced.
+            original: clicked.filter(|_| kind == "actions").map(|m| m.ts.clone()),
             uses: 0,
             made: Instant::now(),
         };

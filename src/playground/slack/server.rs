@@ -17,6 +17,7 @@ use super::faults::{Faults, Plant};
 use super::guard::{self, Guard};
 use super::workspace::{Settings, Workspace};
 use super::{APP_TOKEN, BOT_TOKEN, control, response_url, web_api};
+use crate::playground::http::{Address, Http};
 use crate::playground::page;
 
 #[derive(Debug, Clone)]
@@ -26,11 +27,18 @@ pub struct Options {
     /// Faults planted from the start, by name.
     pub breaks: Vec<String>,
     pub settings: Settings,
+    /// The control interface of a simulated organisation that the page shows beside the workspace.
+    pub organisation: Option<Address>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { listen: (Ipv4Addr::LOCALHOST, 0).into(), breaks: Vec::new(), settings: Settings::default() }
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            breaks: Vec::new(),
+            settings: Settings::default(),
+            organisation: None,
+        }
     }
 }
 
@@ -67,7 +75,7 @@ impl Server {
         let addr = listener.local_addr().map_err(listening)?;
         let ip = if addr.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { addr.ip() };
         let base = format!("http://{}", SocketAddr::new(ip, addr.port()));
-        let workspace = Workspace::new(options.settings, faults, base.clone());
+        let workspace = Workspace::new(options.settings, faults, base.clone(), options.organisation.map(Http::new));
         let control_token = format!("{:032x}", rand::random::<u128>());
         let app = router(Arc::clone(&workspace), Guard::new(control_token.clone(), addr.port()));
         let task = tokio::spawn(async move {
@@ -127,6 +135,7 @@ fn router(workspace: Arc<Workspace>, guard: Arc<Guard>) -> Router {
         .route("/files-pri/{*path}", get(web_api::download))
         .route("/commands/{team}/{key}", post(response_url::answer))
         .route("/actions/{team}/{key}", post(response_url::answer))
+        .route("/app/{team}/{key}", post(response_url::answer))
         .merge(guarded)
         .layer(DefaultBodyLimit::max(64 * 1024 * 1024))
         .with_state(workspace)

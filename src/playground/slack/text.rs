@@ -178,16 +178,29 @@ fn element(element: &Value) -> Option<String> {
             Some(if initial.is_empty() { "[        ]".to_owned() } else { format!("[{initial}]") })
         }
         "checkboxes" | "radio_buttons" => {
+            let chosen: Vec<&Value> = chosen(element).map(|o| &o["value"]).collect();
+            let mark = |o: &Value| if chosen.contains(&&o["value"]) { "(x)" } else { "( )" };
             let options = element["options"].as_array().into_iter().flatten();
-            let marked: Vec<String> = options.map(|o| format!("( ) {}", words(&o["text"]))).collect();
+            let marked: Vec<String> = options.map(|o| format!("{} {}", mark(o), words(&o["text"]))).collect();
             Some(marked.join("  "))
         }
         _ => {
-            let chosen = words(&element["initial_option"]["text"]);
-            let shown = if chosen.is_empty() { words(&element["placeholder"]) } else { chosen };
-            Some(format!("[{} ▾]", if shown.is_empty() { "choose" } else { shown }))
+            let mut shown = chosen(element).map(|o| words(&o["text"])).collect::<Vec<_>>().join(", ");
+            if shown.is_empty() {
+                shown = words_of(&element["shown"]).to_owned();
+            }
+            if shown.is_empty() {
+                shown = words(&element["placeholder"]).to_owned();
+            }
+            Some(format!("[{} ▾]", if shown.is_empty() { "choose" } else { &shown }))
         }
     }
+}
+
+/// The options that stand chosen.
+fn chosen(element: &Value) -> impl Iterator<Item = &Value> {
+    let one = element.get("initial_option").filter(|o| !o.is_null());
+    element["initial_options"].as_array().into_iter().flatten().chain(one)
 }
 
 fn rich(world: &World, item: &Value, depth: usize, lines: &mut Vec<String>) {

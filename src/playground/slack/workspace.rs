@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::faults::Faults;
 use super::socket::Hub;
 use super::world::World;
+use crate::playground::http::Http;
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -48,17 +49,20 @@ pub struct Workspace {
     world: Mutex<World>,
     pub hub: Hub,
     pub settings: Settings,
+    /// The control interface of the simulated organisation beside this workspace, if there is one: for the page.
+    pub organisation: Option<Http>,
     /// `http://127.0.0.1:PORT`, as the bot reaches us.
     base: Mutex<String>,
     revision: watch::Sender<u64>,
 }
 
 impl Workspace {
-    pub fn new(settings: Settings, faults: Faults, base: String) -> Arc<Self> {
+    pub fn new(settings: Settings, faults: Faults, base: String, organisation: Option<Http>) -> Arc<Self> {
         Arc::new(Self {
             hub: Hub::new(settings.seed),
             world: Mutex::new(World::new(faults)),
             settings,
+            organisation,
             base: Mutex::new(base),
             revision: watch::Sender::new(0),
         })

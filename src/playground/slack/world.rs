@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::faults::Faults;
 use super::message::Message;
-use super::modal::View;
 use super::people::{self, Channel, Group, Person};
 use super::response_url::ResponseUrl;
+use super::view::View;
 use super::{BOT_USER, TEAM};
 
 #[derive(Debug, Clone)]
@@ -62,6 +62,10 @@ pub struct World {
     pub views: BTreeMap<String, View>,
     /// Open modals of each person, the top one last.
     pub stacks: BTreeMap<String, Vec<String>>,
+    /// The App Home of each person, once the app has published it.
+    pub homes: BTreeMap<String, String>,
+    /// What the app last offered in each external select: view or message, block, action.
+    pub offers: BTreeMap<(String, String, String), Vec<Value>>,
     pub triggers: BTreeMap<String, Trigger>,
     pub response_urls: BTreeMap<String, ResponseUrl>,
     pub faults: Faults,
@@ -85,6 +89,8 @@ impl World {
             files: BTreeMap::new(),
             views: BTreeMap::new(),
             stacks: BTreeMap::new(),
+            homes: BTreeMap::new(),
+            offers: BTreeMap::new(),
             triggers: BTreeMap::new(),
             response_urls: BTreeMap::new(),
             faults,
@@ -199,6 +205,12 @@ impl World {
                 && !m.deleted
                 && (m.only_for.is_none() || (viewer.is_some() && m.only_for.as_deref() == viewer))
         })
+    }
+
+    /// The `ts` of the newest message of a channel that all its members see, replies included.
+    pub fn latest(&self, channel: &str) -> Option<&str> {
+        let public = |m: &&Message| m.channel == channel && !m.deleted && m.only_for.is_none();
+        self.messages.iter().rev().find(public).map(|m| m.ts.as_str())
     }
 
     /// The message with thread counts and files, as `conversations.*` and the payloads show it.

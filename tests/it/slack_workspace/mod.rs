@@ -2,4 +2,6 @@
 
 mod app;
 mod conversations;
+mod forms_played;
 mod rules;
+mod views;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn run_with(confinement: &Confinement, script: &str, timeout: Duration) -> Ended {
+pub(super) fn run_with(confinement: &Confinement, script: &str, timeout: Duration) -> Ended {
     let (scratch, _) = confinement.scratch("111111111111", "i-0a1b2c3d").unwrap();
     let job = Job {
         script,
@@ -14,7 +14,7 @@ fn run_with(confinement: &Confinement, script: &str, timeout: Duration) -> Ended
     };
     confinement.run(&job).unwrap()
 }
-fn run(script: &str) -> Ended {
+pub(super) fn run(script: &str) -> Ended {
     run_with(&Confinement::new().unwrap(), script, Duration::from_secs(20))
 }
 

@@ -270,3 +270,32 @@ async fn an_organisation_of_thousands_of_nodes_answers_without_forking() {
     assert_eq!(ended, nodes.len());
     assert!(w.organisation.executions().iter().all(|e| e.by == "table" && e.exit == Some(0)));
 }
+
+/// The same promises as in `confine`, by the way that a runbook really takes.
+#[tokio::test]
+async fn a_hostile_runbook_harms_nothing_of_this_host() {
+    let w = world(quick()).await;
+    let member = w.member(None).await;
+    let victim = std::env::temp_dir().join(format!("muster-victim-{}", crate::playground::aws::random_token()));
+    std::fs::write(&victim, "mine").unwrap();
+    let path = victim.display().to_string();
+    let home = std::env::var("HOME").unwrap_or_else(|_| "/root".into());
+    let script = [
+        format!("ls -a {home} && echo BROKE: listed the home folder"),
+        "cat /etc/passwd && echo BROKE: read the host".to_owned(),
+        format!("echo evil >{path}; rm -f {path}; mv {path} \"$ROOT/x\""),
+        "/usr/bin/find / && echo BROKE: ran find".to_owned(),
+        "printf '#!/bin/sh\\necho BROKE: ran what it wrote\\n' >\"$ROOT/x\"; \"$ROOT/x\"".to_owned(),
+        "sleep 600 & sleep 600".to_owned(),
+    ];
+    let script: Vec<&str> = script.iter().map(String::as_str).collect();
+    let parameters = json!({"Parameters": {"commands": script, "executionTimeout": ["2"]}});
+    let id = w.send(&member, &w.nodes()[..1], &[], parameters).await;
+    let (command, _) = w.settled(&member, &id).await;
+    let invocation = &command["Invocations"][0];
+    let output = invocation["CommandPlugins"][0]["Output"].as_str().unwrap();
+    assert_eq!(invocation["StatusDetails"], "ExecutionTimedOut", "it does not outlive its time");
+    assert!(!output.contains("BROKE"), "{output}");
+    assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
+    std::fs::remove_file(&victim).unwrap();
+}

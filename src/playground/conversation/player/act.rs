@@ -8,7 +8,8 @@ use super::{LOOK_EVERY, PATIENCE, Player, Unmet, unmet};
 use crate::playground::conversation::{How, Http, Simulator};
 
 impl Player<'_> {
-    /// Presses the button where the person finds it: in the thread, else wherever they see the newest one.
+    /// Presses the button where the person finds it: in the open form, else in the thread, else in the App Home, else
+    /// wherever they see the newest one.
     pub(super) async fn click(&mut self, who: &str, label: &str, how: How) -> Result<(), Unmet> {
         let gone = if how == How::Late { "&gone=true" } else { "" };
         let after = self.command.as_ref().map_or("0".to_owned(), |c| c.ts.clone());
@@ -22,10 +23,17 @@ impl Player<'_> {
                 .map_err(unmet("the buttons"))?;
             let all = seen["buttons"].as_array().cloned().unwrap_or_default();
             let named: Vec<&Value> = all.iter().filter(|b| b["label"] == label).collect();
-            let here = named.iter().find(|b| root.as_deref().is_some_and(|r| b["root"] == r));
+            // An open form covers everything else.
+            let open = named.iter().find(|b| b["home"] == false);
+            let here = open.or_else(|| named.iter().find(|b| root.as_deref().is_some_and(|r| b["root"] == r)));
             if let Some(button) = here.or(named.first()) {
-                let body = json!({ "as": who, "channel": button["channel"], "ts": button["ts"],
-                    "action_id": button["action_id"], "stale": how == How::Late });
+                let mut body = json!({ "as": who, "action_id": button["action_id"], "stale": how == How::Late });
+                if button["view"].is_string() {
+                    body["view"] = button["view"].clone();
+                } else {
+                    body["channel"] = button["channel"].clone();
+                    body["ts"] = button["ts"].clone();
+                }
                 let press = || self.slack.post("/clicks", &body);
                 let answer = match how {
                     How::Twice => {
@@ -37,9 +45,7 @@ impl Player<'_> {
                 match answer {
                     Ok(answer) => {
                         self.acted(&answer);
-                        if let Some(shown) = answer["shown"].as_str() {
-                            self.tell_line(&format!("  (only @{who} sees) {shown}"));
-                        }
+                        self.tell_shown(who, &answer);
                         return Ok(());
                     }
                     // Gone between looking and pressing, as it happens to people.

@@ -98,6 +98,7 @@ fn answer(workspace: &Arc<Workspace>, method: &str, args: &Args) -> Answer {
         "views.open" => views::open(workspace, args),
         "views.push" => views::push(workspace, args),
         "views.update" => views::update(workspace, args),
+        "views.publish" => views::publish(workspace, args),
         _ => Err(ApiError::new("unknown_method")),
     }
 }

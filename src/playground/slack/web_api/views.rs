@@ -1,4 +1,4 @@
-//! views.open, push and update.
+//! views.open, push, update and publish.
 
 use serde_json::{Value, json};
 
@@ -28,9 +28,23 @@ pub fn update(workspace: &Workspace, args: &Args) -> Answer {
     let id = match (args.text("view_id"), args.text("external_id")) {
         (Some(id), _) => id.to_owned(),
         (None, Some(external)) => world.view_by_external_id(external).ok_or_else(|| ApiError::new("not_found"))?,
-        (None, None) => return Err(ApiError::new("invalid_arguments")),
+        (None, None) => {
+            let message = "either view_id or external_id is required [json-pointer:/view_id]".to_owned();
+            return Err(ApiError::with("invalid_arguments", vec![message]));
+        }
     };
     Ok(json!({ "view": world.update_view(&id, view, args.text("hash"))? }))
+}
+
+pub fn publish(workspace: &Workspace, args: &Args) -> Answer {
+    let user = args.required("user_id", "invalid_arguments")?;
+    let view = view(args)?;
+    let mut world = workspace.world();
+    if !world.people.iter().any(|p| p.id == user && !p.is_bot()) {
+        let message = format!("no such user: {user} [json-pointer:/user_id]");
+        return Err(ApiError::with("invalid_arguments", vec![message]));
+    }
+    Ok(json!({ "view": world.publish_home(user, view, args.text("hash"))? }))
 }
 
 fn view(args: &Args) -> Result<Value, ApiError> {

@@ -3,11 +3,18 @@
 //! Lengths are those of Slack's reference; the sum over all texts of a message is undocumented and was seen between
 //! 12,000 and 13,300 characters, so the lower figure holds here.
 
+mod element;
+mod fields;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::args::ApiError;
+pub use element::shaped;
+use fields::Spot;
 
 /// Characters of text in all blocks of one message.
 pub const TEXT_MAX: usize = 12_000;
@@ -19,6 +26,7 @@ pub const POST_TEXT_MAX: usize = 40_000;
 pub enum Surface {
     Message,
     Modal,
+    Home,
 }
 
 /// Checks `given` and returns the blocks as Slack keeps them: every block with an id, every element with an action id.
@@ -28,7 +36,7 @@ pub fn check(given: &mut Value, surface: Surface) -> Result<Vec<Value>, ApiError
         Value::Array(blocks) => blocks,
         _ => return Err(ApiError::new("invalid_blocks_format")),
     };
-    let mut check = Check { faults: Vec::new(), surface };
+    let mut check = Check { faults: Vec::new(), surface, focused: false };
     let max = if surface == Surface::Message { 50 } else { 100 };
     if blocks.len() > max {
         check.fault("/blocks", format!("no more than {max} items allowed"));
@@ -94,9 +102,35 @@ fn text_len(value: &Value) -> usize {
     }
 }
 
+/// The options of an answer to `block_suggestion`: `options` or `option_groups`, at most 100 of each, every option in
+/// all groups. `Err` says what Slack would not take.
+pub fn suggestions(answer: &Value) -> Result<Vec<Value>, Vec<String>> {
+    let mut check = Check { faults: Vec::new(), surface: Surface::Modal, focused: false };
+    check.known_fields(answer, "", &["options", "option_groups"]);
+    // An empty list is a fair answer here: nothing fits what was typed.
+    let empty = |name: &str| answer[name].as_array().is_some_and(Vec::is_empty);
+    if !empty("options") && !empty("option_groups") {
+        check.menu(answer, "");
+    }
+    if check.faults.is_empty() { Ok(all_options(answer)) } else { Err(check.faults) }
+}
+
+/// Every option of a menu, those in groups too.
+pub fn all_options(menu: &Value) -> Vec<Value> {
+    let grouped = menu["option_groups"].as_array().into_iter().flatten().map(|g| &g["options"]);
+    [&menu["options"]].into_iter().chain(grouped).flat_map(|o| o.as_array().into_iter().flatten()).cloned().collect()
+}
+
+/// What a person reads of an option.
+fn option_texts(option: &Value) -> (&Value, &Value) {
+    (&option["text"]["text"], &option["description"]["text"])
+}
+
 struct Check {
     faults: Vec<String>,
     surface: Surface,
+    /// An element with `focus_on_load` was seen; there may be one.
+    focused: bool,
 }
 
 impl Check {
@@ -108,6 +142,9 @@ impl Check {
         let Some(kind) = block["type"].as_str().map(str::to_owned) else {
             return self.fault(here, "missing required field: type");
         };
+        if let Some(fields) = fields::of_block(&kind) {
+            self.known_fields(block, here, &[fields, &["type", "block_id"]].concat());
+        }
         match kind.as_str() {
             "section" => self.section(block, here),
             "header" => {
@@ -125,7 +162,7 @@ impl Check {
             "actions" => {
                 let count = self.items(block, here, "elements", 1, 25).len();
                 for at in 0..count {
-                    self.element(&mut block["elements"][at], &format!("{here}/elements/{at}"), false);
+                    self.element(&mut block["elements"][at], &format!("{here}/elements/{at}"), Spot::Actions);
                 }
                 self.unique_actions(block, here);
             }
@@ -139,14 +176,14 @@ impl Check {
                     self.text(&block["hint"], &format!("{here}/hint"), 2000, true, true);
                 }
                 if block["element"].is_object() {
-                    self.element(&mut block["element"], &format!("{here}/element"), true);
+                    self.element(&mut block["element"], &format!("{here}/element"), Spot::Input);
                 } else {
                     self.fault(here, "missing required field: element");
                 }
             }
             "markdown" => match block["text"].as_str() {
                 Some("") | None => self.fault(here, "missing required field: text"),
-                Some(_) if self.surface == Surface::Modal => self.fault(here, "unsupported type: markdown"),
+                Some(_) if self.surface != Surface::Message => self.fault(here, "unsupported type: markdown"),
                 Some(_) => {}
             },
             "rich_text" => {
@@ -183,7 +220,7 @@ impl Check {
             }
         }
         if block["accessory"].is_object() && block["accessory"]["type"] != "image" {
-            self.element(&mut block["accessory"], &format!("{here}/accessory"), false);
+            self.element(&mut block["accessory"], &format!("{here}/accessory"), Spot::Accessory);
         }
     }
 
@@ -225,6 +262,7 @@ impl Check {
         let (Some(kind), Some(words)) = (text["type"].as_str(), text["text"].as_str()) else {
             return self.fault(here, "missing required field: text object");
         };
+        self.known_fields(text, here, &["type", "text", "emoji", "verbatim"]);
         if kind != "plain_text" && (plain_only || kind != "mrkdwn") {
             self.fault(&format!("{here}/type"), format!("unsupported type: {kind}"));
         }
@@ -251,116 +289,12 @@ impl Check {
         }
     }
 
-    fn element(&mut self, element: &mut Value, here: &str, as_input: bool) {
-        let kind = element["type"].as_str().unwrap_or_default().to_owned();
-        match element["action_id"].as_str() {
-            Some("") | None => {
-                let id = format!("act{}", here.rsplit('/').next().unwrap_or("0"));
-                if element.is_object() {
-                    element["action_id"] = json!(id);
-                }
-            }
-            Some(id) => self.length(id, &format!("{here}/action_id"), 255),
-        }
-        match kind.as_str() {
-            "button" if !as_input => {
-                self.text(&element["text"], &format!("{here}/text"), 75, true, true);
-                self.length(element["value"].as_str().unwrap_or_default(), &format!("{here}/value"), 2000);
-                self.length(element["url"].as_str().unwrap_or_default(), &format!("{here}/url"), 3000);
-                if !element["style"].is_null() && element["style"] != "primary" && element["style"] != "danger" {
-                    self.fault(&format!("{here}/style"), "must be `primary` or `danger`");
-                }
-            }
-            "static_select" | "multi_static_select" => {
-                if element["option_groups"].is_null() {
-                    self.options(element, here, 100, 75);
-                }
-            }
-            "overflow" if !as_input => self.options(element, here, 5, 75),
-            "radio_buttons" | "checkboxes" => self.options(element, here, 10, 75),
-            "external_select"
-            | "users_select"
-            | "conversations_select"
-            | "channels_select"
-            | "multi_users_select"
-            | "datepicker"
-            | "timepicker"
-            | "datetimepicker" => {}
-            "plain_text_input" | "email_text_input" | "url_text_input" | "number_input" if as_input => {
-                if kind == "number_input" && !element["is_decimal_allowed"].is_boolean() {
-                    self.fault(here, "missing required field: is_decimal_allowed");
-                }
-                if element["max_length"].as_u64().is_some_and(|n| n > 3000) {
-                    self.fault(&format!("{here}/max_length"), "must be less than 3001");
-                }
-            }
-            other => self.fault(&format!("{here}/type"), format!("unsupported type: {other}")),
-        }
-        if !element["placeholder"].is_null() {
-            self.text(&element["placeholder"], &format!("{here}/placeholder"), 150, true, true);
-        }
-        if element["confirm"].is_object() {
-            let confirm = &element["confirm"];
-            self.text(&confirm["title"], &format!("{here}/confirm/title"), 100, true, true);
-            self.text(&confirm["text"], &format!("{here}/confirm/text"), 300, false, true);
-            self.text(&confirm["confirm"], &format!("{here}/confirm/confirm"), 30, true, true);
-            self.text(&confirm["deny"], &format!("{here}/confirm/deny"), 30, true, true);
-        }
-    }
-
-    fn options(&mut self, element: &Value, here: &str, max: usize, text_max: usize) {
-        for (at, option) in self.items(element, here, "options", 1, max).iter().enumerate() {
-            let here = format!("{here}/options/{at}");
-            self.text(&option["text"], &format!("{here}/text"), text_max, false, true);
-            match option["value"].as_str() {
-                None => self.fault(&here, "missing required field: value"),
-                Some(value) => self.length(value, &format!("{here}/value"), 150),
+    /// Slack refuses what its reference does not name.
+    fn known_fields(&mut self, value: &Value, here: &str, known: &[&str]) {
+        for name in value.as_object().into_iter().flat_map(|fields| fields.keys()) {
+            if !known.contains(&name.as_str()) {
+                self.fault(here, format!("invalid additional property: {name}"));
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn faults(blocks: Value) -> Vec<String> {
-        let error = check(&mut blocks.clone(), Surface::Message).unwrap_err();
-        [vec![error.error], error.messages].concat()
-    }
-
-    #[test]
-    fn a_section_of_3001_characters_is_refused_with_its_place() {
-        let section = |n| json!([{ "type": "section", "text": { "type": "mrkdwn", "text": "x".repeat(n) } }]);
-        assert!(check(&mut section(3000), Surface::Message).is_ok());
-        let expected = ["invalid_blocks", "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"];
-        assert_eq!(faults(section(3001)), expected);
-    }
-
-    #[test]
-    fn texts_that_are_too_long_only_in_sum_are_refused() {
-        let section = json!({ "type": "section", "text": { "type": "mrkdwn", "text": "x".repeat(3000) } });
-        assert!(check(&mut json!(vec![section.clone(); 4]), Surface::Message).is_ok());
-        assert_eq!(faults(json!(vec![section; 5])), ["msg_blocks_too_long"]);
-    }
-
-    #[test]
-    fn every_block_and_element_gets_an_id() {
-        let button = json!({ "type": "button", "text": { "type": "plain_text", "text": "Go" } });
-        let blocks = check(&mut json!([{ "type": "actions", "elements": [button] }]), Surface::Message).unwrap();
-        assert!(blocks[0]["block_id"].is_string());
-        assert!(blocks[0]["elements"][0]["action_id"].is_string());
-    }
-
-    #[test]
-    fn fifty_one_blocks_unknown_types_and_styles_are_refused() {
-        assert_eq!(faults(json!(vec![json!({ "type": "divider" }); 51])).len(), 2);
-        assert_eq!(
-            faults(json!([{ "type": "sparkle" }]))[1],
-            "unsupported type: sparkle [json-pointer:/blocks/0/type]"
-        );
-        let button = json!({ "type": "button", "style": "green", "text": { "type": "plain_text", "text": "Go" } });
-        let found = faults(json!([{ "type": "actions", "elements": [button] }]));
-        assert_eq!(found[1], "must be `primary` or `danger` [json-pointer:/blocks/0/elements/0/style]");
     }
 }

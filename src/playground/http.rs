@@ -1,4 +1,4 @@
-//! The few requests that the player needs, JSON in and out.
+//! The few requests to a control interface that the player and the page need, JSON in and out.
 
 use axum::body::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -32,6 +32,10 @@ impl Http {
 
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, String> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    pub async fn delete(&self, path: &str) -> Result<Value, String> {
+        self.send(Method::DELETE, path, None).await
     }
 
     pub async fn delete(&self, path: &str) -> Result<Value, String> {

@@ -1,0 +1,110 @@
+//! Finds the thread that belongs to the last command, and reads it.
+//!
+//! The thread of a command is the first root message of the app that came after it, in the command's channel; for a
+//! mention and for a shortcut on a message it is the message's own thread as soon as the app speaks there; for a
+//! command begun in the App Home or by a global shortcut the channel may be any, direct messages last. The closing
+//! reply is a message of the app in that thread, later than the last word or click, that begins (a headline aside) with
+//! a mention of who asked: edits do not notify, so this is how a person learns it. A command that opens no thread of
+//! its own, such as a retry, belongs to the thread before it as soon as the app speaks there again.
+
+use serde_json::Value;
+
+use super::player::{Command, Player, Unmet, unmet};
+
+impl Player<'_> {
+    pub(super) async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
+        self.slack.get(&format!("/threads/{}/{ts}", encoded(channel))).await.map_err(unmet("the thread"))
+    }
+
+    /// The root of the thread that belongs to the last command, if the app has begun one.
+    pub(super) async fn root(&self) -> Result<Option<String>, Unmet> {
+        Ok(self.place().await?.map(|(_, root)| root))
+    }
+
+    /// Channel and root of that thread.
+    async fn place(&self) -> Result<Option<(String, String)>, Unmet> {
+        let Some(command) = &self.command else { return Ok(None) };
+        let here = |root: &str| Some((command.channel.clone(), root.to_owned()));
+        if let Some(own) = &command.own_thread {
+            let thread = self.thread_at(&command.channel, own).await?;
+            if spoke_after(&thread, &command.ts) {
+                return Ok(thread["root"].as_str().and_then(here));
+            }
+        }
+        if let Some(root) = self.first_root(&command.channel, &command.ts).await? {
+            return Ok(here(&root));
+        }
+        if command.anywhere
+            && let Some(found) = self.elsewhere(command).await?
+        {
+            return Ok(Some(found));
+        }
+        match &command.earlier {
+            Some(root) if spoke_after(&self.thread_at(&command.channel, root).await?, &command.ts) => Ok(here(root)),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    /// The first root message of the app in this channel after `ts`.
+    async fn first_root(&self, channel: &str, ts: &str) -> Result<Option<String>, Unmet> {
+        let path = format!("/channels/{}?after={ts}", encoded(channel));
+        let seen = self.slack.get(&path).await.map_err(unmet("the channel"))?;
+        let mut roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
+        Ok(roots.next().and_then(|m| m["ts"].as_str()).map(str::to_owned))
+    }
+
+    /// In another channel, those of many people before direct messages.
+    async fn elsewhere(&self, command: &Command) -> Result<Option<(String, String)>, Unmet> {
+        let workspace = self.slack.get("/workspace").await.map_err(unmet("the workspace"))?;
+        let mut channels: Vec<&Value> = workspace["channels"].as_array().into_iter().flatten().collect();
+        channels.sort_by_key(|c| c["im"].is_string());
+        for id in channels.into_iter().filter_map(|c| c["id"].as_str()) {
+            if let Some(root) = self.first_root(id, &command.ts).await? {
+                return Ok(Some((id.to_owned(), root)));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn thread(&self) -> Result<Option<Value>, Unmet> {
+        match self.place().await? {
+            Some((channel, root)) => Ok(Some(self.thread_at(&channel, &root).await?)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) async fn thread_text(&self) -> Result<Option<String>, Unmet> {
+        Ok(self.thread().await?.and_then(|t| t["text"].as_str().map(str::to_owned)))
+    }
+
+    pub(super) async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
+        let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
+        let seen = self.slack.get(&format!("/ephemerals?as={who}&after={after}")).await;
+        let seen = seen.map_err(unmet("what only one person sees"))?;
+        let seen = seen["text"].as_str().unwrap_or_default();
+        let unheard = self.command.as_ref().filter(|c| c.who == who && !c.unheard.is_empty());
+        Ok(unheard.map_or_else(|| seen.to_owned(), |c| format!("{}\n{seen}", c.unheard)))
+    }
+
+    pub(super) async fn closing(&self) -> Result<bool, Unmet> {
+        let (Some(thread), Some(command)) = (self.thread().await?, &self.command) else { return Ok(false) };
+        let mention = format!("@{}", command.name);
+        let closes = |m: &Value| {
+            m["bot_id"].is_string()
+                && m["ts"] != thread["root"]
+                && m["ts"].as_str().is_some_and(|ts| ts > command.since.as_str())
+                && m["as_text"].as_str().is_some_and(|t| t.lines().take(2).any(|l| l.starts_with(&mention)))
+        };
+        Ok(thread["messages"].as_array().into_iter().flatten().any(closes))
+    }
+}
+
+/// Whether the app has spoken in this thread after `ts`.
+fn spoke_after(thread: &Value, ts: &str) -> bool {
+    let mut messages = thread["messages"].as_array().into_iter().flatten();
+    messages.any(|m| m["bot_id"].is_string() && m["ts"].as_str().is_some_and(|at| at > ts))
+}
+
+fn encoded(channel: &str) -> &str {
+    channel.trim_start_matches('#')
+}
