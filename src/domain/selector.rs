@@ -278,7 +278,7 @@ fn value_doubts(clause: &Clause, name: &str, accounts: &[Account]) -> Vec<Doubt>
     let missing = clause.values.iter().filter(|value| !known.iter().any(|k| glob(value, k)));
     let doubt = |value: &String| Doubt {
         what: format!("no account has `{name}={value}`"),
-        remedy: match nearest(value, known.iter().copied()) {
+        remedy: match closest(value, known.iter().copied()) {
             Some(near) => format!("did you mean `{name}={near}`?"),
             None => {
                 let shown: Vec<String> = known.iter().take(8).map(|k| format!("`{k}`")).collect();

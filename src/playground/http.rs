@@ -38,10 +38,6 @@ impl Http {
         self.send(Method::DELETE, path, None).await
     }
 
-    pub async fn delete(&self, path: &str) -> Result<Value, String> {
-        self.send(Method::DELETE, path, None).await
-    }
-
     /// `Err` carries the refusal's own sentence.
     async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, String> {
         let url = format!("{}/play/v1{path}", self.address.url.trim_end_matches('/'));

@@ -205,8 +205,8 @@ impl Directory for World {
     async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
         Ok(Profile::default())
     }
-    async fn is_shared(&self, _: &Place) -> Result<bool, DirectoryError> {
-        Ok(false)
+    async fn channel(&self, _: &Place) -> Result<Channel, DirectoryError> {
+        Ok(Channel { member: true, shared: false })
     }
 }
 
@@ -305,7 +305,13 @@ pub async fn stage_with(accounts: Vec<Account>) -> Stage {
         ids: Arc::new(UlidIds::new()),
     };
     let limits = Arc::new(Limits::new(Rate { per_second: 1000.0, burst: 100 }));
-    let settings = Settings { command: "/runbook".into(), request_expiry: Duration::from_secs(300) };
+    let settings = Settings {
+        command: "/runbook".into(),
+        request_expiry: Duration::from_secs(300),
+        edit_every: Duration::from_secs(2),
+        keep_settled: Duration::from_secs(900),
+        keep_outputs: Duration::from_secs(90 * 24 * 3600),
+    };
     let engine = Engine::start(ports, limits, rulebook.clone(), settings).await.unwrap();
     Stage { world, engine, rulebook, journal, keys: AtomicU32::new(0) }
 }

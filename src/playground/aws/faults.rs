@@ -50,7 +50,7 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 16] = [
+    pub const ALL: [FaultName; 17] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,

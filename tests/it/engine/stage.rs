@@ -15,10 +15,11 @@ use muster::domain::{
 use muster::engine::limits::{Limits, Rate};
 use muster::engine::rulebook::Rulebook;
 use muster::engine::{Engine, Ports, Settings};
-use muster::message::{Card, Form};
+use muster::message::{Card, Form, Home};
 use muster::ports::{
-    Actor, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError, Inbound,
-    Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest, SendSession,
+    Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError,
+    Inbound, Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest,
+    SendSession,
 };
 use muster::{rules, shipped};
 use tokio::sync::Notify;
@@ -130,8 +131,17 @@ impl Chat for FakeChat {
         self.say(Said::Whisper(card.clone()));
         Ok(())
     }
-    async fn open_form(&self, _: &Reply, _: &Form) -> Result<(), ChatError> {
+    async fn open_form(&self, _: &Reply, _: &Form) -> Result<String, ChatError> {
+        Ok("V1".into())
+    }
+    async fn update_form(&self, _: &Reply, _: &str, _: &Form) -> Result<(), ChatError> {
         Ok(())
+    }
+    async fn show_home(&self, _: &Principal, _: &Home) -> Result<(), ChatError> {
+        Ok(())
+    }
+    async fn link(&self, message: &MessageRef) -> Result<String, ChatError> {
+        Ok(format!("https://chat.example/{}/{}", message.channel, message.id))
     }
     async fn upload(&self, _: &Place, _: &str, _: &str, _: &str, _: &str) -> Result<(), ChatError> {
         Ok(())
@@ -151,11 +161,8 @@ impl Directory for FakeDirectory {
     async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
         Ok(Profile::default())
     }
-    async fn is_shared(&self, place: &Place) -> Result<bool, DirectoryError> {
-        if place.channel == HIDDEN {
-            return Err(DirectoryError("I cannot see this channel: type `/invite @muster` in it".into()));
-        }
-        Ok(false)
+    async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError> {
+        Ok(Channel { member: place.channel != HIDDEN, shared: false })
     }
 }
 
