@@ -314,7 +314,7 @@ impl Identity {
         Actor { principal: Principal::slack(tenant, user), foreign: !home }
     }
 
-    fn place(&self, channel: &str, thread: Option<String>) -> Place {
+    pub(super) fn place(&self, channel: &str, thread: Option<String>) -> Place {
         Place { platform: ChatPlatform::Slack, tenant: self.tenant().to_owned(), channel: channel.to_owned(), thread }
     }
 }
