@@ -27,10 +27,36 @@ fn no_listed_tool_lends_a_script_its_own_way_out() {
 }
 
 #[test]
+fn a_script_changes_neither_modes_nor_times_outside() {
+    let outside = std::env::temp_dir().join(format!("muster-outside-{}", super::super::random_token()));
+    fs::DirBuilder::new().mode(0o700).create(&outside).unwrap();
+    let before = fs::metadata(&outside).unwrap();
+    let path = outside.display();
+    let script = format!(
+        "mkdir -p -m 777 \"$ROOT/open\" {path}; for cp in cp /bin/cp /usr/bin/cp; do $cp -a \"$ROOT/open/.\" {path}; $cp -rp \"$ROOT/open/.\" {path}; done; \
+         for touch in touch /bin/touch /usr/bin/touch; do $touch -d 2001-01-01 {path}; done; echo done"
+    );
+    assert_eq!(run(&script).stdout, "done\n");
+    let after = fs::metadata(&outside).unwrap();
+    assert_eq!(after.permissions(), before.permissions());
+    assert_eq!(after.modified().unwrap(), before.modified().unwrap());
+    fs::remove_dir(&outside).unwrap();
+}
+
+#[test]
+fn copies_are_made_as_runbooks_make_them() {
+    let script = "cd \"$ROOT\"; mkdir -p d/e; echo one >d/e/x; echo two >d/.y; cp -p -- d/e/x z; cat z; cp -a d copy; cat copy/e/x copy/.y; \
+         cp z d/e/x copy; cat copy/z copy/x; cp d q || echo no; cp missing q || echo missing; touch -d 2001-01-01 new; ls new";
+    let ended = run(script);
+    assert_eq!(ended.stdout, "one\none\ntwo\none\none\nno\nmissing\nnew\n", "{}", ended.stderr);
+}
+
+#[test]
 fn a_script_sees_nothing_of_the_environment_of_this_host() {
-    assert!(std::env::var("CARGO_MANIFEST_DIR").is_ok(), "there is something to see");
+    // The test runner's own, which the script would inherit.
+    assert!(std::env::vars().any(|(name, _)| name.starts_with("CARGO")), "there is something to see");
     let ended = run("awk 'BEGIN { for (name in ENVIRON) print name }' | sort | tr '\\n' ' '");
-    let own = "AWKPATH AWKLIBPATH OLDPWD SHLVL _";
+    let own = ["AWKPATH", "AWKLIBPATH", "OLDPWD", "SHLVL", "_"];
     let told: Vec<&str> = ended.stdout.split_whitespace().filter(|n| !own.contains(n)).collect();
     let given = ["AWS_SSM_INSTANCE_ID", "HOME", "LC_ALL", "MUSTER_PLAY_JOB", "PATH", "PWD", "ROOT", "TMPDIR", "TZ"];
     assert_eq!(told, given);

@@ -62,7 +62,7 @@ fn a_script_runs_no_tool_that_is_not_listed_and_nothing_it_wrote() {
          for t in /usr/bin/find /bin/chmod /usr/bin/python3 /usr/bin/setsid /bin/bash /usr/bin/env; do \"$t\" --version && echo \"RAN $t\"; done\n\
          printf '#!/bin/sh\\necho RAN scratch\\n' >\"$ROOT/x\"; \"$ROOT/x\"; echo \"code $?\"; \
          cp /bin/cat \"$ROOT/cat\"; \"$ROOT/cat\" /dev/null; echo \"code $?\"; cp /bin/sh \"$ROOT/find\"; \"$ROOT/find\" -c 'echo RAN copy'; echo \"code $?\"";
-    // A copy keeps the right to execute in its mode, and has none in scratch.
+    // What a script writes is never executable, and scratch holds no right to execute either.
     assert_eq!(run(script).stdout, "code 126\ncode 126\ncode 126\n");
 }
 
