@@ -38,7 +38,14 @@ pub fn shells() -> Vec<Shell> {
         words: words.iter().map(|w| (*w).to_owned()).collect(),
         busybox: (words[0] == busybox).then(|| find(words[0])),
     };
-    here.into_iter().map(shell).collect()
+    // Where `sh` is dash or bash under another name, one of the two is enough.
+    let is_another = |words: &[&str]| words == ["sh"] && here.iter().any(|w| w[0] != "sh" && same(w[0], "sh"));
+    here.iter().filter(|words| !is_another(words)).map(|words| shell(words)).collect()
+}
+
+fn same(a: &str, b: &str) -> bool {
+    let file = |name| find(name).canonicalize().ok();
+    file(a).is_some() && file(a) == file(b)
 }
 
 fn find(name: &str) -> PathBuf {

@@ -6,6 +6,8 @@
 //! is a snapshot.
 
 mod case;
+#[cfg(feature = "playground")]
+mod fleet;
 mod host;
 
 use std::collections::BTreeMap;
