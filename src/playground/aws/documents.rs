@@ -71,3 +71,30 @@ fn ansible(playbook: &str, check: bool, machine: &Machine) -> Answer {
     );
     Answer { code: if full { 2 } else { 0 }, stdout, stderr: String::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::playground::aws::generate::{machines, members};
+
+    #[test]
+    fn what_was_installed_is_missing_no_longer() {
+        let regions = ["eu-west-1".parse().unwrap()];
+        let all = members(4, 1, &regions);
+        let mut machines = all.iter().flat_map(|m| machines(m, &regions[0], 8, 1));
+        let mut machine = machines.find(|m| tables::updates(m).lines().count() > 1).unwrap();
+        let mut ask = |operation: &str| {
+            let parameters = json!({"Operation": [operation], "RebootOption": ["NoReboot"]});
+            let told = answer(PATCH, &parameters, &mut machine, Timestamp::now()).unwrap().stdout;
+            let count =
+                |name: &str| told.lines().find(|l| l.starts_with(name)).unwrap().rsplit(' ').next() != Some("0");
+            (count("MissingCount"), count("InstalledPendingRebootCount"))
+        };
+        assert_eq!(ask("Scan"), (true, false));
+        assert_eq!(ask("Install"), (false, true));
+        assert_eq!(ask("Scan"), (false, false));
+        assert_eq!(answer("AWS-RunShellScript", &json!({}), &mut machine, Timestamp::now()), None);
+    }
+}
