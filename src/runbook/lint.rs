@@ -163,9 +163,11 @@ fn command_rules(command: &Command, parameters: &BTreeMap<String, Parameter>, fo
             }
         }
         "trap" | "alias" | "export" | "unset" | "readonly" | "set" => {
-            // `export x="$x"` is fine, `export "$x"` is not.
+            // `export x="$x"` is fine, `export "$x"` is not. Behind `set --` stand values for `"$1"` and `"$@"`.
             let bare = |w: &&&Word| w.literal.is_empty() || name == "trap" || name == "alias";
-            if let Some(parameter) = rest.iter().filter(bare).find_map(|w| of_parameter(w)) {
+            let values_from = |w: &&&Word| name == "set" && w.literal == "--" && w.expansions.is_empty();
+            let evaluated = rest.iter().take_while(|w| !values_from(w));
+            if let Some(parameter) = evaluated.filter(bare).find_map(|w| of_parameter(w)) {
                 found.push(Finding::new(head.at, format!("`{name}` evaluates `${parameter}`"), data));
             }
         }

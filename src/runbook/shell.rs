@@ -38,6 +38,14 @@ pub struct Script {
     pub unclosed: Option<usize>,
 }
 
+impl Script {
+    /// Variables that `export x` hands to programs, such as awk by its `ENVIRON`: a use of them.
+    pub fn exported(&self) -> impl Iterator<Item = String> + '_ {
+        let exports = self.commands.iter().filter(|c| c.words.first().is_some_and(|w| w.literal == "export"));
+        exports.flat_map(|c| c.words.iter().skip(1).map(|w| w.literal.clone()))
+    }
+}
+
 /// Deeper nesting is taken for plain text.
 const DEPTH: u32 = 40;
 

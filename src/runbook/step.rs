@@ -215,6 +215,7 @@ fn read_one(
         "shell" => {
             wrong(NodePlatform::Windows, kind, "take `windows` out, or make a runbook of its own with `powershell`");
             let scanned = super::shell::scan(text.value);
+            used.extend(scanned.exported());
             used.extend(scanned.expansions.into_iter().map(|e| e.name));
             report(lint::text(text.value));
             report(lint::shell(text.value, parameters));

@@ -26,6 +26,8 @@ mod policy_offers;
 mod policy_oracle;
 mod policy_random;
 mod policy_world;
+mod runbooks;
+mod shells;
 #[cfg(all(feature = "slack", feature = "playground"))]
 mod slack_adapter;
 #[cfg(all(feature = "slack", feature = "playground"))]

@@ -1,6 +1,6 @@
 //! Values through real shells: every one arrives byte for byte, none is ever program text, and a step runs once.
 //!
-//! `sh` and `bash --posix` always; busybox where it is installed, or where `MUSTER_TEST_BUSYBOX` names it.
+//! In every shell that is here, see `shells.rs`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,15 +12,7 @@ use muster::runbook::{ALREADY_RAN, Action, Guard, NOT_GUARDED, OnFailure, Step, 
 use tempfile::TempDir;
 
 fn shells() -> Vec<Vec<String>> {
-    let busybox = std::env::var("MUSTER_TEST_BUSYBOX").unwrap_or_else(|_| "busybox".into());
-    [vec!["sh".to_owned()], vec!["dash".into()], vec!["bash".into(), "--posix".into()], vec![busybox, "sh".into()]]
-        .into_iter()
-        .filter(|shell| {
-            let mut command = Command::new(&shell[0]);
-            command.args(&shell[1..]).args(["-c", ":"]).stderr(Stdio::null());
-            command.status().is_ok_and(|s| s.success())
-        })
-        .collect()
+    crate::shells::shells().into_iter().map(|shell| shell.words).collect()
 }
 
 /// What an attacker would try, and what would break naive quoting.

@@ -54,7 +54,8 @@ fn fred() -> Asker {
 /// A plan on so many nodes of each account.
 fn plan(runbook: &str, arguments: &[(&str, &str)], nodes: &[(&str, u32)]) -> Plan {
     let risk = match runbook {
-        "restart-service" => Risk::Change,
+        "restart-service" | "reboot" | "patch-baseline" => Risk::Change,
+        "free-disk" => Risk::Destructive,
         "drop-database" => Risk::Destructive,
         _ => Risk::Read,
     };
@@ -140,6 +141,14 @@ fn every_answer_of_the_shipped_policy_says_what_was_asked_and_what_is_allowed() 
         ("arne restarts many in staging", arne(), restart("sshd", &[("acme-staging", 51)])),
         ("arne restarts many everywhere", arne(), restart("sshd", &[("acme-prod", 40), ("sandbox", 20)])),
         ("arne restarts in an account that no set knows", arne(), restart("sshd", &[("sandbox", 1)])),
+        ("susan frees a disk", susan(), plan("free-disk", &[], &[("acme-staging", 1)])),
+        ("susan scans for patches", susan(), {
+            plan("patch-baseline", &[("operation", "Scan"), ("reboot", "NoReboot")], &[("acme-prod", 2)])
+        }),
+        ("susan installs patches", susan(), {
+            plan("patch-baseline", &[("operation", "Install"), ("reboot", "NoReboot")], &[("acme-prod", 2)])
+        }),
+        ("arne frees a disk, also in staging", arne(), plan("free-disk", &[], &[("acme-staging", 1)])),
         ("arne drops a database", arne(), plan("drop-database", &[], &[("acme-staging", 1)])),
         ("omar looks", omar(), plan("disk-usage", &[], &[("acme-staging", 1)])),
         ("fred looks", fred(), plan("disk-usage", &[], &[("acme-staging", 1)])),

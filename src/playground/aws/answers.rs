@@ -11,6 +11,8 @@ use base64::Engine as _;
 use super::generate::Machine;
 use super::tables;
 
+mod shipped;
+
 /// Streams and exit code of a script that is not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -32,6 +34,9 @@ pub fn answer(script: &str, machine: &mut Machine) -> Answer {
     }
     let values = values(script);
     let said = |stdout: String| Answer { code: 0, stdout, stderr: String::new() };
+    if let Some(answer) = shipped::answer(script, &values, machine) {
+        return answer;
+    }
     if script.contains("\"fullest: \"") {
         return said(fullest(machine));
     }
@@ -84,11 +89,14 @@ pub fn answer(script: &str, machine: &mut Machine) -> Answer {
     said(stdout)
 }
 
-/// The values that a prelude decodes: `name=$(printf %s 'BASE64' | base64 -d …`.
+/// The values that a prelude decodes: `name=$(printf %s 'BASE64' | base64 -d …`, or PowerShell's way of it.
 fn values(script: &str) -> BTreeMap<String, String> {
     let value = |line: &str| {
-        let (name, rest) = line.split_once("=$(printf %s '")?;
-        let coded = rest.split_once("' | base64 -d")?.0;
+        let windows = || {
+            line.strip_prefix("$env:")?.split_once(" = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('")
+        };
+        let (name, rest) = line.split_once("=$(printf %s '").or_else(windows)?;
+        let coded = rest.split_once('\'')?.0;
         let bytes = base64::engine::general_purpose::STANDARD.decode(coded).ok()?;
         Some((name.trim().to_owned(), String::from_utf8(bytes).ok()?))
     };
@@ -96,7 +104,8 @@ fn values(script: &str) -> BTreeMap<String, String> {
 }
 
 fn once_key(script: &str) -> Option<&str> {
-    script.split_once("mkdir \"$muster_once/").and_then(|(_, rest)| Some(rest.split_once('"')?.0))
+    let windows = || Some(script.split_once("$muster_mine = Join-Path $muster_once '")?.1.split_once('\'')?.0);
+    script.split_once("mkdir \"$muster_once/").and_then(|(_, rest)| Some(rest.split_once('"')?.0)).or_else(windows)
 }
 
 /// The word after the verb, where it stands in the script itself.

@@ -31,7 +31,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
-use super::standins::STAND_INS;
+use super::standins::{FAMILIES, STAND_INS};
 use family::end_all;
 
 /// Tools of this host that scripts may use. None changes modes, owners or times (so `cp` and `touch` are stand-ins), walks
@@ -102,6 +102,8 @@ pub struct Job<'a> {
     pub script_path: &'a str,
     /// The node's folder, made by [`Confinement::scratch`].
     pub scratch: &'a Path,
+    /// The family of distributions whose own commands the node has, one of [`FAMILIES`]; another text is none.
+    pub family: &'a str,
     pub environment: Vec<(&'static str, String)>,
     pub timeout: Duration,
     /// When it becomes true the script is killed.
@@ -161,10 +163,15 @@ impl Confinement {
         for folder in ["", "bin", "tools", "scripts", "nodes"] {
             fs::DirBuilder::new().mode(0o700).create(root.join(folder)).map_err(io)?;
         }
-        for (name, text) in STAND_INS {
-            let path = root.join("bin").join(name);
-            fs::write(&path, text).map_err(io)?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o500)).map_err(io)?;
+        let common = ("common", STAND_INS.as_slice());
+        for (folder, commands) in [common].into_iter().chain(FAMILIES) {
+            let folder = root.join("bin").join(folder);
+            fs::DirBuilder::new().mode(0o700).create(&folder).map_err(io)?;
+            for (name, text) in commands {
+                let path = folder.join(name);
+                fs::write(&path, text).map_err(io)?;
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o500)).map_err(io)?;
+            }
         }
         for (name, path) in &tools {
             symlink(path, root.join("tools").join(name)).map_err(io)?;
@@ -229,7 +236,11 @@ impl Confinement {
         let mut command = Command::new(&self.sh);
         command.arg("-c").arg(limits).arg(&self.sh).arg(script);
         command.env_clear();
-        command.env("PATH", format!("{}:{}", self.root.join("bin").display(), self.root.join("tools").display()));
+        let bin = self.root.join("bin");
+        let own = FAMILIES.iter().find(|(family, _)| *family == job.family).map(|(family, _)| bin.join(family));
+        let folders = [Some(bin.join("common")), own, Some(self.root.join("tools"))];
+        let folders: Vec<String> = folders.into_iter().flatten().map(|f| f.display().to_string()).collect();
+        command.env("PATH", folders.join(":"));
         for (name, value) in &job.environment {
             command.env(name, value);
         }

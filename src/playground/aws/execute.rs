@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use super::log::Execution;
 use super::node;
 use super::organisation::{CellKey, World, lock};
 use super::settings::Execution as How;
-use super::{answers, tables};
+use super::{answers, documents, tables};
 
 /// How an execution ended, as the service learns it.
 pub(super) struct Report {
@@ -40,6 +41,8 @@ pub(super) struct Task {
     pub comment: String,
     pub number: usize,
     pub machine: Machine,
+    pub document: Arc<str>,
+    pub parameters: Arc<Value>,
     pub script: Arc<str>,
     pub shipped: bool,
     pub timeout: Duration,
@@ -122,15 +125,17 @@ struct Ended {
 async fn pretend(task: &Task) -> Ended {
     tokio::time::sleep(Duration::from_millis(30)).await;
     let mut machine = task.machine.clone();
-    let answer = answers::answer(&task.script, &mut machine);
+    let told = documents::answer(&task.document, &task.parameters, &mut machine, task.world.now());
+    let answer = told.unwrap_or_else(|| answers::answer(&task.script, &mut machine));
     Ended { code: 0, stdout: answer.stdout, stderr: String::new(), cancelled: false }
 }
 
 /// One execution, written into the log with its start and its end.
 async fn execute(task: &Task) -> Ended {
     let world = &task.world;
-    let linux = task.machine.platform == NodePlatform::Linux;
-    let confined = linux && world.confinement.as_ref().is_some_and(|c| task.shipped || c.strength() == Strength::Full);
+    let scripted = task.machine.platform == NodePlatform::Linux && task.parameters.get("commands").is_some();
+    let confined =
+        scripted && world.confinement.as_ref().is_some_and(|c| task.shipped || c.strength() == Strength::Full);
     let permit = if confined { world.slots.clone().acquire_owned().await.ok() } else { None };
     let number = lock(&world.log).started(Execution {
         command_id: task.command.clone(),
@@ -170,7 +175,9 @@ async fn from_table(task: &Task) -> Ended {
     if let Some(mut cell) = task.world.cell(&task.cell.0, &task.cell.1)
         && let Some(machine) = cell.machines.iter_mut().find(|m| m.id == task.machine.id)
     {
-        answer = answers::answer(&task.script, machine);
+        let told = documents::answer(&task.document, &task.parameters, machine, task.world.now());
+        answer = told.unwrap_or_else(|| answers::answer(&task.script, machine));
+        node::refresh(&task.world, &task.cell.0, machine);
     }
     Ended { code: answer.code, stdout: answer.stdout, stderr: answer.stderr, cancelled: false }
 }
@@ -189,8 +196,8 @@ async fn run(task: &Task) -> Ended {
             ("SSM_COMMAND_ID", task.command.clone()),
             ("AWS_SSM_INSTANCE_ID", task.machine.id.to_string()),
             ("AWS_SSM_REGION_NAME", task.cell.1.clone()),
-            ("AWS_SSM_PLATFORM_NAME", "Amazon Linux".to_owned()),
-            ("AWS_SSM_PLATFORM_VERSION", "2023".to_owned()),
+            ("AWS_SSM_PLATFORM_NAME", task.machine.distribution.name().0.to_owned()),
+            ("AWS_SSM_PLATFORM_VERSION", task.machine.distribution.name().1.to_owned()),
         ];
         let job = Job {
             script: &task.script,
@@ -199,6 +206,7 @@ async fn run(task: &Task) -> Ended {
                 task.machine.id, task.command
             ),
             scratch: &scratch,
+            family: task.machine.distribution.family(),
             environment,
             timeout: task.timeout,
             cancel: task.kill.clone(),

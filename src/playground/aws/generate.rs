@@ -25,6 +25,55 @@ pub struct Member {
     pub configured: bool,
 }
 
+/// What a Linux machine runs. Distributions differ by role, as they do where several teams have chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Distribution {
+    Amazon2023,
+    Debian12,
+    Rhel9,
+}
+
+impl Distribution {
+    fn of(role: &str) -> Self {
+        match role {
+            "app" => Distribution::Debian12,
+            "db" => Distribution::Rhel9,
+            _ => Distribution::Amazon2023,
+        }
+    }
+    /// Name and version, as the agent reports them.
+    #[must_use]
+    pub fn name(self) -> (&'static str, &'static str) {
+        match self {
+            Distribution::Amazon2023 => ("Amazon Linux", "2023"),
+            Distribution::Debian12 => ("Debian GNU/Linux", "12"),
+            Distribution::Rhel9 => ("Red Hat Enterprise Linux", "9.6"),
+        }
+    }
+    /// The folder of commands that only its family has.
+    #[must_use]
+    pub fn family(self) -> &'static str {
+        match self {
+            Distribution::Debian12 => "debian",
+            Distribution::Amazon2023 | Distribution::Rhel9 => "redhat",
+        }
+    }
+}
+
+/// What is wrong with a machine beside a full disk or a failed service. One machine of the fixed accounts has each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    ExpiredCertificate,
+    /// No time source answers.
+    ClockAdrift,
+    /// A second user has uid 0.
+    SecondRoot,
+    /// Almost no memory is left, and the kernel has killed for it.
+    LowMemory,
+    /// The mirror of its packages does not answer, so that asking it hangs.
+    DeadMirror,
+}
+
 /// One machine.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -32,6 +81,7 @@ pub struct Machine {
     pub name: String,
     pub tags: BTreeMap<String, String>,
     pub platform: NodePlatform,
+    pub distribution: Distribution,
     pub agent_version: String,
     pub host_name: String,
     pub ip: String,
@@ -55,6 +105,11 @@ pub struct Condition {
     /// The machine's main service, such as `nginx`, and whether it has failed.
     pub unit: String,
     pub failed: bool,
+    /// Upgrades that wait for a reboot.
+    pub reboot_due: bool,
+    /// Everything that waited was installed.
+    pub patched: bool,
+    pub trouble: Option<Trouble>,
 }
 
 /// A number that the seed and the words decide.
@@ -188,6 +243,14 @@ fn machine(member: &Member, region: &Region, name: &str, role: &str, windows: bo
     let place = (member.name.as_str(), region.as_str(), name);
     let full = matches!(place, ("acme-prod", "eu-west-1", "web-2") | ("globex-prod", "eu-west-1", "db-1"));
     let failed = matches!(place, ("acme-prod", "eu-west-1", "web-3") | ("acme-staging", "us-east-1", "web-1"));
+    let trouble = match place {
+        ("globex-staging", "eu-west-1", "web-1") => Some(Trouble::ExpiredCertificate),
+        ("acme-staging", "eu-west-1", "app-1") => Some(Trouble::ClockAdrift),
+        ("acme-prod", "us-east-1", "worker-1") => Some(Trouble::SecondRoot),
+        ("globex-prod", "eu-west-1", "app-1") => Some(Trouble::LowMemory),
+        ("acme-staging", "us-east-1", "db-1") => Some(Trouble::DeadMirror),
+        _ => None,
+    };
     let generated = member.id.as_str().starts_with('7');
     Machine {
         // The text has the form of an id by construction; the fallback only keeps the type honest.
@@ -195,6 +258,7 @@ fn machine(member: &Member, region: &Region, name: &str, role: &str, windows: bo
         name: name.to_owned(),
         tags,
         platform: if windows { NodePlatform::Windows } else { NodePlatform::Linux },
+        distribution: Distribution::of(role),
         agent_version: match lot % 11 {
             0 => "3.2.2303.0",
             1..=4 => "3.3.2746.0",
@@ -223,6 +287,9 @@ fn machine(member: &Member, region: &Region, name: &str, role: &str, windows: bo
             }
             .to_owned(),
             failed: failed || generated && (lot >> 48).is_multiple_of(41),
+            reboot_due: (lot >> 44).is_multiple_of(6),
+            patched: false,
+            trouble,
         },
     }
 }
@@ -262,5 +329,8 @@ mod tests {
         assert!(all.iter().any(|m| m.platform == NodePlatform::Windows));
         assert_eq!(all.iter().filter(|m| m.condition.var_used >= 97).count(), 2);
         assert_eq!(all.iter().filter(|m| m.condition.failed).count(), 2);
+        assert_eq!(all.iter().filter(|m| m.condition.trouble.is_some() && m.online).count(), 5);
+        let families: BTreeSet<&str> = all.iter().map(|m| m.distribution.name().0).collect();
+        assert_eq!(families.len(), 3);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::generate::Machine;
 use super::organisation::World;
-use super::tables;
+use super::{files, tables};
 
 /// When the services of a machine were started, as systemctl says it.
 pub(super) const BOOT: &str = "Sun 2026-11-22 03:12:09 UTC; 6h ago";
@@ -37,45 +37,33 @@ pub(super) fn learn(path: &Path, machine: &mut Machine) {
 }
 
 fn fill(path: &Path, machine: &Machine) -> io::Result<()> {
-    for folder in [
-        ".node/units",
-        ".node/journal",
-        "etc/nginx",
-        "var/log",
-        "var/lib",
-        "var/tmp",
-        "root",
-        "tmp",
-        "proc",
-        "opt/app",
-        "run",
-    ] {
+    for folder in files::FOLDERS {
         fs::create_dir_all(path.join(folder))?;
     }
-    let write = |name: &str, text: &str| fs::write(path.join(name), text);
-    write("etc/hostname", &format!("{}\n", machine.host_name))?;
-    write(
-        "etc/os-release",
-        "NAME=\"Amazon Linux\"\nVERSION=\"2023\"\nID=\"amzn\"\nVERSION_ID=\"2023\"\nPRETTY_NAME=\"Amazon Linux 2023.8\"\n",
-    )?;
-    write(
-        "etc/passwd",
-        "root:x:0:0:root:/root:/bin/bash\nec2-user:x:1000:1000:EC2 Default User:/home/ec2-user:/bin/bash\ndeploy:x:1001:1001::/home/deploy:/bin/bash\nnginx:x:996:996:Nginx web server:/var/lib/nginx:/sbin/nologin\n",
-    )?;
-    write("etc/group", "root:x:0:\nwheel:x:10:ec2-user\ndeploy:x:1001:\nnginx:x:996:\n")?;
-    write("etc/nginx/nginx.conf", "worker_processes auto;\n")?;
-    write("proc/loadavg", "0.14 0.11 0.09 2/164 2291\n")?;
-    write(".node/address", &format!("{}\n", machine.ip))?;
-    write(".node/boot", &format!("{BOOT}\n"))?;
-    write(".node/uptime", " 09:14:02 up 41 days,  6:02,  0 users,  load average: 0.14, 0.11, 0.09\n")?;
-    write(
-        ".node/free",
-        "               total        used        free      shared  buff/cache   available\nMem:         3984520      702112     1920348         796     1362060     3044180\nSwap:              0           0           0\n",
-    )?;
-    write(".node/packages", &tables::packages(machine))?;
-    for unit in ["sshd", "crond", "chronyd", "amazon-ssm-agent"] {
-        write(&format!(".node/units/{unit}"), "active\n")?;
-        write(&format!(".node/journal/{unit}"), "")?;
+    let now = crate::domain::Timestamp::now();
+    for (name, text) in files::of(machine, now) {
+        let file = path.join(name);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(file, text)?;
+    }
+    let mut rotated = String::new();
+    for (kb, name, days) in files::rotated(machine) {
+        let file = path.join(&name);
+        if let Some(folder) = file.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        // They hold nothing: their size is told, and no disk of this host pays for it.
+        let file = fs::File::create(file)?;
+        file.set_len(kb * 1024)?;
+        file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400 + 600))?;
+        rotated += &format!("{kb} /{name}\n");
+    }
+    fs::write(path.join(".node/rotated"), rotated)?;
+    for unit in files::units(machine) {
+        fs::write(path.join(format!(".node/units/{unit}")), "active\n")?;
+        fs::write(path.join(format!(".node/journal/{unit}")), "")?;
     }
     tell(path, machine)
 }
@@ -86,7 +74,12 @@ fn tell(path: &Path, machine: &Machine) -> io::Result<()> {
     write(".node/df", &tables::df(machine))?;
     write(".node/du", &tables::du(machine))?;
     write(".node/ps", &tables::processes(machine))?;
+    write(".node/packages", &tables::packages(machine))?;
+    write(".node/updates", &tables::updates(machine))?;
+    write(".node/processes", &tables::process_table(machine))?;
     write(".node/ss", &tables::sockets(machine))?;
+    write(".node/listening", &tables::listening(machine))?;
+    write(".node/connections", &tables::connections(machine))?;
     write(&format!(".node/journal/{unit}"), &tables::journal(machine))?;
     write(&format!(".node/units/{unit}"), if machine.condition.failed { "failed\n" } else { "active\n" })
 }

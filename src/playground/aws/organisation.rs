@@ -29,7 +29,7 @@ pub fn hub_role_arn() -> String {
 
 /// The rights of the roles. They allow more than a run's session policy does, never less.
 const MEMBER_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
- {"Effect":"Allow","Action":"ssm:SendCommand","Resource":["arn:aws:ssm:*:*:document/AWS-RunShellScript","arn:aws:ssm:*:*:document/AWS-RunPowerShellScript","arn:aws:ssm:*:*:document/Muster-*","arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:managed-instance/*"]},
+ {"Effect":"Allow","Action":"ssm:SendCommand","Resource":["arn:aws:ssm:*:*:document/AWS-RunShellScript","arn:aws:ssm:*:*:document/AWS-RunPowerShellScript","arn:aws:ssm:*:*:document/AWS-RunPatchBaseline","arn:aws:ssm:*:*:document/AWS-ApplyAnsiblePlaybooks","arn:aws:ssm:*:*:document/Muster-*","arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:managed-instance/*"]},
  {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#;
 const CENTRAL_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":["sts:AssumeRole","sts:SetSourceIdentity"],"Resource":"arn:aws:iam::*:role/muster-*"},

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::generate::Machine;
+use super::generate::{Distribution, Machine, Trouble};
 
 /// Size in KiB, path; what is inside a folder stands before it, as `du` prints it. `/var` is a file system of its own,
 /// so `/` does not count it.
@@ -21,7 +21,7 @@ pub fn du(machine: &Machine) -> String {
         (log / 20, "/var/log/audit".to_owned()),
         (log / 40, "/var/log/journal".to_owned()),
         (log, "/var/log".to_owned()),
-        (cache - 12_800, "/var/cache/dnf".to_owned()),
+        (cache - 12_800, package_cache(machine).to_owned()),
         (cache, "/var/cache".to_owned()),
         (lib * 8 / 10, format!("/var/lib/{unit}")),
         (lib, "/var/lib".to_owned()),
@@ -42,6 +42,15 @@ pub fn du(machine: &Machine) -> String {
         let _ = writeln!(text, "{kb}\t{path}");
         text
     })
+}
+
+/// Where downloaded packages are kept.
+#[must_use]
+pub fn package_cache(machine: &Machine) -> &'static str {
+    match machine.distribution {
+        Distribution::Debian12 => "/var/cache/apt",
+        Distribution::Amazon2023 | Distribution::Rhel9 => "/var/cache/dnf",
+    }
 }
 
 const ROOT_KB: u64 = 31_445_992;
@@ -96,18 +105,96 @@ pub fn journal(machine: &Machine) -> String {
     text
 }
 
+/// A package in its versions: what an old machine has, what a new one has, and whether the step between the two closes a
+/// security hole.
+type Package = (&'static str, &'static str, &'static str, bool);
+
+fn installed(machine: &Machine) -> (&'static [Package], &'static str) {
+    match machine.distribution {
+        Distribution::Amazon2023 => (
+            &[
+                ("bash", "5.2.15-1.amzn2023.0.2", "5.2.15-1.amzn2023.0.2", false),
+                ("openssl", "3.0.8-1.amzn2023.0.3", "3.0.8-1.amzn2023.0.21", true),
+                ("openssh-server", "8.7p1-8.amzn2023.0.16", "8.7p1-8.amzn2023.0.16", false),
+                ("curl-minimal", "8.5.0-1.amzn2023.0.4", "8.11.1-4.amzn2023.0.1", true),
+                ("systemd", "252.23-3.amzn2023", "252.23-3.amzn2023", false),
+                ("tzdata", "2025a-1.amzn2023.0.1", "2025b-1.amzn2023.0.1", false),
+            ],
+            "x86_64",
+        ),
+        Distribution::Debian12 => (
+            &[
+                ("bash", "5.2.15-2+b8", "5.2.15-2+b8", false),
+                ("openssl", "3.0.15-1~deb12u1", "3.0.17-1~deb12u2", true),
+                ("openssh-server", "1:9.2p1-2+deb12u6", "1:9.2p1-2+deb12u6", false),
+                ("curl", "7.88.1-10+deb12u8", "7.88.1-10+deb12u12", true),
+                ("systemd", "252.38-1~deb12u1", "252.38-1~deb12u1", false),
+                ("tzdata", "2025a-0+deb12u1", "2025b-0+deb12u1", false),
+            ],
+            "amd64",
+        ),
+        Distribution::Rhel9 => (
+            &[
+                ("bash", "5.1.8-9.el9", "5.1.8-9.el9", false),
+                ("openssl", "3.2.2-6.el9_5", "3.2.2-6.el9_5.1", true),
+                ("openssh-server", "8.7p1-45.el9", "8.7p1-45.el9", false),
+                ("curl", "7.76.1-29.el9_4", "7.76.1-31.el9", true),
+                ("systemd", "252-51.el9_6.1", "252-51.el9_6.1", false),
+                ("tzdata", "2025a-1.el9", "2025b-1.el9", false),
+            ],
+            "x86_64",
+        ),
+    }
+}
+
+/// A machine whose agent nobody has upgraded has not been patched either.
+#[must_use]
+pub fn is_old(machine: &Machine) -> bool {
+    machine.agent_version.starts_with("3.2") && !machine.condition.patched
+}
+
+/// Name, version, architecture.
 #[must_use]
 pub fn packages(machine: &Machine) -> String {
-    let openssl =
-        if machine.agent_version.starts_with("3.2") { "3.0.8-1.amzn2023.0.3" } else { "3.0.8-1.amzn2023.0.21" };
-    let mut text = format!(
-        "bash 5.2.15-1.amzn2023.0.2 x86_64\nopenssl {openssl} x86_64\nopenssh-server 8.7p1-8.amzn2023.0.16 x86_64\ncurl-minimal 8.11.1-4.amzn2023.0.1 x86_64\nsystemd 252.23-3.amzn2023 x86_64\n"
-    );
-    let _ = writeln!(text, "amazon-ssm-agent {}-1.amzn2023 x86_64", machine.agent_version);
+    let (all, architecture) = installed(machine);
+    let mut text = String::new();
+    for (name, old, new, secure) in all {
+        let version = if is_old(machine) && *secure { old } else { new };
+        // tzdata waits on every machine that is due for a reboot: nobody has been there.
+        let version =
+            if *name == "tzdata" && machine.condition.reboot_due && !machine.condition.patched { old } else { version };
+        let _ = writeln!(text, "{name} {version} {architecture}");
+    }
+    let suffix = match machine.distribution {
+        Distribution::Amazon2023 => "-1.amzn2023",
+        Distribution::Debian12 => "-1",
+        Distribution::Rhel9 => "-1",
+    };
+    let _ = writeln!(text, "amazon-ssm-agent {}{suffix} {architecture}", machine.agent_version);
     match machine.condition.unit.as_str() {
         "nginx" => text += "nginx 1.28.0-1.amzn2023.0.2 x86_64\n",
-        "postgresql" => text += "postgresql15-server 15.13-1.amzn2023.0.1 x86_64\n",
+        "postgresql" => text += "postgresql-server 13.20-1.el9_5 x86_64\n",
         _ => {}
+    }
+    text
+}
+
+/// What waits to be installed: kind, name, version now, next version, repository.
+#[must_use]
+pub fn updates(machine: &Machine) -> String {
+    let (all, _) = installed(machine);
+    let have = packages(machine);
+    let repository = match machine.distribution {
+        Distribution::Amazon2023 => "amazonlinux",
+        Distribution::Debian12 => "stable",
+        Distribution::Rhel9 => "rhel-9-baseos-rhui-rpms",
+    };
+    let mut text = String::new();
+    for (name, old, new, secure) in all.iter().filter(|(_, old, new, _)| old != new) {
+        if have.contains(&format!("{name} {old} ")) {
+            let kind = if *secure { "security" } else { "other" };
+            let _ = writeln!(text, "{kind} {name} {old} {new} {repository}");
+        }
     }
     text
 }
@@ -127,13 +214,69 @@ pub fn processes(machine: &Machine) -> String {
     text
 }
 
+/// pid, user, %CPU, %memory, KiB, state, time since the start, command.
 #[must_use]
-pub fn sockets(machine: &Machine) -> String {
-    let port = match machine.condition.unit.as_str() {
+pub fn process_table(machine: &Machine) -> String {
+    let unit = &machine.condition.unit;
+    let chrony = if machine.distribution == Distribution::Debian12 { "_chrony" } else { "chrony" };
+    let mut text = format!(
+        "1 root 0.0 0.4 16932 Ss 41-06:02:11 /usr/lib/systemd/systemd --switched-root --system\n402 root 0.0 0.5 22148 Ss 41-06:02:08 /usr/lib/systemd/systemd-journald\n690 {chrony} 0.0 0.1 3212 S 41-06:02:05 /usr/sbin/chronyd -F 2\n702 root 0.1 1.1 43200 Ssl 41-06:02:05 /usr/bin/amazon-ssm-agent\n731 root 0.0 0.2 9012 Ss 41-06:02:04 sshd: /usr/sbin/sshd -D\n"
+    );
+    if machine.condition.trouble == Some(Trouble::LowMemory) {
+        text += "2388 app 61.0 84.1 3351012 Dl 02:04:10 /usr/lib/jvm/java-17/bin/java -Xmx4g -jar /opt/app/app.jar\n";
+    }
+    if !machine.condition.failed {
+        // Busier machines use more, and each machine is a little different.
+        let share = u32::from(machine.condition.root_used % 9);
+        let _ = writeln!(
+            text,
+            "812 {unit} {share}.{} 3.2 {} Ssl 06:02:09 /usr/sbin/{unit}",
+            machine.condition.var_used % 10,
+            127_004 + share * 512
+        );
+    }
+    text
+}
+
+/// As `ss -lntup` shows it.
+#[must_use]
+pub fn listening(machine: &Machine) -> String {
+    let mut text = "Netid State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess\n\
+        udp   UNCONN 0      0          127.0.0.1:323        0.0.0.0:*    users:((\"chronyd\",pid=690,fd=5))\n"
+        .to_owned();
+    for line in sockets(machine).lines().skip(1) {
+        let _ = writeln!(text, "tcp   {line}");
+    }
+    text
+}
+
+/// As `ss -tan` shows it: more clients where the service uses more of its disk, none where it has failed.
+#[must_use]
+pub fn connections(machine: &Machine) -> String {
+    let mut text = "State      Recv-Q Send-Q Local Address:Port   Peer Address:Port Process\n\
+        LISTEN     0      128          0.0.0.0:22          0.0.0.0:*\n"
+        .to_owned();
+    let clients = if machine.condition.failed { 0 } else { machine.condition.var_used / 6 };
+    let port = port(machine);
+    for n in 0..clients {
+        let state = if n % 5 == 4 { "TIME-WAIT" } else { "ESTAB" };
+        let from = 40_000 + u32::from(n) * 17;
+        let _ = writeln!(text, "{state:<10} 0      0      {}:{port}  10.0.9.{}:{from}", machine.ip, 4 + n % 3);
+    }
+    text
+}
+
+fn port(machine: &Machine) -> u16 {
+    match machine.condition.unit.as_str() {
         "nginx" => 80,
         "postgresql" => 5432,
         _ => 8080,
-    };
+    }
+}
+
+#[must_use]
+pub fn sockets(machine: &Machine) -> String {
+    let port = port(machine);
     let holder = if machine.condition.failed { "python3" } else { machine.condition.unit.as_str() };
     format!(
         "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process\nLISTEN 0      128          0.0.0.0:22        0.0.0.0:*     users:((\"sshd\",pid=731,fd=3))\nLISTEN 0      511          0.0.0.0:{port}       0.0.0.0:*     users:((\"{holder}\",pid=812,fd=6))\n"

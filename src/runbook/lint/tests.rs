@@ -26,6 +26,7 @@ fn ordinary_scripts_pass() {
         "sh -c 'echo \"$1\"' sh \"$service\"",
         ". \"$ROOT/etc/os-release\"; echo \"$ID\"",
         "export service; x=\"$service\" env A=\"$service\" ls",
+        "set -- \"$service\" \"$ROOT$service\"; for each in \"$@\"; do echo \"$each\"; done",
         "echo 'it'\"'\"'s' \"a\\\"b\" \\' ",
     ] {
         assert_eq!(found(script), Vec::<String>::new(), "{script}");
@@ -50,6 +51,9 @@ fn every_way_to_evaluate_a_value_is_found() {
         ". \"$service\"",
         "trap \"echo $service\" EXIT",
         "export \"$service\"",
+        "set \"$service\"",
+        "set -o \"$service\" --",
+        "export -- \"$service\"",
         "awk \"/$service/ { print }\" x",
         "sed -e \"s/a/$service/\" x",
         "sed -n \"s/a/$service/p\" x",

@@ -1,25 +1,75 @@
-//! The documents that commands name: AWS's two for inline scripts.
+//! The documents that commands name: AWS's two for inline scripts, and two of its many others.
 //!
 //! Their real content is AWS's; here a description of the parameters is enough, and its hash can be pinned.
 
 use serde_json::{Value, json};
 
-use crate::domain::Digest;
+use crate::domain::{Digest, NodePlatform};
 
+use super::super::documents;
 use super::super::refusal::Refusal;
 use super::{Call, texts};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Document {
     pub name: &'static str,
-    /// The plugin's name in invocations.
+    /// The plugin's name in invocations: the plugin for schema 1.2, the step for 2.2.
     pub plugin: &'static str,
-    pub windows: bool,
+    schema: &'static str,
+    platforms: &'static [NodePlatform],
+    required: &'static [&'static str],
+    optional: &'static [&'static str],
 }
 
-const DOCUMENTS: [Document; 2] = [
-    Document { name: "AWS-RunShellScript", plugin: "aws:runShellScript", windows: false },
-    Document { name: "AWS-RunPowerShellScript", plugin: "aws:runPowerShellScript", windows: true },
+const SCRIPT: Document = Document {
+    name: "AWS-RunShellScript",
+    plugin: "aws:runShellScript",
+    schema: "1.2",
+    platforms: &[NodePlatform::Linux, NodePlatform::Macos],
+    required: &["commands"],
+    optional: &["workingDirectory", "executionTimeout"],
+};
+
+const DOCUMENTS: [Document; 4] = [
+    SCRIPT,
+    Document {
+        name: "AWS-RunPowerShellScript",
+        plugin: "aws:runPowerShellScript",
+        platforms: &[NodePlatform::Windows],
+        ..SCRIPT
+    },
+    Document {
+        name: documents::PATCH,
+        plugin: "PatchLinux",
+        schema: "2.2",
+        platforms: &[NodePlatform::Linux, NodePlatform::Windows, NodePlatform::Macos],
+        required: &["Operation"],
+        optional: &[
+            "AssociationId",
+            "BaselineOverride",
+            "InstallOverrideList",
+            "RebootOption",
+            "SnapshotId",
+            "StepTimeoutSeconds",
+        ],
+    },
+    Document {
+        name: documents::ANSIBLE,
+        plugin: "runShellScript",
+        schema: "2.2",
+        platforms: &[NodePlatform::Linux],
+        required: &[],
+        optional: &[
+            "Check",
+            "ExtraVariables",
+            "InstallDependencies",
+            "PlaybookFile",
+            "SourceInfo",
+            "SourceType",
+            "TimeoutSeconds",
+            "Verbose",
+        ],
+    },
 ];
 
 pub fn find(name: &str) -> Option<Document> {
@@ -27,12 +77,26 @@ pub fn find(name: &str) -> Option<Document> {
 }
 
 impl Document {
+    pub fn runs_on(&self, platform: NodePlatform) -> bool {
+        self.platforms.contains(&platform)
+    }
+
     /// AWS's own documents have no account in their ARN.
     pub fn owner_in_arn<'a>(&self, account: &'a str) -> &'a str {
         if self.name.starts_with("AWS-") { "" } else { account }
     }
 
     pub fn content(&self) -> String {
+        if self.schema == "2.2" {
+            let parameters: serde_json::Map<String, Value> = self
+                .required
+                .iter()
+                .chain(self.optional)
+                .map(|name| ((*name).to_owned(), json!({"type": "String"})))
+                .collect();
+            let steps = [json!({"action": "aws:runShellScript", "name": self.plugin})];
+            return json!({"schemaVersion": "2.2", "parameters": parameters, "mainSteps": steps}).to_string();
+        }
         json!({
             "schemaVersion": "1.2",
             "description": "Run scripts on a managed node.",
@@ -51,19 +115,19 @@ impl Document {
     }
 
     pub fn check_parameters(&self, parameters: &Value) -> Result<(), Refusal> {
-        let known = ["commands", "workingDirectory", "executionTimeout"];
-        if let Some(other) = parameters.as_object().and_then(|p| p.keys().find(|k| !known.contains(&k.as_str()))) {
+        let known = |name: &str| self.required.contains(&name) || self.optional.contains(&name);
+        if let Some(other) = parameters.as_object().and_then(|p| p.keys().find(|k| !known(k))) {
             return Err(Refusal::new(
                 400,
                 "InvalidParameters",
                 format!("Parameter \"{other}\" is not defined in the document."),
             ));
         }
-        if texts(parameters.get("commands")).is_empty() {
+        if let Some(missing) = self.required.iter().find(|name| texts(parameters.get(**name)).is_empty()) {
             return Err(Refusal::new(
                 400,
                 "InvalidParameters",
-                "The following required parameters are missing: commands.",
+                format!("The following required parameters are missing: {missing}."),
             ));
         }
         if let Some(timeout) = texts(parameters.get("executionTimeout")).first()
@@ -74,6 +138,14 @@ impl Document {
             return Err(Refusal::new(400, "InvalidParameters", message));
         }
         Ok(())
+    }
+}
+
+fn platform(platform: NodePlatform) -> &'static str {
+    match platform {
+        NodePlatform::Linux => "Linux",
+        NodePlatform::Windows => "Windows",
+        NodePlatform::Macos => "MacOS",
     }
 }
 
@@ -94,10 +166,10 @@ pub fn describe(call: &Call<'_>) -> Result<Value, Refusal> {
         "DefaultVersion": "1",
         "DocumentType": "Command",
         "DocumentFormat": "JSON",
-        "SchemaVersion": "1.2",
+        "SchemaVersion": document.schema,
         "Hash": document.hash(),
         "HashType": "Sha256",
-        "PlatformTypes": if document.windows { ["Windows"] } else { ["Linux"] },
+        "PlatformTypes": document.platforms.iter().map(|p| platform(*p)).collect::<Vec<_>>(),
     }}))
 }
 

@@ -66,7 +66,10 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Refusal> {
                 let (platform, name, version) = match m.platform {
                     NodePlatform::Windows => ("Windows", "Microsoft Windows Server 2022 Datacenter", "10.0.20348"),
                     NodePlatform::Macos => ("MacOS", "macOS", "14.6"),
-                    NodePlatform::Linux => ("Linux", "Amazon Linux", "2023"),
+                    NodePlatform::Linux => {
+                        let (name, version) = m.distribution.name();
+                        ("Linux", name, version)
+                    }
                 };
                 json!({
                     "InstanceId": m.id.as_str(),

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
-use crate::domain::{Digest, NodePlatform};
+use crate::domain::Digest;
 
 use super::super::agent;
 use super::super::command::{Command, Invocation, State};
@@ -79,11 +79,7 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Stop> {
                 node_name: m.name.clone(),
                 host_name: m.host_name.clone(),
                 requested: now,
-                state: if (m.platform == NodePlatform::Windows) == document.windows {
-                    State::Pending
-                } else {
-                    State::InvalidPlatform
-                },
+                state: if document.runs_on(m.platform) { State::Pending } else { State::InvalidPlatform },
                 started: None,
                 finished: None,
                 code: -1,

@@ -21,14 +21,24 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-awk -v human="$human" -v inodes="$inodes" -v types="$types" -v posix="$posix" -v paths="$paths" -v output="$output" '
+# What scripts have cleaned away, and the rotated logs (KiB, path) that are gone, make room on /var.
+freed=0
+for cleaned in "$ROOT/.node/cleaned" "$ROOT/.node/vacuumed"; do
+  if [ -f "$cleaned" ]; then freed=$((freed + $(cat "$cleaned"))); fi
+done
+if [ -f "$ROOT/.node/rotated" ]; then
+  while read -r kb path; do
+    if [ ! -e "$ROOT$path" ]; then freed=$((freed + kb)); fi
+  done <"$ROOT/.node/rotated"
+fi
+awk -v freed="$freed" -v human="$human" -v inodes="$inodes" -v types="$types" -v posix="$posix" -v paths="$paths" -v output="$output" '
   function size(kb,  unit, units, n) {
     if (!human) return kb
     n = split("K M G T", units, " "); unit = 1
     while (kb >= 1024 && unit < n) { kb /= 1024; unit++ }
     return (kb < 10 ? sprintf("%.1f", kb) : sprintf("%d", kb + 0.5)) units[unit]
   }
-  { fs[NR] = $1; ty[NR] = $2; all[NR] = $3; used[NR] = $4; free[NR] = $5; iall[NR] = $6; iused[NR] = $7; on[NR] = $8 }
+  { fs[NR] = $1; ty[NR] = $2; all[NR] = $3; used[NR] = $4; free[NR] = $5; if ($8 == "/var") { used[NR] -= freed; free[NR] += freed }; iall[NR] = $6; iused[NR] = $7; on[NR] = $8 }
   END {
     count = split(paths, asked, " ")
     for (i = 1; i <= count; i++) {

@@ -1,3 +1,7 @@
 #!/bin/sh
-# What the node would show, whatever the options.
-cat "$ROOT/.node/ss"
+# What listens with -l and -u, every TCP socket with -a; otherwise the short table of what listens.
+case " $* " in
+  *" -lntup "* | *" -tulpn "* | *" -lntu "*) cat "$ROOT/.node/listening" ;;
+  *" -tan "* | *" -ant "*) cat "$ROOT/.node/connections" ;;
+  *) cat "$ROOT/.node/ss" ;;
+esac

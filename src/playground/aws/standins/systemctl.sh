@@ -139,7 +139,7 @@ case $verb in
   is-system-running)
     if grep -qx failed "$units"/*; then echo degraded; status=1; else echo running; fi
     ;;
-  daemon-reload) ;;
+  enable | disable | daemon-reload) ;;
   *)
     echo "Unknown command verb $verb." >&2
     status=1

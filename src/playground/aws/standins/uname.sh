@@ -1,10 +1,10 @@
 #!/bin/sh
-# An Amazon Linux 2023 kernel.
-name=$(cat "$ROOT/etc/hostname")
+# The kernel of the node's distribution.
+name=$(cat "$ROOT/etc/hostname") release=$(cat "$ROOT/.node/release")
 case $1 in
-  -r) echo 6.1.141-155.222.amzn2023.x86_64 ;;
+  -r) echo "$release" ;;
   -n) echo "$name" ;;
   -m | -p | -i) echo x86_64 ;;
-  -a) echo "Linux $name 6.1.141-155.222.amzn2023.x86_64 #1 SMP PREEMPT_DYNAMIC x86_64 x86_64 x86_64 GNU/Linux" ;;
+  -a) echo "Linux $name $release #1 SMP PREEMPT_DYNAMIC x86_64 x86_64 x86_64 GNU/Linux" ;;
   *) echo Linux ;;
 esac

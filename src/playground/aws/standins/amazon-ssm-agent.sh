@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "SSM Agent version: $(cat "$ROOT/.node/agent")"
