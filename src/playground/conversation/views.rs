@@ -22,8 +22,8 @@ impl Player<'_> {
                     self.slack.get(&path).await.map_err(unmet("the channel"))?["messages"].clone()
                 }
             };
-            let public = messages.as_array().into_iter().flatten().filter(|m| m["only_for"].is_null());
-            let last = public.last().ok_or_else(|| ("a message".to_owned(), format!("`{channel}` is empty")))?;
+            let mut public = messages.as_array().into_iter().flatten().filter(|m| m["only_for"].is_null());
+            let last = public.next_back().ok_or_else(|| ("a message".to_owned(), format!("`{channel}` is empty")))?;
             body["channel"] = last["channel"].clone();
             body["ts"] = last["ts"].clone();
             own_thread = last["ts"].as_str().map(str::to_owned);
