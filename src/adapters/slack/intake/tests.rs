@@ -269,6 +269,7 @@ fn search(id: &str) -> Value {
     let mut envelope = form(id);
     let payload = &mut envelope["payload"];
     payload["type"] = json!("block_suggestion");
+    payload["api_app_id"] = json!("A1");
     payload["container"] = json!({ "type": "view", "view_id": id });
     payload["view"]["private_metadata"] = json!("v1:pick C0OPS");
     payload["action_id"] = json!("the_runbook");
