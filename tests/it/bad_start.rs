@@ -4,6 +4,9 @@
 use std::fmt::Write as _;
 use std::process::{Command, Stdio};
 
+static CHECKED: std::sync::LazyLock<regex::Regex> =
+    std::sync::LazyLock::new(|| regex::Regex::new(r"\d+ files? checked").unwrap());
+
 /// The command, its exit code, and what it printed where.
 fn terminal(arguments: &str) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
@@ -18,6 +21,9 @@ fn terminal(arguments: &str) -> String {
             write!(text, "--- {name}\n{}", String::from_utf8_lossy(bytes)).unwrap();
         }
     }
+    // However many files are shipped.
+    let text_before = std::mem::take(&mut text);
+    text.push_str(&CHECKED.replace_all(&text_before, "<n> files checked"));
     write!(text, "--- exit code {}", out.status.code().unwrap()).unwrap();
     text
 }

@@ -33,8 +33,12 @@ const ORDINARY: Stage = Stage {
         "clicks",
         "expired-credentials",
         "slack-outage",
+        "doors",
     ],
 };
+/// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
+/// the page comes first and no other conversation is played there.
+const PAGE: Stage = Stage { name: "page", options: |_| Vec::new(), conversations: &["home", "picker"] };
 /// Large accounts, and a policy that shows outputs to a partner organisation.
 const LARGE: Stage = Stage { name: "large", options: large, conversations: &["too-many", "foreign-click"] };
 /// Slack cannot be reached for the first seconds.
@@ -65,6 +69,7 @@ fn large(folder: &Path) -> Vec<String> {
 }
 
 static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY));
+static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE));
 static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
 static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
 static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
@@ -146,7 +151,7 @@ fn holds(played: &Played, name: &str) {
 
 #[test]
 fn every_conversation_belongs_to_a_stage() {
-    let listed = [ORDINARY, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
+    let listed = [ORDINARY, PAGE, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
     let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
     let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
     let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
@@ -203,6 +208,21 @@ fn late_double_and_forbidden_clicks_change_nothing() {
 #[test]
 fn a_slack_outage_passes_without_anybodys_help() {
     holds(&PLAYED_ORDINARY, "slack-outage");
+}
+
+#[test]
+fn a_form_in_place_of_syntax_leads_to_the_same_run() {
+    holds(&PLAYED_PAGE, "picker");
+}
+
+#[test]
+fn a_refusal_is_a_door_to_the_allowed_part_and_to_those_who_may() {
+    holds(&PLAYED_ORDINARY, "doors");
+}
+
+#[test]
+fn the_own_page_shows_my_runs_and_what_waits_for_me() {
+    holds(&PLAYED_PAGE, "home");
 }
 
 #[test]

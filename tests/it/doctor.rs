@@ -90,6 +90,10 @@ fn code(output: &Output) -> i32 {
     output.status.code().unwrap()
 }
 
+/// However many are shipped.
+static RULES: std::sync::LazyLock<regex::Regex> =
+    std::sync::LazyLock::new(|| regex::Regex::new(r"( )\d+ runbooks and \d+ grants").unwrap());
+
 #[tokio::test(flavor = "multi_thread")]
 async fn it_finds_the_wrong_external_id_and_the_role_that_does_not_ask_for_one() {
     let open = FaultSpec::new(FaultName::OpenTrust).account("globex-staging");
@@ -98,7 +102,7 @@ async fn it_finds_the_wrong_external_id_and_the_role_that_does_not_ask_for_one()
     fs::write(place.folder.path().join("muster.secrets/222222222222.external-id"), "not-the-right-one").unwrap();
 
     let output = place.doctor(&[]).await;
-    insta::assert_snapshot!(place.text(&output));
+    insta::assert_snapshot!(RULES.replace(&place.text(&output), "$1<n> runbooks and <n> grants"));
     assert_eq!(code(&output), 2);
     assert!(output.stderr.is_empty(), "a pipe gets no progress: {}", String::from_utf8_lossy(&output.stderr));
     assert!(place.organisation.sends().is_empty(), "nothing is sent to nodes");

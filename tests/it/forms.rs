@@ -268,7 +268,7 @@ async fn strangers_are_offered_nothing_and_open_nothing() {
     let mut pick = stage.delivery("U0SUSAN", place("C0OPS"), Inbound::Pick);
     pick.actor.foreign = true;
     stage.engine.accept(pick).await.unwrap();
-    assert_eq!(stage.whispered(0).await.title, "Only people of this organisation can use these buttons");
+    assert_eq!(stage.whispered(0).await.title, "Only people of this organisation can use me, so nothing was changed");
     assert!(stage.world.opened.lock().unwrap().is_empty());
 }
 

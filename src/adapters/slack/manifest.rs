@@ -6,6 +6,8 @@ use super::methods::bot_scopes;
 
 /// The shortcut in a message's menu: the way to run something from within a thread, where slash commands do not work.
 pub const RUN_HERE: &str = "run_here";
+/// The shortcut that belongs to no message: in Slack's own menu, from anywhere.
+pub const RUN: &str = "run";
 
 /// The app as Slack should know it. `command` has its slash. Slack's limits: name 35 characters, name of a shortcut 24.
 ///
@@ -28,6 +30,11 @@ pub fn manifest(command: &str) -> Value {
                 "type": "message",
                 "callback_id": RUN_HERE,
                 "description": "Runs a runbook and answers in this thread",
+            }, {
+                "name": "Run a runbook",
+                "type": "global",
+                "callback_id": RUN,
+                "description": "Picks a runbook, and where to run it",
             }],
             "slash_commands": [{
                 "command": command,
@@ -79,6 +86,8 @@ mod tests {
             ("/features/bot_user/display_name", 80),
             ("/features/shortcuts/0/name", 24),
             ("/features/shortcuts/0/description", 150),
+            ("/features/shortcuts/1/name", 24),
+            ("/features/shortcuts/1/description", 150),
             ("/features/slash_commands/0/command", 32),
             ("/features/slash_commands/0/usage_hint", 1000),
         ] {

@@ -22,6 +22,7 @@ const fn method(name: &'static str, scopes: &'static [&'static str]) -> Method {
 /// was lost is looked up before it is made again.
 pub const METHODS: &[Method] = &[
     method("auth.test", &[]),
+    method("chat.getPermalink", &[]),
     method("chat.postEphemeral", &["chat:write"]),
     method("chat.postMessage", &["chat:write"]),
     method("chat.update", &["chat:write"]),
@@ -35,6 +36,8 @@ pub const METHODS: &[Method] = &[
     method("usergroups.users.list", &["usergroups:read"]),
     method("users.info", &["users:read"]),
     method("views.open", &[]),
+    method("views.publish", &[]),
+    method("views.update", &[]),
 ];
 
 /// What is called with the app token.

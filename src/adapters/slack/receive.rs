@@ -10,12 +10,10 @@ use crate::domain::{ChatPlatform, Place, Principal};
 use crate::ports::{Actor, Delivery, Inbound, Reply, Search};
 
 use super::Identity;
+use super::manifest::{RUN, RUN_HERE};
 use super::reference::ActionRef;
 use super::text::{after_mention, unescape};
 use super::views;
-
-/// The `callback_id` of both shortcuts "Run a runbook here": in the menu of a message, and anywhere.
-const RUN_HERE: &str = "run_here";
 
 /// How the person who did it can be told that it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +101,9 @@ fn interaction(mut payload: Value, me: &Identity) -> Reading {
             views::search(payload, me).unwrap_or_else(|| Reading::Answer(json!({ "options": [] })))
         }
         Some("view_closed") => Reading::Skip("view_closed"),
-        Some("message_action" | "shortcut") if payload["callback_id"] != RUN_HERE => Reading::Skip("shortcut"),
+        Some("message_action" | "shortcut") if payload["callback_id"] != RUN_HERE && payload["callback_id"] != RUN => {
+            Reading::Skip("shortcut")
+        }
         Some("message_action") => {
             tidy(&mut payload);
             match serde_json::from_value(payload.clone()) {

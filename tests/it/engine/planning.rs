@@ -8,9 +8,13 @@ use super::stage::{HIDDEN, Said, settings, world};
 async fn a_plan_asks_for_the_accounts_once() {
     let world = world();
     let engine = world.engine(settings()).await;
+    // Once at the start, so that forms know them.
+    while world.cloud.account_reads.load(Ordering::Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
     let plan = world.asks(&engine, "plan disk-usage on accounts=acme-staging").await;
     assert!(plan.contains("2 nodes"), "{plan}");
-    assert_eq!(world.cloud.account_reads.load(Ordering::Relaxed), 1);
+    assert_eq!(world.cloud.account_reads.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -19,11 +23,11 @@ async fn nothing_runs_from_a_channel_that_nobody_knows_who_reads() {
     let engine = world.engine(settings()).await;
     let refusal = world.asks_in(HIDDEN, &engine, "run disk-usage on accounts=acme-staging").await;
     insta::assert_snapshot!(refusal, @r"
-    I cannot post here, so nothing was run
+    I am not in this channel, so nothing was run
 
-    I cannot see this channel: type `/invite @muster` in it
+    The result of a run stands where it was asked for, and I cannot write here.
 
-    Then type the command once more.
+    Type `/invite @muster` in this channel, then ask again.
     ");
     assert!(!world.chat.said().iter().any(|s| matches!(s, Said::Post { .. })), "{:#?}", world.chat.titles());
 }

@@ -24,7 +24,7 @@ fn here(path: &str) -> PathBuf {
 }
 
 fn library() -> Library {
-    Library::read(&here("runbooks")).unwrap()
+    Library::load(muster::rules::read_folder(&here("runbooks")).unwrap()).unwrap()
 }
 
 /// What became of a run of all steps: the last exit code, all outputs, what was extracted, what was expected in vain.
