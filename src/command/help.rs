@@ -71,6 +71,7 @@ fn usage(verb: Verb) -> Usage {
             "whether you may run it, by which rules, and who else could; sends nothing",
         ),
         Verb::Status => ("status [RUN]", "one run, or what is going on"),
+        Verb::Runs => ("runs [mine] [failed] [RUNBOOK]", "past runs that you may see, newest first"),
         Verb::Output => ("output RUN [NODE]", "what the nodes printed"),
         Verb::Cancel => ("cancel RUN", "starts nothing further and stops what can be stopped"),
         Verb::Accounts => ("accounts", "the accounts, their labels and regions"),
@@ -91,6 +92,7 @@ fn examples(verb: Verb) -> Vec<String> {
         ],
         Verb::Why => vec!["why restart-service".into(), format!("why restart-service service=nginx {EXAMPLE}")],
         Verb::Status => vec!["status".into(), "status r-7F3K".into()],
+        Verb::Runs => vec!["runs mine".into(), "runs failed restart-service".into()],
         Verb::Output => vec!["output r-7F3K".into(), "output r-7F3K web-1".into()],
         Verb::Cancel => vec!["cancel r-7F3K".into()],
         Verb::Accounts => vec!["accounts".into()],
@@ -110,7 +112,7 @@ fn notes(verb: Verb) -> Vec<&'static str> {
         Verb::Cancel => vec!["nodes that have started may still finish; the run tells which"],
         Verb::Status | Verb::Output => vec!["RUN is the name that stands on its card, such as `r-7F3K`"],
         Verb::Targets => vec!["`help selector` tells how to pick machines"],
-        Verb::List | Verb::Show | Verb::Accounts | Verb::Help => vec![],
+        Verb::List | Verb::Show | Verb::Runs | Verb::Accounts | Verb::Help => vec![],
     }
 }
 

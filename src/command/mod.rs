@@ -39,6 +39,8 @@ pub enum Command {
     Status {
         run: Option<RunRef>,
     },
+    /// Past and present runs, newest first.
+    Runs(RunFilter),
     Cancel {
         run: RunRef,
     },
@@ -52,6 +54,16 @@ pub enum Command {
     Targets {
         selector: Selector,
     },
+}
+
+/// Which runs are listed; every condition holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Those that the person asked for.
+    pub mine: bool,
+    /// Those that ended with a node that did not succeed.
+    pub failed: bool,
+    pub runbook: Option<RunbookName>,
 }
 
 /// A runbook with its arguments, where to run it, and why.
@@ -99,6 +111,7 @@ impl Command {
             Command::Why { .. } => Verb::Why,
             Command::Run(_) => Verb::Run,
             Command::Status { .. } => Verb::Status,
+            Command::Runs(_) => Verb::Runs,
             Command::Cancel { .. } => Verb::Cancel,
             Command::Output { .. } => Verb::Output,
             Command::Accounts => Verb::Accounts,

@@ -10,7 +10,7 @@ use crate::domain::{Invalid, RunbookName, Selector};
 use super::help::Topic;
 use super::reference::RunRef;
 use super::verb::{LATER, Verb};
-use super::{Command, Refusal, Request};
+use super::{Command, Refusal, Request, RunFilter};
 
 /// Reads what a person typed after the slash command or the bot's name.
 ///
@@ -31,6 +31,7 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
             [] => Ok(Command::Status { run: None }),
             _ => Ok(Command::Status { run: Some(arguments.only().and_then(run)?) }),
         },
+        Verb::Runs => runs(&arguments),
         Verb::Output => match rest {
             [name, node] => Ok(Command::Output { run: run(name)?, node: Some(node.text()) }),
             _ => Ok(Command::Output { run: arguments.only().and_then(run)?, node: None }),
@@ -117,6 +118,19 @@ fn help(rest: &Rest<'_>) -> Result<Command, Refusal> {
         None => format!("`help` alone shows what can be typed, `show {word}` a runbook"),
     };
     Err(Refusal { what: format!("there is no help on `{word}`"), remedy })
+}
+
+fn runs(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    let mut filter = RunFilter::default();
+    for word in rest.words {
+        match word.text().as_str() {
+            "mine" => filter.mine = true,
+            "failed" => filter.failed = true,
+            _ if filter.runbook.is_some() => return Err(rest.superfluous(word)),
+            _ => filter.runbook = Some(runbook(word)?),
+        }
+    }
+    Ok(Command::Runs(filter))
 }
 
 fn targets(rest: &Rest<'_>) -> Result<Command, Refusal> {

@@ -43,6 +43,9 @@ fn every_verb_is_read() {
     );
     assert_eq!(request_of(&asked.to_string()), asked);
     assert_eq!(read("status"), Command::Status { run: None });
+    assert_eq!(read("runs"), Command::Runs(RunFilter::default()));
+    let failed = RunFilter { mine: true, failed: true, runbook: Some("disk-usage".parse().unwrap()) };
+    assert_eq!(read("runs failed disk-usage mine"), Command::Runs(failed));
     assert_eq!(read("status 7f3k"), Command::Status { run: Some(run()) });
     assert_eq!(read("cancel r-7f3k"), Command::Cancel { run: run() });
     assert_eq!(read("output r-7F3K"), Command::Output { run: run(), node: None });

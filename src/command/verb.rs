@@ -9,6 +9,7 @@ pub enum Verb {
     Run,
     Why,
     Status,
+    Runs,
     Output,
     Cancel,
     Accounts,
@@ -25,6 +26,7 @@ impl Verb {
         Verb::Run,
         Verb::Why,
         Verb::Status,
+        Verb::Runs,
         Verb::Output,
         Verb::Cancel,
         Verb::Accounts,
@@ -41,6 +43,7 @@ impl Verb {
             Verb::Run => "run",
             Verb::Why => "why",
             Verb::Status => "status",
+            Verb::Runs => "runs",
             Verb::Output => "output",
             Verb::Cancel => "cancel",
             Verb::Accounts => "accounts",
@@ -59,7 +62,6 @@ impl Verb {
 
 /// Verbs of the grammar that this version does not have, with what serves instead.
 pub(super) const LATER: &[(&str, &str)] = &[
-    ("runs", "`status` shows what is going on"),
     ("retry", "type the `run` again on the nodes that are left"),
     ("approvals", "`status` shows what waits for approval"),
     ("halt", "`cancel` stops one run"),

@@ -26,6 +26,8 @@ const WHISPER_FOR: Duration = Duration::from_secs(30 * 60);
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
 /// Runs that `status` lists, newest first.
 const STATUS_MAX: usize = 10;
+/// Runs that `runs` lists, newest first.
+const RUNS_MAX: usize = 25;
 const FIRST_WORD: Duration = Duration::from_millis(700);
 
 /// What came of an input.
@@ -165,10 +167,22 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
         Command::Run(request) => run(services, row, asker, request, None).await,
         Command::Status { run: None } => {
-            let latest = services.latest(asker, STATUS_MAX).await;
+            let latest = services.latest(asker, STATUS_MAX, |_| true).await;
             let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
             let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
             Answer::Whisper(browse::status(&shown, &view))
+        }
+        Command::Runs(filter) => {
+            let wanted = |run: &Run| {
+                let p = &run.proposal;
+                (!filter.mine || p.by == asker.principal)
+                    && (!filter.failed || (run.phase.is_over() && run.counts.succeeded < run.counts.total))
+                    && filter.runbook.as_ref().is_none_or(|name| *name == p.plan.runbook)
+            };
+            let latest = services.latest(asker, RUNS_MAX, wanted).await;
+            let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
+            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
+            Answer::Whisper(browse::runs(&shown, &filter, RUNS_MAX, &view))
         }
         Command::Status { run: Some(reference) } => match find(services, asker, &reference).await {
             Ok(handle) => {

@@ -150,9 +150,9 @@ impl Services {
         self.handle(id).await.filter(|handle| handle.read(|run| visible(self, asker, run)))
     }
 
-    /// The latest runs that this person may see, newest first. Of the old ones only those are read back that the person
+    /// The latest runs that this person may see and that are `wanted`, newest first. Of the old ones only those are read back that the person
     /// can have a right to, and not without end.
-    pub async fn latest(&self, asker: &Asker, most: usize) -> Vec<Handle> {
+    pub async fn latest(&self, asker: &Asker, most: usize, wanted: impl Fn(&Run) -> bool) -> Vec<Handle> {
         let sees_others = views_of_others(&self.rulebook.current().policy, asker);
         let mut found = Vec::new();
         let mut read_back = 0;
@@ -171,7 +171,7 @@ impl Services {
                 }
                 read_back += 1;
             }
-            found.extend(self.seen_by(asker, id).await);
+            found.extend(self.seen_by(asker, id).await.filter(|handle| handle.read(&wanted)));
         }
         found
     }

@@ -1,6 +1,6 @@
 //! What people look up: runbooks, runs, accounts, help by example.
 
-use crate::command::Help;
+use crate::command::{Help, RunFilter};
 use crate::domain::{Account, AccountSource, Unread};
 use crate::run::{Phase, Run};
 use crate::runbook::{Kind, Offline, Parameter, Runbook};
@@ -174,14 +174,34 @@ pub(super) fn phase(run: &Run) -> String {
     }
 }
 
-/// The latest runs, newest first, each with its short id.
+/// Past and present runs that fit the filter, newest first.
 #[must_use]
-pub fn status(runs: &[(&Run, String)], view: &View) -> Card {
+pub fn runs(runs: &[(&Run, String)], filter: &RunFilter, most: usize, view: &View) -> Card {
+    let of = filter.runbook.as_ref().map(|name| format!(" with {}", cut(name.as_str(), 64))).unwrap_or_default();
+    let whose = if filter.mine { " of yours" } else { "" };
+    let how = if filter.failed { " that did not succeed everywhere" } else { "" };
     if runs.is_empty() {
-        let text = say("Start one: ").code(format!("{} list", view.command));
-        return card("There are no runs yet", vec![text.text()]);
+        let text = say("All that you may see: ").code(format!("{} runs", view.command));
+        return card(format!("There is no run{whose}{of}{how}"), vec![text.text()]);
     }
-    let told = runs.iter().map(|(run, short)| {
+    let title = format!("{}{whose}{of}{how}, newest first", count(size(runs.len()), "run"));
+    let mut blocks = vec![Block::Text(rows(runs))];
+    if runs.len() >= most {
+        blocks.push(
+            say("Older ones are left out: narrow it by ")
+                .code("mine")
+                .plain(", ")
+                .code("failed")
+                .plain(" or a runbook.")
+                .note(),
+        );
+    }
+    blocks.push(say("More about one: ").code(format!("{} status {}", view.command, runs[0].1)).note());
+    card(title, blocks)
+}
+
+fn rows(runs: &[(&Run, String)]) -> Vec<Span> {
+    lines(runs.iter().map(|(run, short)| {
         let p = &run.proposal;
         let phase = phase(run);
         Line::default()
@@ -190,13 +210,22 @@ pub fn status(runs: &[(&Run, String)], view: &View) -> Card {
             .person(&p.by)
             .plain(" ")
             .when(p.at)
-    });
+    }))
+}
+
+/// The latest runs, newest first, each with its short id.
+#[must_use]
+pub fn status(runs: &[(&Run, String)], view: &View) -> Card {
+    if runs.is_empty() {
+        let text = say("Start one: ").code(format!("{} list", view.command));
+        return card("There are no runs yet", vec![text.text()]);
+    }
     let open = size(runs.iter().filter(|(run, _)| !run.phase.is_over()).count());
     let title = match open {
         0 => format!("{}, all over", count(size(runs.len()), "run")),
         n => format!("{}, {} still open", count(size(runs.len()), "run"), number(n)),
     };
-    card(title, vec![Block::Text(lines(told))])
+    card(title, vec![Block::Text(rows(runs))])
 }
 
 /// The accounts, with what could not be read of them.

@@ -28,6 +28,7 @@ mod policy_random;
 mod policy_world;
 mod runbooks;
 mod shells;
+mod sentences;
 #[cfg(all(feature = "slack", feature = "playground"))]
 mod slack_adapter;
 #[cfg(all(feature = "slack", feature = "playground"))]

@@ -67,6 +67,8 @@ fn help_teaches_by_example() {
     whether you may run it, by which rules, and who else could; sends nothing
     `/runbook status [RUN]`
     one run, or what is going on
+    `/runbook runs [mine] [failed] [RUNBOOK]`
+    past runs that you may see, newest first
     `/runbook output RUN [NODE]`
     what the nodes printed
     `/runbook cancel RUN`
@@ -86,6 +88,41 @@ fn help_teaches_by_example() {
 
     (Rather pick than type? `/runbook` alone opens a form; so does Run a runbook here in the menu of any message, also in a thread.)
     "#);
+}
+
+#[test]
+fn runs_are_listed_with_what_was_asked_for() {
+    use crate::command::RunFilter;
+    let mut done = run(plan(2), permit(), Phase::Running);
+    rest_succeeds(&mut done, "active");
+    finish(&mut done);
+    let runs = [(&done, "r-7F3H".to_owned())];
+    let mine = RunFilter { mine: true, failed: true, runbook: Some("disk-usage".parse().unwrap()) };
+    let told = [
+        browse::runs(&runs, &RunFilter::default(), 25, &view()),
+        browse::runs(&runs, &RunFilter { mine: true, ..RunFilter::default() }, 1, &view()),
+        browse::runs(&[], &mine, 25, &view()),
+    ];
+    let told: Vec<String> = told.iter().map(read).collect();
+    insta::assert_snapshot!(told.join("--\n"), @"
+    1 run, newest first
+
+    `r-7F3H` restart-service: both nodes succeeded, asked by slack:T0MUSTER:U0SUSAN 2026-11-22 14:00 UTC
+
+    (More about one: `/runbook status r-7F3H`)
+    --
+    1 run of yours, newest first
+
+    `r-7F3H` restart-service: both nodes succeeded, asked by slack:T0MUSTER:U0SUSAN 2026-11-22 14:00 UTC
+
+    (Older ones are left out: narrow it by `mine`, `failed` or a runbook.)
+
+    (More about one: `/runbook status r-7F3H`)
+    --
+    There is no run of yours with disk-usage that did not succeed everywhere
+
+    All that you may see: `/runbook runs`
+    ");
 }
 
 #[test]
