@@ -24,6 +24,7 @@ const BELIEVED: Duration = Duration::from_secs(10 * 60);
 /// What an acknowledgement may wait for the directory, and for a survey of the accounts.
 const SOON: Duration = Duration::from_millis(60);
 const SESSIONS_MAX: usize = 512;
+const NAMES_MAX: usize = 64;
 /// Regions whose survey is too quick to be worth a thread of its own.
 const FEW: usize = 200;
 
@@ -35,12 +36,25 @@ pub struct Desk {
     sessions: Mutex<BTreeMap<Who, Session>>,
     /// Open forms by the platform's id, with the number of the newest thing done in each.
     newest: Mutex<BTreeMap<String, u64>>,
+    /// What people of the same groups may run somewhere, the oldest first.
+    names: Mutex<Vec<(NamesKey, Instant, Arc<Vec<RunbookName>>)>>,
+}
+
+/// Everything that the names of [`runbooks`] depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NamesKey {
+    runbooks: Digest,
+    policy: Digest,
+    edition: u64,
+    groups: BTreeSet<GroupName>,
+    channel: Option<ChannelRef>,
+    person: bool,
 }
 
 struct Session {
     asker: Asker,
     at: Instant,
-    offers: BTreeMap<RunbookName, (Stamp, Arc<Offers>)>,
+    offers: BTreeMap<RunbookName, (Stamp, Instant, Arc<Offers>)>,
 }
 
 /// Everything that a survey depends on.
@@ -57,8 +71,13 @@ impl Desk {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn names(&self) -> MutexGuard<'_, Vec<(NamesKey, Instant, Arc<Vec<RunbookName>>)>> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn remember(&self, who: Who, asker: &Asker) {
         let mut sessions = self.sessions();
+        sessions.retain(|_, session| session.at.elapsed() < BELIEVED);
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&who) {
             let oldest = sessions.iter().min_by_key(|(_, s)| s.at).map(|(who, _)| who.clone());
             oldest.map(|who| sessions.remove(&who));
@@ -137,8 +156,10 @@ pub async fn offers(services: &Arc<Services>, asker: &Asker, place: &Place, book
         groups: asker.groups.clone(),
     };
     let who = (asker.principal.clone(), membership::channel_of(place));
-    if let Some((of, offers)) = services.desk.sessions().get(&who).and_then(|s| s.offers.get(&book.name))
+    // Not for long: what was read of a region is believed for a while only.
+    if let Some((of, made, offers)) = services.desk.sessions().get(&who).and_then(|s| s.offers.get(&book.name))
         && *of == stamp
+        && made.elapsed() < FRESH
     {
         return offers.clone();
     }
@@ -159,7 +180,7 @@ pub async fn offers(services: &Arc<Services>, asker: &Asker, place: &Place, book
         }
     };
     if let Some(session) = services.desk.sessions().get_mut(&who) {
-        session.offers.insert(book.name.clone(), (stamp, offers.clone()));
+        session.offers.insert(book.name.clone(), (stamp, Instant::now(), offers.clone()));
     }
     offers
 }
@@ -179,12 +200,54 @@ pub async fn offers_soon(
 }
 
 /// The runbooks that this person may run somewhere, by name.
-pub fn runbooks(services: &Services, asker: &Asker) -> Vec<Arc<Runbook>> {
+pub async fn runbooks(services: &Arc<Services>, asker: &Asker) -> Vec<Arc<Runbook>> {
     let rules = services.rulebook.current();
     let chart = services.atlas.chart();
-    let names = propose::allowed(&rules, asker);
-    let books = names.iter().filter_map(|name| rules.runbooks.get(name));
-    books.filter(|book| runs_somewhere(&rules.policy, asker, book, &chart)).cloned().collect()
+    let key = NamesKey {
+        runbooks: rules.runbooks.revision,
+        policy: rules.policy.revision,
+        edition: chart.edition,
+        groups: asker.groups.clone(),
+        channel: asker.channel.clone(),
+        person: !asker.bot && !asker.foreign,
+    };
+    let known =
+        services.desk.names().iter().find(|(of, made, _)| *of == key && made.elapsed() < FRESH).map(|n| n.2.clone());
+    let names = match known {
+        Some(names) => names,
+        None => {
+            let survey = {
+                let (rules, asker) = (rules.clone(), asker.clone());
+                move || {
+                    let names = propose::allowed(&rules, &asker).into_iter();
+                    let somewhere = |name: &RunbookName| {
+                        let book = rules.runbooks.get(name);
+                        book.is_some_and(|book| runs_somewhere(&rules.policy, &asker, book, &chart))
+                    };
+                    names.filter(somewhere).collect::<Vec<_>>()
+                }
+            };
+            // Thousands of accounts take a moment: not on a thread that others wait for.
+            let names = Arc::new(tokio::task::spawn_blocking(survey).await.unwrap_or_default());
+            let mut all = services.desk.names();
+            all.retain(|(of, made, _)| *of != key && made.elapsed() < FRESH);
+            if all.len() >= NAMES_MAX {
+                all.remove(0);
+            }
+            all.push((key, Instant::now(), names.clone()));
+            names
+        }
+    };
+    names.iter().filter_map(|name| rules.runbooks.get(name)).cloned().collect()
+}
+
+/// [`runbooks`], for an acknowledgement: where it takes longer it is made all the same, for the next question.
+pub async fn runbooks_soon(services: &Arc<Services>, asker: &Asker) -> Option<Vec<Arc<Runbook>>> {
+    let making = tokio::spawn({
+        let (services, asker) = (services.clone(), asker.clone());
+        async move { runbooks(&services, &asker).await }
+    });
+    timeout(SOON, making).await.ok()?.ok()
 }
 
 /// Runbooks that this person ran, the newest run's first, each once.
@@ -198,7 +261,7 @@ pub async fn suggest(services: &Arc<Services>, search: &Search) -> Suggestions {
     let Some(asker) = asker_soon(services, &search.actor, &search.place).await else { return Suggestions::nothing() };
     match &search.form {
         FormKind::Pick if search.field == RUNBOOK => {
-            let books = runbooks(services, &asker);
+            let Some(books) = runbooks_soon(services, &asker).await else { return Suggestions::nothing() };
             let choice = |book: &Runbook| {
                 let shown = format!("{} · {} · {}", book.name, book.risk.as_str(), book.title);
                 Choice::new(book.name.as_str(), &shown)

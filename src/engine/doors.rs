@@ -14,7 +14,7 @@ use crate::redact::Redactor;
 use super::intake::{self, Answer};
 use super::propose::Proposed;
 use super::refused::RefusedRequest;
-use super::{Services, posting};
+use super::{Services, desk, posting};
 
 /// Keeps a refused request and says no, with its doors.
 pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Request, refused: Proposed) -> Card {
@@ -30,6 +30,7 @@ pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Requ
                 by: row.delivery.actor.principal.clone(),
                 place: row.delivery.place.clone(),
                 typed: redactor.redact(&format!("{} on {}", request.without_place(), request.selector)).text,
+                why: request.reason.as_deref().map(|reason| redactor.redact(reason).text),
                 request,
                 targets,
                 part,
@@ -38,6 +39,7 @@ pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Requ
                 asked: false,
                 card: None,
                 taken: None,
+                part_taken: false,
             },
         );
     }
@@ -45,30 +47,65 @@ pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Requ
 }
 
 /// A click that names no run.
-pub(super) async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, id: RunId, verb: Verb) -> Answer {
+pub(super) async fn click(services: &Arc<Services>, row: &InboxRow, id: RunId, verb: Verb) -> Answer {
     let view = services.view_of(row.run);
     let Some(offer) = services.refused.get(id, services.clock.now()) else {
         return Answer::Whisper(match verb {
-            Verb::RunPart | Verb::AskOthers => door::gone(&view),
-            // The one offer that stands in a channel.
-            Verb::RunAgain => door::gone(&view),
+            Verb::RunPart | Verb::AskOthers | Verb::RunAgain => door::gone(&view),
             _ => message::refusal::unknown_run(&id.short(6), &view),
         });
     };
     match verb {
-        Verb::RunPart => intake::run(services, row, asker, offer.request, Some(&offer.part)).await,
+        Verb::RunPart => run_part(services, row, id, offer).await,
         Verb::AskOthers => ask(services, row, id, &offer).await,
-        Verb::RunAgain => take(services, row, asker, id, offer).await,
+        Verb::RunAgain => take(services, row, id, offer).await,
         _ => Answer::Whisper(message::refusal::unknown_run(&id.short(6), &view)),
     }
 }
 
+/// The row as if it had been typed where the request was, and who the person is there: a grant may name channels.
+async fn there(services: &Services, row: &InboxRow, offer: &RefusedRequest) -> Result<(InboxRow, Asker), Answer> {
+    let mut row = row.clone();
+    row.delivery.place = offer.place.clone();
+    match desk::asker(services, &row.delivery.actor, &offer.place).await {
+        Ok(asker) => Ok((row, asker)),
+        Err(fault) => Err(Answer::Whisper(message::trouble::directory_down(&fault.to_string()))),
+    }
+}
+
+/// Runs the part that is allowed, once.
+async fn run_part(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: RefusedRequest) -> Answer {
+    let (row, asker) = match there(services, row, &offer).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    match services.refused.change(id, |o| std::mem::replace(&mut o.part_taken, true)) {
+        Some(false) => {}
+        Some(true) => return Answer::Shown,
+        None => return Answer::Whisper(door::gone(&services.view_of(row.run))),
+    }
+    let answer = intake::run(services, &row, &asker, offer.request, Some(&offer.part)).await;
+    if !matches!(answer, Answer::Run) {
+        services.refused.change(id, |o| o.part_taken = false);
+    }
+    answer
+}
+
 /// Posts the request into its channel, once.
 async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequest) -> Answer {
-    if services.refused.change(id, |o| std::mem::replace(&mut o.asked, true)) != Some(false) {
-        return Answer::Whisper(door::asked(&offer.could));
-    }
     let view = services.view_of(row.run);
+    // What customers are called and what is wrong with them is not for another organisation.
+    match services.directory.channel(&offer.place).await {
+        Ok(channel) if channel.member && !channel.shared => {}
+        Ok(channel) if channel.shared => return Answer::Whisper(message::refusal::shared_channel(&view)),
+        Ok(_) => return Answer::Whisper(message::refusal::not_in_channel()),
+        Err(fault) => return Answer::Whisper(message::trouble::cannot_post(&fault.to_string())),
+    }
+    match services.refused.change(id, |o| std::mem::replace(&mut o.asked, true)) {
+        Some(false) => {}
+        Some(true) => return Answer::Whisper(door::asked(&offer.could)),
+        None => return Answer::Whisper(door::gone(&view)),
+    }
     let card = door::asked_others(&asked(offer), Door { request: id, part: 0 }, &view);
     match services.chat.post(&offer.place, &posting::fitted(card), &format!("{id}:ask-others")).await {
         Ok(message) => {
@@ -82,17 +119,24 @@ async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequ
     }
 }
 
-/// Somebody runs what another person asked for.
-async fn take(services: &Arc<Services>, row: &InboxRow, asker: &Asker, id: RunId, offer: RefusedRequest) -> Answer {
+/// Somebody runs what another person asked for; the first one who may.
+async fn take(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: RefusedRequest) -> Answer {
+    let (row, asker) = match there(services, row, &offer).await {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
     let me = asker.principal.clone();
-    let before = services.refused.change(id, |o| o.taken.get_or_insert_with(|| me.clone()).clone());
-    if let Some(by) = before.filter(|by| *by != me || offer.taken.is_some()) {
-        return Answer::Whisper(door::already_taken(&by));
+    let before = services.refused.change(id, |o| {
+        let before = o.taken.clone();
+        o.taken.get_or_insert_with(|| me.clone());
+        before
+    });
+    match before {
+        Some(None) => {}
+        Some(Some(by)) => return Answer::Whisper(door::already_taken(&by)),
+        None => return Answer::Whisper(door::gone(&services.view_of(row.run))),
     }
-    let mut row = row.clone();
-    // The new card stands in the channel, not inside a thread of this one.
-    row.delivery.place = offer.place.clone();
-    let answer = intake::run(services, &row, asker, offer.request.clone(), None).await;
+    let answer = intake::run(services, &row, &asker, offer.request.clone(), None).await;
     if !matches!(answer, Answer::Run) {
         // It was refused: the next one may try.
         services.refused.change(id, |o| o.taken = None);
@@ -113,7 +157,7 @@ fn asked(offer: &RefusedRequest) -> Asked<'_> {
         runbook: &offer.request.runbook,
         command: &offer.typed,
         targets: offer.targets,
-        reason: offer.request.reason.as_deref(),
+        reason: offer.why.as_deref(),
         could: &offer.could,
     }
 }

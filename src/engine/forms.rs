@@ -20,6 +20,8 @@ use super::{Services, desk, propose};
 /// The trigger of a form lives for three seconds: after so long without knowing who the person is, one opens that says
 /// to wait.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// What an acknowledgement may wait for the values of an earlier run.
+const LAST_SOON: Duration = Duration::from_millis(60);
 /// A trigger of this age is dead, whatever the clock of the platform says.
 const TRIGGER_LIFE: jiff::SignedDuration = jiff::SignedDuration::from_secs(3);
 /// Regions read so that their tags can be offered. More would cost AWS's patience for a menu.
@@ -77,7 +79,7 @@ async fn make(services: &Arc<Services>, delivery: &Delivery, start: &Start, view
         services.inventory.accounts().await;
     }
     match start {
-        Start::Pick if desk::runbooks(services, &asker).is_empty() => Err(message::browse::list(&[], view)),
+        Start::Pick if desk::runbooks(services, &asker).await.is_empty() => Err(message::browse::list(&[], view)),
         Start::Pick => Ok(form::pick_form(view)),
         Start::Again(handle) => {
             let run = handle.read(Run::clone);
@@ -142,7 +144,8 @@ fn filled(
         values,
         picked: &offers.picked(book, values),
         names: &offers.names,
-        asks_channel: place.is_nowhere(&asker.principal),
+        // The form that is open has it, whatever was chosen in it.
+        asks_channel: place.is_nowhere(&asker.principal) || values.contains_key(CHANNEL),
         note,
         faults,
     };
@@ -192,10 +195,14 @@ pub async fn received(services: &Arc<Services>, delivery: &mut Delivery) -> Opti
                 let Some(channel) = values.get(CHANNEL).and_then(|v| v.first()) else {
                     return Some(Ack::FormErrors(Faults::from([(CHANNEL.to_owned(), notes::no_channel())])));
                 };
+                // Another person's direct messages are no place for a card.
+                if !channel.starts_with('C') && !channel.starts_with('G') {
+                    return Some(Ack::FormErrors(Faults::from([(CHANNEL.to_owned(), notes::no_channel())])));
+                }
                 place.channel.clone_from(channel);
                 reply.place = place.clone();
             }
-            let asker = desk::asker_soon(services, actor, place).await;
+            let asker = desk::asker_soon(services, actor, place).await.map(|asker| judged_as(asker, values));
             match taken(services, asker.as_ref(), place, runbook, revision, values).await {
                 Ok(_) => None,
                 Err(Rejected::Faults(faults)) => Some(Ack::FormErrors(faults)),
@@ -229,6 +236,11 @@ pub async fn received(services: &Arc<Services>, delivery: &mut Delivery) -> Opti
     }
 }
 
+/// Who chooses a channel in a form did not ask in it, and may not even be in it: no grant for that channel applies.
+pub fn judged_as(asker: Asker, values: &Values) -> Asker {
+    if values.contains_key(CHANNEL) { Asker { channel: None, ..asker } } else { asker }
+}
+
 /// The form of the picked runbook, in place of the picker.
 async fn next(services: &Arc<Services>, actor: &crate::ports::Actor, place: &Place, name: Option<&str>) -> Ack {
     let view = View::new("", services.clock.now(), &services.settings.command);
@@ -237,13 +249,16 @@ async fn next(services: &Arc<Services>, actor: &crate::ports::Actor, place: &Pla
     if !services.atlas.chart().asked {
         return fault(notes::not_yet());
     }
-    let book = desk::runbooks(services, &asker).into_iter().find(|b| Some(b.name.as_str()) == name);
+    let Some(books) = desk::runbooks_soon(services, &asker).await else { return fault(notes::not_yet()) };
+    let book = books.into_iter().find(|b| Some(b.name.as_str()) == name);
     let Some(book) = book else { return fault(notes::cannot_run(&view)) };
     let Some(offers) = desk::offers_soon(services, &asker, place, &book).await else { return fault(notes::not_yet()) };
     if offers.is_empty() {
         return fault(notes::cannot_run(&view));
     }
-    let values = last_values(services, &asker, &book, &offers).await;
+    // A large run of the past takes longer than an acknowledgement may; the form is then empty.
+    let last = tokio::time::timeout(LAST_SOON, last_values(services, &asker, &book, &offers)).await;
+    let values = last.unwrap_or_default();
     read_for(services, &offers, &values);
     Ack::NextForm(Box::new(filled(&book, &offers, &values, place, &asker, None, &Faults::new(), &view)))
 }
@@ -265,7 +280,7 @@ async fn changed(
         FormKind::Pick => values.get(RUNBOOK)?.first()?.clone(),
         FormKind::Run { runbook, .. } => runbook.to_string(),
     };
-    let book = desk::runbooks(services, &asker).into_iter().find(|b| b.name.as_str() == name)?;
+    let book = desk::runbooks(services, &asker).await.into_iter().find(|b| b.name.as_str() == name)?;
     let offers = desk::offers(services, &asker, place, &book).await;
     if offers.is_empty() {
         return None;

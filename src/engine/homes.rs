@@ -139,13 +139,13 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
             Told { short: String::new(), run, link: None }
         });
     }
-    let may: Vec<_> = desk::runbooks(services, &asker).into_iter().map(|book| book.name.clone()).collect();
+    let may: Vec<_> = desk::runbooks(services, &asker).await.into_iter().map(|book| book.name.clone()).collect();
     let recent = desk::of_late(services, &actor.principal).into_iter().filter(|(_, name)| may.contains(name));
     let facts = Facts {
         mine,
         waiting: asked,
         recent: recent.take(RECENT_MAX).map(|(run, name)| (run, name.to_string())).collect(),
-        health: health(services),
+        health: health(services, !may.is_empty()),
         nobody: RunId(ulid::Ulid::nil()),
     };
     Ok(home(&facts, &services.view_of(facts.nobody)))
@@ -184,7 +184,8 @@ async fn link(services: &Services, message: MessageRef) -> Option<String> {
     Some(link)
 }
 
-fn health(services: &Services) -> Health {
+/// Names of accounts are names of customers: only for people who may run something there.
+fn health(services: &Services, names_shown: bool) -> Health {
     let chart = services.atlas.chart();
     let refused = chart.regions.iter().filter(|(_, known)| known.fault.is_some()).map(|((account, _), _)| account);
     let unread = chart.unread.iter().map(|unread| &unread.account);
@@ -195,6 +196,7 @@ fn health(services: &Services) -> Health {
     Health {
         accounts: u32::try_from(chart.accounts.len()).unwrap_or(u32::MAX),
         unreadable: ids.iter().map(name).collect(),
+        names_shown,
         asked: chart.asked,
         journal: !services.stopping.load(std::sync::atomic::Ordering::Relaxed),
         runbooks: u32::try_from(services.rulebook.current().runbooks.runbooks.len()).unwrap_or(u32::MAX),

@@ -96,7 +96,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
         },
         Inbound::Click { verb, run, revision: _ } => {
             let Some(handle) = services.handle(*run).await else {
-                return doors::click(services, row, &asker, *run, *verb).await;
+                return doors::click(services, row, *run, *verb).await;
             };
             click(services, row, &asker, &handle, *verb).await
         }
@@ -109,6 +109,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             decided(services, &handle, Input::Deny { by: asker, why }).await
         }
         Inbound::Form { form: FormKind::Run { runbook, revision }, values } => {
+            let asker = forms::judged_as(asker, values);
             match forms::taken(services, Some(&asker), &delivery.place, runbook, revision, values).await {
                 Ok(request) => run(services, row, &asker, request, None).await,
                 Err(rejected) => Answer::Whisper(forms::outdated(rejected, row.run)),
@@ -167,19 +168,13 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
         Command::Run(request) => run(services, row, asker, request, None).await,
         Command::Status { run: None } => {
-            let latest = services.latest(asker, STATUS_MAX, |_| true).await;
+            let latest = services.latest(asker, STATUS_MAX, &command::RunFilter::default()).await;
             let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
             let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
             Answer::Whisper(browse::status(&shown, &view))
         }
         Command::Runs(filter) => {
-            let wanted = |run: &Run| {
-                let p = &run.proposal;
-                (!filter.mine || p.by == asker.principal)
-                    && (!filter.failed || (run.phase.is_over() && run.counts.succeeded < run.counts.total))
-                    && filter.runbook.as_ref().is_none_or(|name| *name == p.plan.runbook)
-            };
-            let latest = services.latest(asker, RUNS_MAX, wanted).await;
+            let latest = services.latest(asker, RUNS_MAX, &filter).await;
             let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
             let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
             Answer::Whisper(browse::runs(&shown, &filter, RUNS_MAX, &view))
@@ -317,9 +312,8 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     }
     let typed = match &delivery.inbound {
         Inbound::Command { text } | Inbound::Mention { text } => text.clone(),
-        Inbound::Form { .. } => request.to_string(),
-        Inbound::Click { .. } | Inbound::Pick | Inbound::Choice { .. } | Inbound::Home => {
-            format!("run {} on {} (again)", plan.runbook, plan.selector)
+        Inbound::Form { .. } | Inbound::Click { .. } | Inbound::Pick | Inbound::Choice { .. } | Inbound::Home => {
+            request.to_string()
         }
     };
     let redactor = Redactor::new(&services.redaction_key(row.run));
@@ -375,7 +369,10 @@ async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
         }
         Verb::Cancel => cancel(services, asker, handle).await,
         Verb::RunAgain => again(services, row, asker, handle).await,
-        Verb::Output => output(services, row, handle, None).await,
+        Verb::Output => match services.seen_by(asker, handle.id).await {
+            Some(handle) => output(services, row, &handle, None).await,
+            None => Answer::Whisper(message::refusal::may_not_view()),
+        },
         // Offers name requests, never runs.
         Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
         // They opened a form.
@@ -399,7 +396,10 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
     let mut row = row.clone();
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;
-    run(services, &row, asker, request, None).await
+    // A run that was narrowed stays so, whoever runs it again.
+    let only: Option<BTreeSet<Target>> =
+        (plan.coverage.left_out > 0).then(|| plan.targets.iter().map(|t| t.target.clone()).collect());
+    run(services, &row, asker, request, only.as_ref()).await
 }
 
 /// Plans, decides, and proposes or refuses. `only`: the part of an earlier request that the person may run.

@@ -256,11 +256,16 @@ impl Offers {
         fields.collect()
     }
 
-    /// What an earlier selector picked, as far as the form can say it and it is still offered.
+    /// What an earlier selector picked, if the form can say all of it and all of it is still offered. A part would be
+    /// another place, mostly a larger one, so nothing stands there then.
     #[must_use]
     pub fn values_of(&self, runbook: &Runbook, clauses: &[Clause]) -> Values {
         let mut values = Values::new();
-        for part in clauses.iter().filter(|c| !c.negated) {
+        let sayable = |c: &Clause| !c.negated && !matches!(c.field, Field::Nodes | Field::Platform);
+        if !clauses.iter().all(sayable) {
+            return values;
+        }
+        for part in clauses {
             for value in &part.values {
                 let (field, value) = match &part.field {
                     Field::Accounts => {
@@ -280,7 +285,9 @@ impl Offers {
         }
         let offered = self.picked(runbook, &values);
         let kept = offered.into_iter().map(|(field, picked)| (field, picked.into_iter().map(|c| c.value).collect()));
-        kept.filter(|(_, values): &(String, Vec<String>)| !values.is_empty()).collect()
+        let kept: Values = kept.filter(|(_, values): &(String, Vec<String>)| !values.is_empty()).collect();
+        let whole = clauses.iter().map(|c| c.values.len()).sum::<usize>() == kept.values().map(Vec::len).sum::<usize>();
+        if whole { kept } else { Values::new() }
     }
 }
 

@@ -18,6 +18,8 @@ pub struct RefusedRequest {
     pub request: Request,
     /// The command without its reason, secrets taken out.
     pub typed: String,
+    /// The reason, secrets taken out: others read it.
+    pub why: Option<String>,
     /// Targets of the refused plan.
     pub targets: u32,
     /// Those that this person may run.
@@ -30,6 +32,8 @@ pub struct RefusedRequest {
     /// Where, as soon as it stands there.
     pub card: Option<MessageRef>,
     pub taken: Option<Principal>,
+    /// The allowed part was run.
+    pub part_taken: bool,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,7 @@ mod tests {
                 reason: None,
             },
             typed: "run disk-usage on env=staging".into(),
+            why: None,
             targets: 2,
             part: BTreeSet::new(),
             could: Vec::new(),
@@ -88,6 +93,7 @@ mod tests {
             asked: false,
             card: None,
             taken: None,
+            part_taken: false,
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use jiff::SignedDuration;
 
+use crate::command::RunFilter;
 use crate::domain::{GroupName, Principal, RunId, RunbookName, Timestamp};
 use crate::policy::{Asker, may_view, targets_of, views_of_others};
 use crate::run::Run;
@@ -125,6 +126,13 @@ pub fn visible(services: &Services, asker: &Asker, run: &Run) -> bool {
     may_view(&rules.policy, asker, &proposal.by, &proposal.decision, &targets_of(&proposal.plan))
 }
 
+fn fits(filter: &RunFilter, asker: &Asker, run: &Run) -> bool {
+    let p = &run.proposal;
+    (!filter.mine || p.by == asker.principal)
+        && (!filter.failed || (run.phase.is_over() && run.counts.succeeded < run.counts.total))
+        && filter.runbook.as_ref().is_none_or(|name| *name == p.plan.runbook)
+}
+
 impl Services {
     /// A run to read or to feed. One that is no longer held is folded from the journal; it refuses every input, because
     /// it is over.
@@ -150,9 +158,9 @@ impl Services {
         self.handle(id).await.filter(|handle| handle.read(|run| visible(self, asker, run)))
     }
 
-    /// The latest runs that this person may see and that are `wanted`, newest first. Of the old ones only those are read back that the person
+    /// The latest runs that this person may see and that fit, newest first. Of the old ones only those are read back that the person
     /// can have a right to, and not without end.
-    pub async fn latest(&self, asker: &Asker, most: usize, wanted: impl Fn(&Run) -> bool) -> Vec<Handle> {
+    pub async fn latest(&self, asker: &Asker, most: usize, filter: &RunFilter) -> Vec<Handle> {
         let sees_others = views_of_others(&self.rulebook.current().policy, asker);
         let mut found = Vec::new();
         let mut read_back = 0;
@@ -165,13 +173,18 @@ impl Services {
                 Some(Known::Held(_)) | None => None,
             };
             if let Some(past) = past {
+                let named = filter.runbook.as_ref().is_none_or(|name| *name == past.runbook);
+                if !named || (filter.mine && past.by != asker.principal) {
+                    continue;
+                }
                 let own = past.by == asker.principal || past.approvers.iter().any(|g| asker.groups.contains(g));
                 if !own && !sees_others {
                     continue;
                 }
                 read_back += 1;
             }
-            found.extend(self.seen_by(asker, id).await.filter(|handle| handle.read(&wanted)));
+            let wanted = |handle: &Handle| handle.read(|run| fits(filter, asker, run));
+            found.extend(self.seen_by(asker, id).await.filter(wanted));
         }
         found
     }

@@ -35,8 +35,9 @@ pub struct Told {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     pub accounts: u32,
-    /// Accounts that could not be read when it was tried last, by name.
+    /// Accounts that could not be read when it was tried last, by name. Names are those of customers: not for everybody.
     pub unreadable: Vec<String>,
+    pub names_shown: bool,
     /// The accounts have been asked for since Muster started.
     pub asked: bool,
     pub journal: bool,
@@ -178,8 +179,9 @@ fn health(health: &Health) -> Card {
     } else if bad == 0 {
         say(format!("Accounts: {} known, none unreadable", number(health.accounts)))
     } else {
-        let names = super::words::some(&health.unreadable, 5);
-        say(format!("Accounts: {} of {} could not be read: {names}", number(bad), number(health.accounts)))
+        let names = format!(": {}", super::words::some(&health.unreadable, 5));
+        let names = if health.names_shown { names.as_str() } else { "" };
+        say(format!("Accounts: {} of {} could not be read{names}", number(bad), number(health.accounts)))
     };
     let journal =
         say(if health.journal { "Journal: ok" } else { "Journal: failed, nothing is run until it is repaired" });

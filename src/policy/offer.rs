@@ -11,7 +11,7 @@ use crate::runbook::{Arguments, Kind, Runbook};
 use super::decide::{could, rules_about};
 use super::ground::Ground;
 use super::request::{Asker, RunbookFacts, TargetFacts};
-use super::set::{ParameterRule, PolicySet};
+use super::set::{ParameterRule, Pattern, PolicySet};
 
 /// Combinations of tags that [`imaginable_tags`] tries.
 const TAGS_MAX: usize = 256;
@@ -94,11 +94,23 @@ pub fn values_left(policy: &PolicySet, asker: &Asker, runbook: &Runbook, name: &
     }
 }
 
-/// Tags that a node nobody has looked at may carry, as far as the sets of the policy can tell them apart.
+/// Tags that a node nobody has looked at may carry, as far as the sets of the policy can tell them apart. Where the
+/// combinations are too many, those within each set.
 #[must_use]
 pub fn imaginable_tags(policy: &PolicySet) -> Vec<BTreeMap<String, String>> {
+    let whole = combinations(policy.sets.values().flat_map(|set| &set.tags));
+    if whole.len() < TAGS_MAX {
+        return whole;
+    }
+    let mut all: BTreeSet<BTreeMap<String, String>> = BTreeSet::from([BTreeMap::new()]);
+    all.extend(policy.sets.values().flat_map(|set| combinations(&set.tags)));
+    all.into_iter().collect()
+}
+
+/// At most [`TAGS_MAX`]; fewer means that they are all.
+fn combinations<'p>(tags: impl IntoIterator<Item = (&'p String, &'p Vec<Pattern>)>) -> Vec<BTreeMap<String, String>> {
     let mut values: BTreeMap<&String, BTreeSet<Option<String>>> = BTreeMap::new();
-    for (key, patterns) in policy.sets.values().flat_map(|set| &set.tags) {
+    for (key, patterns) in tags {
         let of_key = values.entry(key).or_insert_with(|| BTreeSet::from([None, Some("none of them".to_owned())]));
         of_key.extend(patterns.iter().map(|pattern| Some(pattern.as_str().replace('*', ""))));
     }

@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use muster::adapters::store::SledJournal;
+use muster::adapters::store::{OpenError, SledJournal};
 use muster::playground::conversation::normalise::normalise;
 use muster::ports::Journal as _;
 use muster::run::Run;
@@ -195,8 +195,17 @@ async fn each_once(stage: &Stage, sends_before: usize, executions_before: usize)
 /// The bot is dead: its journal holds both runs, owes nothing, and every input has had its answer.
 async fn settled(stage: &Stage, bot: &Bot) -> Result<(), String> {
     until("the end of the bot", SOON, async || stage.connections().await == 0).await?;
-    let store = bot.store();
-    let opened = tokio::task::spawn_blocking(move || SledJournal::open(&store)).await;
+    // Its sockets are gone before the process is, and with it its lock.
+    let mut journal = None;
+    until("a store that nobody has", SOON, async || {
+        let store = bot.store();
+        let opened = tokio::task::spawn_blocking(move || SledJournal::open(&store)).await;
+        let busy = matches!(opened, Ok(Err(OpenError::Busy(_))));
+        journal = Some(opened);
+        !busy
+    })
+    .await?;
+    let opened = journal.ok_or("the store was not opened")?;
     let journal = opened.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
     let runs = journal.runs().await.map_err(|e| e.to_string())?;
     if runs.len() != 2 {

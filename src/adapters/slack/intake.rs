@@ -133,7 +133,9 @@ impl Intake {
             Reading::Asked(search) => {
                 count("asked");
                 let found = timeout(self.watchdog, self.inbox.suggest(*search)).await.unwrap_or_default();
-                return ack(Some(form::suggestions(&found)));
+                // Not remembered: there is one for each key, and none is asked for twice.
+                self.send_ack(outlet, &id, Some(form::suggestions(&found)), takes_payload, arrived);
+                return;
             }
             Reading::Skip(why) => {
                 count(why);
@@ -193,11 +195,15 @@ impl Intake {
     }
 
     fn ack(&self, outlet: &dyn Outlet, id: &str, payload: Option<Value>, takes_payload: bool, arrived: Instant) {
+        self.answered.put(id, payload.clone());
+        self.send_ack(outlet, id, payload, takes_payload, arrived);
+    }
+
+    fn send_ack(&self, outlet: &dyn Outlet, id: &str, payload: Option<Value>, takes_payload: bool, arrived: Instant) {
         let mut text = json!({ "envelope_id": id });
-        if let Some(payload) = payload.clone().filter(|_| takes_payload) {
+        if let Some(payload) = payload.filter(|_| takes_payload) {
             text["payload"] = payload;
         }
-        self.answered.put(id, payload);
         if outlet.send(text.to_string()) {
             metrics::histogram!("muster_slack_ack_seconds").record(arrived.elapsed().as_secs_f64());
         } else {

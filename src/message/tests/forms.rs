@@ -323,6 +323,7 @@ fn the_own_page_tells_what_waits_what_runs_and_how_muster_is() {
         health: Health {
             accounts: 3,
             unreadable: vec!["globex-prod".into()],
+            names_shown: true,
             asked: true,
             journal: true,
             runbooks: 4,

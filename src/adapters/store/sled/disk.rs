@@ -12,6 +12,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use ::sled::transaction::{ConflictableTransactionError, TransactionError, Transactional as _};
 use ::sled::{Config, Db, Tree};
@@ -29,6 +30,9 @@ const CACHE: u64 = 64 << 20;
 const CHUNK: usize = 60 << 10;
 /// Of the trees and their keys.
 const FORMAT: &str = "1";
+
+/// How long sled may still hold the lock of a journal that was just closed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Stands in the store's folder once the journal has been opened: from then on an empty one is a lost one.
 const MADE: &str = "journal.made";
@@ -55,13 +59,7 @@ impl Disk {
         let dir = store.join("journal");
         let damaged = |cause: String| OpenError::Damaged { path: dir.clone(), cause };
         private::make_dir(&dir).and_then(|()| remove_torn_snapshots(&dir)).map_err(unusable)?;
-        let db = Config::new()
-            .path(&dir)
-            .segment_size(SEGMENT)
-            .flush_every_ms(None)
-            .cache_capacity(CACHE)
-            .open()
-            .map_err(|e| damaged(e.to_string()))?;
+        let db = open_db(&dir).map_err(|e| damaged(e.to_string()))?;
         let tree = |name: &str| db.open_tree(name).map_err(|e| damaged(e.to_string()));
         let meta = tree("meta")?;
         let (events, heads, inbox, seen) = (tree("events")?, tree("heads")?, tree("inbox")?, tree("seen")?);
@@ -154,6 +152,23 @@ impl Disk {
     /// The rows of the inbox, oldest first.
     pub fn rows(&self) -> Result<Vec<Vec<u8>>, String> {
         joined(self.inbox.iter())
+    }
+}
+
+/// A thread of sled's own lets go of sled's lock a moment after the last handle was dropped. Our lock is held by now, so
+/// nobody else can have it, and it is worth a little patience.
+fn open_db(dir: &Path) -> Result<Db, ::sled::Error> {
+    let config = Config::new().path(dir).segment_size(SEGMENT).flush_every_ms(None).cache_capacity(CACHE);
+    let began = Instant::now();
+    loop {
+        match config.open() {
+            Err(::sled::Error::Io(e))
+                if e.to_string().contains("could not acquire lock") && began.elapsed() < LOCK_PATIENCE =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            opened => return opened,
+        }
     }
 }
 
