@@ -37,8 +37,11 @@ pub struct Desk {
     /// Open forms by the platform's id, with the number of the newest thing done in each.
     newest: Mutex<BTreeMap<String, u64>>,
     /// What people of the same groups may run somewhere, the oldest first.
-    names: Mutex<Vec<(NamesKey, Instant, Arc<Vec<RunbookName>>)>>,
+    names: Mutex<Vec<Names>>,
 }
+
+/// What they depend on, when they were told, and the names.
+type Names = (NamesKey, Instant, Arc<Vec<RunbookName>>);
 
 /// Everything that the names of [`runbooks`] depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +74,7 @@ impl Desk {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn names(&self) -> MutexGuard<'_, Vec<(NamesKey, Instant, Arc<Vec<RunbookName>>)>> {
+    fn names(&self) -> MutexGuard<'_, Vec<Names>> {
         self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
