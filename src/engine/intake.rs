@@ -5,29 +5,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::command::{self, Command, RunRef};
-use crate::domain::{Digest, RunbookName, Selector, Target};
-use crate::message::{self, Card, FormKind, Verb, View, browse, form};
+use crate::command::{self, Command};
+use crate::domain::{Digest, RunbookName, Target};
+use crate::message::{self, Card, FormKind, Verb, browse, form};
 use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, targets_of};
-use crate::ports::{ChatError, Commit, CommitError, Inbound, InboxRow, Reply};
+use crate::ports::{Commit, CommitError, Inbound, InboxRow};
 use crate::redact::Redactor;
-use crate::run::{Event, Input, Phase, Proposal, Refusal, Run};
+use crate::run::{Event, Input, Proposal, Run};
 
-use super::planner::{self, Progress};
+use super::planner::Progress;
 use super::propose::{self, Proposed};
-use super::runner::{self, Handle};
-use super::summing::summary_of;
-use super::{Services, desk, doors, forms, posting};
+use super::whisper::whisper;
+use super::{Services, clicks, desk, doors, forms, lookups, runner};
 
-/// A person who waits this long without a word thinks that nothing happens.
-/// An answer is tried for so long; the inbox row keeps it across restarts.
-const WHISPER_FOR: Duration = Duration::from_secs(30 * 60);
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
-/// Runs that `status` lists, newest first.
-const STATUS_MAX: usize = 10;
-/// Runs that `runs` lists, newest first.
-const RUNS_MAX: usize = 25;
+/// A person who waits this long without a word thinks that nothing happens.
 const FIRST_WORD: Duration = Duration::from_millis(700);
 
 /// What came of an input.
@@ -98,7 +91,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             let Some(handle) = services.handle(*run).await else {
                 return doors::click(services, row, *run, *verb).await;
             };
-            click(services, row, &asker, &handle, *verb).await
+            clicks::click(services, row, &asker, &handle, *verb).await
         }
         Inbound::Form { form: FormKind::Deny { run, .. }, values } => {
             let Some(handle) = services.handle(*run).await else {
@@ -106,7 +99,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             };
             let why = values.get(form::WHY).and_then(|v| v.first()).map(|w| w.trim().to_owned()).unwrap_or_default();
             let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
-            decided(services, &handle, Input::Deny { by: asker, why }).await
+            clicks::decided(services, &handle, Input::Deny { by: asker, why }).await
         }
         Inbound::Form { form: FormKind::Run { runbook, revision }, values } => {
             let asker = forms::judged_as(asker, values);
@@ -167,45 +160,25 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         },
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
         Command::Run(request) => run(services, row, asker, request, None).await,
-        Command::Status { run: None } => {
-            let latest = services.latest(asker, STATUS_MAX, &command::RunFilter::default()).await;
-            let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
-            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
-            Answer::Whisper(browse::status(&shown, &view))
-        }
-        Command::Runs(filter) => {
-            let latest = services.latest(asker, RUNS_MAX, &filter).await;
-            let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
-            let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
-            Answer::Whisper(browse::runs(&shown, &filter, RUNS_MAX, &view))
-        }
-        Command::Status { run: Some(reference) } => match find(services, asker, &reference).await {
-            Ok(handle) => {
-                let run = handle.read(Run::clone);
-                let view = services.view(&run);
-                let card = if run.phase.is_over() {
-                    let (summary, _) = summary_of(services, &run).await;
-                    message::root(&run, Some(&summary), &view)
-                } else {
-                    message::root(&run, None, &view)
-                };
-                Answer::Whisper(Card { buttons: Vec::new(), ..card })
-            }
+        Command::Status { run: None } => Answer::Whisper(lookups::status(services, asker, &view).await),
+        Command::Runs(filter) => Answer::Whisper(lookups::runs(services, asker, &filter, &view).await),
+        Command::Status { run: Some(reference) } => match lookups::find(services, asker, &reference).await {
+            Ok(handle) => Answer::Whisper(lookups::one(services, &handle).await),
             Err(refused) => Answer::Whisper(refused),
         },
-        Command::Cancel { run } => match find(services, asker, &run).await {
-            Ok(handle) => cancel(services, asker, &handle).await,
+        Command::Cancel { run } => match lookups::find(services, asker, &run).await {
+            Ok(handle) => clicks::cancel(services, asker, &handle).await,
             Err(refused) => Answer::Whisper(refused),
         },
-        Command::Output { run, node } => match find(services, asker, &run).await {
-            Ok(handle) => output(services, row, &handle, node.as_deref()).await,
+        Command::Output { run, node } => match lookups::find(services, asker, &run).await {
+            Ok(handle) => lookups::output(services, row, &handle, node.as_deref()).await,
             Err(refused) => Answer::Whisper(refused),
         },
         Command::Accounts => {
             let (accounts, unread) = services.inventory.accounts().await;
             Answer::Whisper(browse::accounts(&accounts, &unread, &view))
         }
-        Command::Targets { selector } => targets(services, &selector, &view).await,
+        Command::Targets { selector } => lookups::targets(services, &selector, &view).await,
     }
 }
 
@@ -347,61 +320,6 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
     }
 }
 
-async fn click(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle, verb: Verb) -> Answer {
-    let delivery = &row.delivery;
-    match verb {
-        Verb::Approve => {
-            let digest = handle.read(|run| run.proposal.digest);
-            decided(services, handle, Input::Approve { by: asker.clone(), digest }).await
-        }
-        Verb::Deny => {
-            // Whoever may not deny is told before the form opens; the trigger lives for three seconds.
-            let run = handle.read(Run::clone);
-            let input = Input::Deny { by: asker.clone(), why: String::new() };
-            if let Err(refusal) = run.decide(input, services.clock.now()) {
-                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
-            }
-            let form = message::deny_form(&run, &services.view(&run));
-            match services.chat.open_form(&delivery.reply, &form).await {
-                Ok(_) => Answer::Shown,
-                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
-            }
-        }
-        Verb::Cancel => cancel(services, asker, handle).await,
-        Verb::RunAgain => again(services, row, asker, handle).await,
-        Verb::Output => match services.seen_by(asker, handle.id).await {
-            Some(handle) => output(services, row, &handle, None).await,
-            None => Answer::Whisper(message::refusal::may_not_view()),
-        },
-        // Offers name requests, never runs.
-        Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
-        // They opened a form.
-        Verb::Pick | Verb::Fill => Answer::Shown,
-    }
-}
-
-/// The same request once more, by whoever clicked: planned and decided afresh, because targets, policy and people may
-/// have changed. Old approvals never carry over.
-async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle) -> Answer {
-    let (plan, reason, place) =
-        handle.read(|run| (run.proposal.plan.clone(), run.proposal.reason.clone(), run.proposal.place.clone()));
-    let Ok(selector) = Selector::parse(&plan.selector) else {
-        return Answer::Whisper(message::refusal::fault(
-            "the selector of that run cannot be read any more",
-            &row.run.to_string(),
-        ));
-    };
-    let (runbook, arguments) = (plan.runbook.clone(), plan.arguments.clone());
-    let request = command::Request { runbook, arguments, selector, reason };
-    let mut row = row.clone();
-    // The new card stands where the old one stands, not inside its thread.
-    row.delivery.place = place;
-    // A run that was narrowed stays so, whoever runs it again.
-    let only: Option<BTreeSet<Target>> =
-        (plan.coverage.left_out > 0).then(|| plan.targets.iter().map(|t| t.target.clone()).collect());
-    run(services, &row, asker, request, only.as_ref()).await
-}
-
 /// Plans, decides, and proposes or refuses. `only`: the part of an earlier request that the person may run.
 pub(super) async fn run(
     services: &Arc<Services>,
@@ -421,138 +339,4 @@ pub(super) async fn run(
         Ok(proposed) => begin(services, row, request, proposed).await,
         Err(refused) => Answer::Whisper(refused),
     }
-}
-
-/// A decision on a request for approval; a refusal is told to the person who clicked, with who decided.
-async fn decided(services: &Arc<Services>, handle: &Handle, input: Input) -> Answer {
-    let verb = match input {
-        Input::Deny { .. } => Verb::Deny,
-        Input::Cancel { .. } => Verb::Cancel,
-        _ => Verb::Approve,
-    };
-    match handle.input(input).await {
-        Ok(()) => Answer::Shown,
-        Err(refusal) => {
-            let run = handle.read(Run::clone);
-            Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb))
-        }
-    }
-}
-
-/// Why a click changed nothing, for the person who clicked.
-fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card {
-    use crate::message::refusal as say;
-    match refusal {
-        Refusal::MayNotDecide(_) if verb == Verb::Deny => {
-            let groups: Vec<String> = run.proposal.decision.quorum.iter().map(|s| s.group.clone()).collect();
-            say::cannot_deny(&groups)
-        }
-        Refusal::MayNotDecide(why) => say::cannot_approve(&why.to_string(), run, view),
-        Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
-        Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
-        Refusal::Over(_)
-        | Refusal::Expired
-        | Refusal::Started
-        | Refusal::OtherPlan
-        | Refusal::NothingToApprove
-        | Refusal::Stale => say::already_decided(run, view),
-    }
-}
-
-async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Handle) -> Answer {
-    let allowed = handle.read(|run| {
-        let quorum = &run.proposal.decision.quorum;
-        asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
-    });
-    decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
-}
-
-/// The run that a reference names, if this person may see it. One that may not be seen does not exist for them.
-async fn find(services: &Services, asker: &Asker, reference: &RunRef) -> Result<Handle, Card> {
-    let mut mine: Vec<Handle> = Vec::new();
-    for id in services.runs.ids().into_iter().filter(|id| reference.matches(id)) {
-        mine.extend(services.seen_by(asker, id).await);
-    }
-    if mine.len() > 1 {
-        let names: Vec<String> = mine.iter().map(|h| services.runs.short(h.id)).collect();
-        return Err(message::refusal::ambiguous_run(&reference.to_string(), &names));
-    }
-    let view = View::new("", services.clock.now(), &services.settings.command);
-    mine.pop().ok_or_else(|| message::refusal::unknown_run(&reference.to_string(), &view))
-}
-
-/// The outputs of a run: what fits to the person alone, the whole as a file in a direct message.
-async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node: Option<&str>) -> Answer {
-    let run = handle.read(Run::clone);
-    if run.phase == Phase::AwaitingApproval {
-        return Answer::Whisper(message::trouble::no_output_yet(&services.view(&run)));
-    }
-    let (summary, texts) = summary_of(services, &run).await;
-    if texts.is_empty() && run.phase.is_over() && !message::rows::output_keys(&run).is_empty() {
-        return Answer::Whisper(message::trouble::outputs_deleted(
-            services.settings.keep_outputs,
-            &services.view(&run),
-        ));
-    }
-    let lookup = |key: &Digest| texts.get(key).cloned();
-    let (card, file) = message::outputs::outputs(&run, &summary, &lookup, node, &services.view(&run));
-    if let Some(file) = file {
-        let mark = format!("{}:output:{}", run.id, row.run);
-        match services.chat.direct(&row.delivery.actor.principal).await {
-            Ok(place) => {
-                if let Err(fault) = services.chat.upload(&place, &file.name, &file.title, &file.content, &mark).await {
-                    tracing::warn!(%fault, "outputs could not be sent as a file");
-                }
-            }
-            Err(fault) => tracing::warn!(%fault, "no direct message is possible"),
-        }
-    }
-    Answer::Whisper(card)
-}
-
-async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {
-    let accounts = services.inventory.accounts().await;
-    let doubts = selector.doubts(&accounts.0);
-    if !doubts.is_empty() {
-        return Answer::Whisper(message::trouble::doubts(&doubts, view));
-    }
-    let snapshot = planner::read(services.inventory.clone(), accounts, selector, Arc::default()).await;
-    Answer::Whisper(message::plan::targets(&selector.to_string(), &snapshot))
-}
-
-/// Says it to the person, in the channel or, where that is refused, directly. `false`: nobody could be told for half an
-/// hour.
-async fn whisper(services: &Services, reply: &Reply, card: &Card) -> bool {
-    let card = &posting::fitted(card.clone());
-    let began = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(300);
-    let mut directly = false;
-    while began.elapsed() < WHISPER_FOR {
-        let said =
-            if directly { say_directly(services, reply, card).await } else { services.chat.whisper(reply, card).await };
-        let wait = match said {
-            Ok(()) => return true,
-            Err(ChatError::Refused(cause)) if directly => {
-                tracing::error!(cause, "an answer can be given neither in the channel nor directly");
-                return true;
-            }
-            Err(ChatError::Refused(cause)) => {
-                tracing::warn!(cause, "an answer cannot be given in the channel; it goes to the person directly");
-                directly = true;
-                continue;
-            }
-            // Saying it twice to the one person who asked is harmless.
-            Err(ChatError::Unknown(_)) => pause,
-            Err(ChatError::NotSaid { retry_after, .. }) => retry_after.unwrap_or(pause),
-        };
-        tokio::time::sleep(wait).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
-    }
-    false
-}
-
-async fn say_directly(services: &Services, reply: &Reply, card: &Card) -> Result<(), ChatError> {
-    let direct = services.chat.direct(&reply.person).await?;
-    let key = format!("whisper:{}", Digest::of(format!("{card:?}").as_bytes()).short(12));
-    services.chat.post(&direct, card, &key).await.map(|_| ())
 }

@@ -5,6 +5,7 @@
 //! recovery code.
 
 pub mod atlas;
+mod clicks;
 pub mod cloud;
 mod doors;
 mod desk;
@@ -13,6 +14,7 @@ mod forms;
 mod homes;
 mod intake;
 pub mod limits;
+mod lookups;
 pub mod membership;
 pub mod offers;
 pub mod planner;
@@ -27,6 +29,7 @@ mod starting;
 mod summing;
 mod token;
 mod watching;
+mod whisper;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,0 +1,120 @@
+//! What people press on the cards of runs. Every click is authorised afresh.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::command;
+use crate::domain::{Selector, Target};
+use crate::message::{self, Card, Verb, View};
+use crate::policy::Asker;
+use crate::ports::InboxRow;
+use crate::run::{Input, Refusal, Run};
+
+use super::intake::{Answer, run};
+use super::runner::Handle;
+use super::{Services, lookups};
+
+pub(super) async fn click(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    asker: &Asker,
+    handle: &Handle,
+    verb: Verb,
+) -> Answer {
+    let delivery = &row.delivery;
+    match verb {
+        Verb::Approve => {
+            let digest = handle.read(|run| run.proposal.digest);
+            decided(services, handle, Input::Approve { by: asker.clone(), digest }).await
+        }
+        Verb::Deny => {
+            // Whoever may not deny is told before the form opens; the trigger lives for three seconds.
+            let run = handle.read(Run::clone);
+            let input = Input::Deny { by: asker.clone(), why: String::new() };
+            if let Err(refusal) = run.decide(input, services.clock.now()) {
+                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
+            }
+            let form = message::deny_form(&run, &services.view(&run));
+            match services.chat.open_form(&delivery.reply, &form).await {
+                Ok(_) => Answer::Shown,
+                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
+            }
+        }
+        Verb::Cancel => cancel(services, asker, handle).await,
+        Verb::RunAgain => again(services, row, asker, handle).await,
+        Verb::Output => match services.seen_by(asker, handle.id).await {
+            Some(handle) => lookups::output(services, row, &handle, None).await,
+            None => Answer::Whisper(message::refusal::may_not_view()),
+        },
+        // Offers name requests, never runs.
+        Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
+        // They opened a form.
+        Verb::Pick | Verb::Fill => Answer::Shown,
+    }
+}
+
+/// The same request once more, by whoever clicked: planned and decided afresh, because targets, policy and people may
+/// have changed. Old approvals never carry over.
+async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle) -> Answer {
+    let (plan, reason, place) =
+        handle.read(|run| (run.proposal.plan.clone(), run.proposal.reason.clone(), run.proposal.place.clone()));
+    let Ok(selector) = Selector::parse(&plan.selector) else {
+        return Answer::Whisper(message::refusal::fault(
+            "the selector of that run cannot be read any more",
+            &row.run.to_string(),
+        ));
+    };
+    let (runbook, arguments) = (plan.runbook.clone(), plan.arguments.clone());
+    let request = command::Request { runbook, arguments, selector, reason };
+    let mut row = row.clone();
+    // The new card stands where the old one stands, not inside its thread.
+    row.delivery.place = place;
+    // A run that was narrowed stays so, whoever runs it again.
+    let only: Option<BTreeSet<Target>> =
+        (plan.coverage.left_out > 0).then(|| plan.targets.iter().map(|t| t.target.clone()).collect());
+    run(services, &row, asker, request, only.as_ref()).await
+}
+
+/// A decision on a request for approval; a refusal is told to the person who clicked, with who decided.
+pub(super) async fn decided(services: &Arc<Services>, handle: &Handle, input: Input) -> Answer {
+    let verb = match input {
+        Input::Deny { .. } => Verb::Deny,
+        Input::Cancel { .. } => Verb::Cancel,
+        _ => Verb::Approve,
+    };
+    match handle.input(input).await {
+        Ok(()) => Answer::Shown,
+        Err(refusal) => {
+            let run = handle.read(Run::clone);
+            Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb))
+        }
+    }
+}
+
+/// Why a click changed nothing, for the person who clicked.
+fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card {
+    use crate::message::refusal as say;
+    match refusal {
+        Refusal::MayNotDecide(_) if verb == Verb::Deny => {
+            let groups: Vec<String> = run.proposal.decision.quorum.iter().map(|s| s.group.clone()).collect();
+            say::cannot_deny(&groups)
+        }
+        Refusal::MayNotDecide(why) => say::cannot_approve(&why.to_string(), run, view),
+        Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
+        Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
+        Refusal::Over(_)
+        | Refusal::Expired
+        | Refusal::Started
+        | Refusal::OtherPlan
+        | Refusal::NothingToApprove
+        | Refusal::Stale => say::already_decided(run, view),
+    }
+}
+
+pub(super) async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Handle) -> Answer {
+    let allowed = handle.read(|run| {
+        let quorum = &run.proposal.decision.quorum;
+        asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
+    });
+    decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
+}

@@ -1,0 +1,109 @@
+//! What people look up: runs, outputs, targets.
+
+use std::sync::Arc;
+
+use crate::command::{RunFilter, RunRef};
+use crate::domain::{Digest, Selector};
+use crate::message::{self, Card, View, browse};
+use crate::policy::Asker;
+use crate::ports::InboxRow;
+use crate::run::{Phase, Run};
+
+use super::intake::Answer;
+use super::runner::Handle;
+use super::summing::summary_of;
+use super::{Services, planner};
+
+/// Runs that `status` lists, newest first.
+const STATUS_MAX: usize = 10;
+/// Runs that `runs` lists, newest first.
+const RUNS_MAX: usize = 25;
+
+/// What is going on, and what came of it of late.
+pub async fn status(services: &Services, asker: &Asker, view: &View) -> Card {
+    listed(services, asker, &RunFilter::default(), STATUS_MAX, |shown| browse::status(shown, view)).await
+}
+
+/// Past and present runs that fit.
+pub async fn runs(services: &Services, asker: &Asker, filter: &RunFilter, view: &View) -> Card {
+    listed(services, asker, filter, RUNS_MAX, |shown| browse::runs(shown, filter, RUNS_MAX, view)).await
+}
+
+async fn listed(
+    services: &Services,
+    asker: &Asker,
+    filter: &RunFilter,
+    most: usize,
+    card: impl Fn(&[(&Run, String)]) -> Card,
+) -> Card {
+    let latest = services.latest(asker, most, filter).await;
+    let runs: Vec<_> = latest.iter().map(|h| (h.snapshot(), services.runs.short(h.id))).collect();
+    let shown: Vec<(&Run, String)> = runs.iter().map(|(run, short)| (run.as_ref(), short.clone())).collect();
+    card(&shown)
+}
+
+/// One run as its card says it, without buttons.
+pub async fn one(services: &Arc<Services>, handle: &Handle) -> Card {
+    let run = handle.read(Run::clone);
+    let view = services.view(&run);
+    let card = if run.phase.is_over() {
+        let (summary, _) = summary_of(services, &run).await;
+        message::root(&run, Some(&summary), &view)
+    } else {
+        message::root(&run, None, &view)
+    };
+    Card { buttons: Vec::new(), ..card }
+}
+
+/// The run that a reference names, if this person may see it. One that may not be seen does not exist for them.
+pub(super) async fn find(services: &Services, asker: &Asker, reference: &RunRef) -> Result<Handle, Card> {
+    let mut mine: Vec<Handle> = Vec::new();
+    for id in services.runs.ids().into_iter().filter(|id| reference.matches(id)) {
+        mine.extend(services.seen_by(asker, id).await);
+    }
+    if mine.len() > 1 {
+        let names: Vec<String> = mine.iter().map(|h| services.runs.short(h.id)).collect();
+        return Err(message::refusal::ambiguous_run(&reference.to_string(), &names));
+    }
+    let view = View::new("", services.clock.now(), &services.settings.command);
+    mine.pop().ok_or_else(|| message::refusal::unknown_run(&reference.to_string(), &view))
+}
+
+/// The outputs of a run: what fits to the person alone, the whole as a file in a direct message.
+pub(super) async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Handle, node: Option<&str>) -> Answer {
+    let run = handle.read(Run::clone);
+    if run.phase == Phase::AwaitingApproval {
+        return Answer::Whisper(message::trouble::no_output_yet(&services.view(&run)));
+    }
+    let (summary, texts) = summary_of(services, &run).await;
+    if texts.is_empty() && run.phase.is_over() && !message::rows::output_keys(&run).is_empty() {
+        return Answer::Whisper(message::trouble::outputs_deleted(
+            services.settings.keep_outputs,
+            &services.view(&run),
+        ));
+    }
+    let lookup = |key: &Digest| texts.get(key).cloned();
+    let (card, file) = message::outputs::outputs(&run, &summary, &lookup, node, &services.view(&run));
+    if let Some(file) = file {
+        let mark = format!("{}:output:{}", run.id, row.run);
+        match services.chat.direct(&row.delivery.actor.principal).await {
+            Ok(place) => {
+                if let Err(fault) = services.chat.upload(&place, &file.name, &file.title, &file.content, &mark).await {
+                    tracing::warn!(%fault, "outputs could not be sent as a file");
+                }
+            }
+            Err(fault) => tracing::warn!(%fault, "no direct message is possible"),
+        }
+    }
+    Answer::Whisper(card)
+}
+
+pub(super) async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {
+    let accounts = services.inventory.accounts().await;
+    let doubts = selector.doubts(&accounts.0);
+    if !doubts.is_empty() {
+        return Answer::Whisper(message::trouble::doubts(&doubts, view));
+    }
+    let snapshot = planner::read(services.inventory.clone(), accounts, selector, Arc::default()).await;
+    Answer::Whisper(message::plan::targets(&selector.to_string(), &snapshot))
+}
