@@ -5,8 +5,15 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 
-/// The rooms that speak to people: cards, the grammar's refusals, and what the policy says.
-const ROOMS: [&str; 4] = ["src/message", "src/command", "src/policy", "src/domain/selector.rs"];
+/// What speaks to people: cards, the grammar's refusals, what the policy says, and what AWS and Slack refused in words.
+const ROOMS: [&str; 6] = [
+    "src/message",
+    "src/command",
+    "src/policy",
+    "src/domain/selector.rs",
+    "src/adapters/slack/sentence.rs",
+    "src/adapters/aws/fault.rs",
+];
 
 fn sources(at: &Path, found: &mut Vec<PathBuf>) {
     if at.is_file() {
