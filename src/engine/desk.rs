@@ -195,11 +195,13 @@ pub async fn offers_soon(
     place: &Place,
     book: &Arc<Runbook>,
 ) -> Option<Arc<Offers>> {
-    let making = tokio::spawn({
-        let (services, asker, place, book) = (services.clone(), asker.clone(), place.clone(), book.clone());
-        async move { offers(&services, &asker, &place, &book).await }
-    });
-    timeout(SOON, making).await.ok()?.ok()
+    let (services, asker, place, book) = (services.clone(), asker.clone(), place.clone(), book.clone());
+    soon(async move { offers(&services, &asker, &place, &book).await }).await
+}
+
+/// What comes of it within [`SOON`]; it goes on all the same.
+async fn soon<T: Send + 'static>(making: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    timeout(SOON, tokio::spawn(making)).await.ok()?.ok()
 }
 
 /// The runbooks that this person may run somewhere, by name.
@@ -246,11 +248,8 @@ pub async fn runbooks(services: &Arc<Services>, asker: &Asker) -> Vec<Arc<Runboo
 
 /// [`runbooks`], for an acknowledgement: where it takes longer it is made all the same, for the next question.
 pub async fn runbooks_soon(services: &Arc<Services>, asker: &Asker) -> Option<Vec<Arc<Runbook>>> {
-    let making = tokio::spawn({
-        let (services, asker) = (services.clone(), asker.clone());
-        async move { runbooks(&services, &asker).await }
-    });
-    timeout(SOON, making).await.ok()?.ok()
+    let (services, asker) = (services.clone(), asker.clone());
+    soon(async move { runbooks(&services, &asker).await }).await
 }
 
 /// Runbooks that this person ran, the newest run's first, each once.

@@ -2,7 +2,6 @@
 //! in some plan that the policy permits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::domain::selector::{Clause, Field};
 use crate::domain::{Account, NodeId, NodePlatform, Region, Target};
@@ -302,6 +301,3 @@ fn tag(key: &str, value: &str) -> Option<Choice> {
     crate::domain::Selector::parse(&text).ok()?;
     Choice::new(text, &format!("{key}={value}"))
 }
-
-/// Shared between the form and the searches in it.
-pub type Shared = Arc<Offers>;
