@@ -66,7 +66,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
             region: place.region.clone(),
             command: command.clone(),
             nodes: targets.iter().map(|t| (plan.targets[*t as usize].target.node.clone(), *t)).collect(),
-            is_document: matches!(definition.action, Action::Document { .. }),
+            is_document: matches!(definition.action, Action::Document { .. } | Action::Automation { .. }),
             step: definition,
             deadline: signed_at
                 .saturating_add(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX))

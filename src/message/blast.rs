@@ -199,6 +199,13 @@ pub(super) fn steps(steps: &[Step]) -> Vec<Block> {
                 parameters.iter().for_each(|(k, v)| text.push_str(&format!("\n{k} = {}", v.join(", "))));
                 text
             }
+            Action::Automation { name, version, target, parameters } => {
+                let mut text = format!("automation {name}");
+                version.iter().for_each(|v| text.push_str(&format!(" version {v}")));
+                text.push_str(&format!("\n{target} = the id of each node"));
+                parameters.iter().for_each(|(k, v)| text.push_str(&format!("\n{k} = {}", v.join(", "))));
+                text
+            }
         }));
     }
     blocks

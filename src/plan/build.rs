@@ -110,9 +110,13 @@ pub fn build(
         arguments,
         delivery,
         steps: runbook.steps.clone(),
+        rollback: runbook.rollback.clone(),
         waves: waves.iter().max().map_or(0, |w| w + 1),
         max_in_flight,
         max_errors: runbook.rollout.max_errors.of(total),
+        hold: runbook.rollout.hold,
+        hold_for: runbook.rollout.hold_for,
+        deadline: runbook.rollout.deadline,
         exclusive: runbook.targets.exclusive,
         selector: selector.to_string(),
         accounts: notes,
@@ -125,10 +129,10 @@ pub fn build(
 /// Why the runbook cannot run on this platform, such as `platform windows`.
 fn unfit(runbook: &Runbook, platform: NodePlatform) -> Option<String> {
     let listed = runbook.targets.platforms.is_empty() || runbook.targets.platforms.contains(&platform);
-    let runs = runbook.steps.iter().all(|step| match step.action {
+    let runs = runbook.steps.iter().chain(&runbook.rollback).all(|step| match step.action {
         Action::Shell { .. } => platform != NodePlatform::Windows,
         Action::Powershell { .. } => platform == NodePlatform::Windows,
-        Action::Document { .. } => true,
+        Action::Document { .. } | Action::Automation { .. } => true,
     });
     (!listed || !runs).then(|| format!("platform {}", platform.as_str()))
 }

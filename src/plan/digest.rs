@@ -3,20 +3,21 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Digest, RunbookName, Target};
-use crate::runbook::{Arguments, Step};
+use crate::domain::{Digest, Millis, RunbookName, Target};
+use crate::runbook::{Arguments, HoldAfter, Step};
 
 use super::{Delivery, Plan, Shard};
 
 /// Version of the list of fields below. A change of the list is a new version, and old approvals are void.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The fields of the digest, and no others:
 ///
 /// `version`, `runbook` (name), `revision` (SHA-256 of the runbook's file), `arguments` (canonical texts),
 /// `delivery`, `steps` (whole: scripts, documents with hashes, timeouts, extractions, expectations),
 /// `targets` (account, region, node; whether it is left out as offline follows from `shards`), `shards` (which
-/// targets are sent together, in which wave), `max_in_flight`, `max_errors`, `exclusive`.
+/// targets are sent together, in which wave), `max_in_flight`, `max_errors`, `exclusive`; from version 2 on `rollback`
+/// (whole, as a step), `hold`, `hold_for`, `deadline`.
 ///
 /// Names, tags, labels and coverage are for people and may change without changing what runs.
 #[derive(Serialize)]
@@ -32,6 +33,16 @@ struct Fields<'a> {
     max_in_flight: u32,
     max_errors: u32,
     exclusive: bool,
+    #[serde(flatten)]
+    since_2: Option<Since2<'a>>,
+}
+
+#[derive(Serialize)]
+struct Since2<'a> {
+    rollback: Option<&'a Step>,
+    hold: HoldAfter,
+    hold_for: Millis,
+    deadline: Millis,
 }
 
 impl Plan {
@@ -50,6 +61,12 @@ impl Plan {
             max_in_flight: self.max_in_flight,
             max_errors: self.max_errors,
             exclusive: self.exclusive,
+            since_2: (self.version >= 2).then(|| Since2 {
+                rollback: self.rollback.as_ref(),
+                hold: self.hold,
+                hold_for: self.hold_for,
+                deadline: self.deadline,
+            }),
         };
         // Only maps with text keys, so this cannot fail.
         let value = serde_json::to_value(fields).unwrap_or(Value::Null);

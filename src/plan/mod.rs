@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub use build::{NoPlan, SHARD_MAX, build};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{AccountId, Digest, NodePlatform, Region, RunbookName, Target, Unread};
-use crate::runbook::{Arguments, Risk, Step};
+use crate::domain::{AccountId, Digest, Millis, NodePlatform, Region, RunbookName, Target, Unread};
+use crate::runbook::{Arguments, HoldAfter, Risk, Step};
 
 /// What people approve, and exactly what runs.
 ///
@@ -28,6 +28,9 @@ pub struct Plan {
     pub arguments: Arguments,
     pub delivery: Delivery,
     pub steps: Vec<Step>,
+    /// Its index in events and tokens is the number of steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Step>,
     /// Sorted by account, region, node, without duplicates. Events name a target by its index here.
     pub targets: Vec<PlannedTarget>,
     pub shards: Vec<Shard>,
@@ -37,6 +40,14 @@ pub struct Plan {
     pub max_in_flight: u32,
     /// Failures over the whole run after which nothing further is started.
     pub max_errors: u32,
+    #[serde(default)]
+    pub hold: HoldAfter,
+    /// How long a hold waits for a person.
+    #[serde(default = "an_hour")]
+    pub hold_for: Millis,
+    /// The longest it may take from its start.
+    #[serde(default = "a_week")]
+    pub deadline: Millis,
     pub exclusive: bool,
     /// The selector as canonical text.
     pub selector: String,
@@ -84,6 +95,29 @@ pub struct Shard {
     pub wave: u32,
     /// Indices into [`Plan::targets`], ascending.
     pub targets: Vec<u32>,
+}
+
+// Plans of digest version 1 had neither.
+fn an_hour() -> Millis {
+    Millis::from_secs(3600)
+}
+fn a_week() -> Millis {
+    Millis::from_secs(7 * 86_400)
+}
+
+impl Plan {
+    /// A step by its index; the one after the last is the rollback.
+    #[must_use]
+    pub fn step(&self, index: u32) -> Option<&Step> {
+        let index = index as usize;
+        if index == self.steps.len() { self.rollback.as_ref() } else { self.steps.get(index) }
+    }
+
+    /// The index under which events and tokens name the rollback.
+    #[must_use]
+    pub fn rollback_index(&self) -> u32 {
+        u32::try_from(self.steps.len()).unwrap_or(u32::MAX)
+    }
 }
 
 /// What a plan does not reach, told before anybody approves it.

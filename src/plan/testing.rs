@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{Account, AccountSource, Amount, Digest, Millis, Node, NodePlatform, Snapshot, Target};
-use crate::runbook::{Action, Offline, OnFailure, Risk, Rollout, Runbook, Step, TargetRules};
+use crate::runbook::{Action, HoldAfter, Offline, OnFailure, Risk, Rollout, Runbook, Step, TargetRules};
 
 pub(crate) fn step(name: &str) -> Step {
     Step {
@@ -14,6 +14,10 @@ pub(crate) fn step(name: &str) -> Step {
         extract: BTreeMap::new(),
         expect: BTreeMap::new(),
         on_failure: OnFailure::Stop,
+        when: BTreeMap::new(),
+        unless: BTreeMap::new(),
+        gate: None,
+        reboots: false,
     }
 }
 
@@ -29,10 +33,14 @@ pub(crate) fn runbook() -> Runbook {
         parameters: BTreeMap::new(),
         targets: TargetRules { platforms: vec![], max: 1000, offline: Offline::Skip, exclusive: false },
         steps: vec![step("restart")],
+        rollback: None,
         rollout: Rollout {
             waves: vec![Amount::Percent(100)],
             max_in_flight: Amount::Percent(100),
             max_errors: Amount::Percent(100),
+            hold: HoldAfter::Never,
+            hold_for: Millis::from_secs(3600),
+            deadline: Millis::from_secs(86_400),
         },
     }
 }

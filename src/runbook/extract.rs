@@ -97,6 +97,10 @@ mod tests {
             extract: map(extract),
             expect: map(expect),
             on_failure: OnFailure::Stop,
+            when: BTreeMap::new(),
+            unless: BTreeMap::new(),
+            gate: None,
+            reboots: false,
         }
     }
 

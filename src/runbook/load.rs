@@ -1,16 +1,17 @@
 //! A runbook file, read strictly: see design §4 for the format.
 //!
 //! Defaults where a file says nothing: at most 50 targets, offline nodes skipped, one wave. Runbooks that only read
-//! have no limit on nodes in flight or on errors; others have 25 % in flight and stop at 10 % errors. Platforms follow
+//! have no limit on nodes in flight or on errors; others have 25 % in flight, stop at 10 % errors, and hold after a wave in
+//! which a node failed. A hold waits an hour, a run takes a day at most. Platforms follow
 //! from the steps: `shell` runs on linux and macos, `powershell` on windows.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::step::read_steps;
-use super::{Offline, Risk, Rollout, Runbook, TargetRules, names, parameter};
+use super::{HoldAfter, Offline, Risk, Rollout, Runbook, TargetRules, names, parameter};
 use crate::domain::strict::{self, At, Document, Table};
-use crate::domain::{Amount, Digest, Fault, NodePlatform, RunbookName};
+use crate::domain::{Amount, Digest, Fault, Millis, NodePlatform, RunbookName};
 
 /// Targets of one run where the file names no `max`.
 pub const MAX_TARGETS_DEFAULT: u32 = 50;
@@ -19,6 +20,11 @@ pub const MAX_TARGETS: i64 = 50_000;
 /// Values of `delivery_timeout` and `timeout` where the file names none.
 pub const TIMEOUT_DEFAULT_SECS: u64 = 600;
 pub const DELIVERY_TIMEOUT_DEFAULT_SECS: u64 = 60;
+/// Somebody should look within the hour.
+const HOLD_FOR_DEFAULT: Millis = Millis::from_secs(3600);
+/// Nothing runs for ever.
+const DEADLINE_DEFAULT: Millis = Millis::from_secs(86_400);
+const DEADLINE_MAX: Millis = Millis::from_secs(14 * 86_400);
 
 /// One file as a runbook. Its name is the file's name without `.toml`.
 ///
@@ -60,9 +66,9 @@ fn read(document: &Document<'_>, name: Option<RunbookName>, revision: Digest) ->
     let owner = root.required_str("owner");
     let parameters = root.optional_table("parameters").map(|table| parameters(&table)).unwrap_or_default();
     let platforms = read_platforms(&root);
-    let steps = read_steps(&root, &parameters, platforms.as_deref());
+    let (steps, rollback) = read_steps(&root, &parameters, platforms.as_deref());
     let targets = read_targets(&root, platforms, &steps);
-    let rollout = read_rollout(&root, risk.as_ref().map_or(Risk::Change, |r| r.value));
+    let rollout = read_rollout(&root, risk.as_ref().map_or(Risk::Change, |r| r.value), &steps);
     root.finish();
 
     for line in [&title, &owner].into_iter().flatten().chain(&tags) {
@@ -81,6 +87,7 @@ fn read(document: &Document<'_>, name: Option<RunbookName>, revision: Digest) ->
         parameters,
         targets: targets?,
         steps,
+        rollback,
         rollout: rollout?,
     })
 }
@@ -148,13 +155,16 @@ fn read_targets(
     Some(rules)
 }
 
-fn read_rollout(root: &Table<'_>, risk: Risk) -> Option<Rollout> {
+fn read_rollout(root: &Table<'_>, risk: Risk, steps: &[super::Step]) -> Option<Rollout> {
     let all = Amount::Percent(100);
     let careful = risk != Risk::Read;
     let mut rollout = Rollout {
         waves: vec![all],
         max_in_flight: if careful { Amount::Percent(25) } else { all },
         max_errors: if careful { Amount::Percent(10) } else { all },
+        hold: if careful { HoldAfter::Failure } else { HoldAfter::Never },
+        hold_for: HOLD_FOR_DEFAULT,
+        deadline: Millis(DEADLINE_DEFAULT.0.max(longest(steps).0.saturating_mul(2))),
     };
     let Some(item) = root.item("rollout") else { return Some(rollout) };
     let table = item.table()?;
@@ -172,8 +182,32 @@ fn read_rollout(root: &Table<'_>, risk: Risk) -> Option<Rollout> {
     if let Some(amount) = table.optional::<Amount>("max_errors") {
         rollout.max_errors = amount.value;
     }
+    let holds = [("never", HoldAfter::Never), ("failure", HoldAfter::Failure), ("always", HoldAfter::Always)];
+    if let Some(hold) = table.optional_choice("hold", &holds) {
+        rollout.hold = hold.value;
+    }
+    if let Some(length) = table.optional::<Millis>("hold_for") {
+        if !(Millis::from_secs(60)..=Millis::from_secs(7 * 86_400)).contains(&length.value) {
+            let what = format!("`rollout.hold_for` is {}", length.value);
+            table.document().fault(&length.span, what, "use a time from `1m` to `7d`");
+        }
+        rollout.hold_for = length.value;
+    }
+    if let Some(length) = table.optional::<Millis>("deadline") {
+        let least = longest(steps);
+        if length.value < least || length.value > DEADLINE_MAX {
+            let what = format!("`rollout.deadline` is {}, and one node alone may take {least}", length.value);
+            table.document().fault(&length.span, what, "use a time that every step fits in, at most `14d`");
+        }
+        rollout.deadline = length.value;
+    }
     table.finish();
     Some(rollout)
+}
+
+/// The time that the steps may take on one node, by their own limits.
+fn longest(steps: &[super::Step]) -> Millis {
+    Millis(steps.iter().map(|s| s.timeout.0.saturating_add(s.delivery_timeout.0)).fold(0, u64::saturating_add))
 }
 
 /// Waves are cumulative: counts first, then shares, each larger than the one before, and the last is everything.

@@ -2,6 +2,7 @@
 
 pub mod arguments;
 pub mod extract;
+mod flow;
 pub mod library;
 pub mod lint;
 pub mod load;
@@ -19,8 +20,9 @@ use serde::{Deserialize, Serialize};
 pub use arguments::{ArgumentFault, check};
 pub use library::Library;
 pub use prelude::{ALREADY_RAN, Guard, NOT_DECODED, NOT_GUARDED, Rendered, already_ran, commands, needs_guard, render};
+pub use step::ROLLBACK;
 
-use crate::domain::{Amount, Digest, Millis, NodePlatform, RunbookName};
+use crate::domain::{Amount, Digest, GroupName, Millis, NodePlatform, RunbookName};
 
 /// One reviewed file in `runbooks/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct Runbook {
     pub parameters: BTreeMap<String, Parameter>,
     pub targets: TargetRules,
     pub steps: Vec<Step>,
+    /// Runs on exactly the nodes that a step touched, when a person or a step's `on_failure` asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Step>,
     pub rollout: Rollout,
 }
 
@@ -131,6 +136,31 @@ pub struct Step {
     /// Extracted name to the value it must have; otherwise the node has failed.
     pub expect: BTreeMap<String, String>,
     pub on_failure: OnFailure,
+    /// Values that earlier steps extracted on the node: each named one has to be one of the listed, or the node skips
+    /// this step. A value that is missing is none of them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub when: BTreeMap<String, Vec<String>>,
+    /// The node skips this step if any named value is one of the listed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unless: BTreeMap<String, Vec<String>>,
+    /// People who have to agree before a wave goes on to this step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Gate>,
+    /// The script may ask for a reboot by exit 194 and is run again after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reboots: bool,
+}
+
+/// So many different people of one group, none of them the requester, asked between two steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    pub from: GroupName,
+    pub count: u32,
+    /// Nobody in time is a no.
+    pub expires: Millis,
+    /// What they should look at, in the author's words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ask: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +179,14 @@ pub enum Action {
         hash: Option<String>,
         parameters: BTreeMap<String, Vec<String>>,
     },
+    /// An SSM Automation runbook, started once for each shard with one child execution for each node.
+    Automation {
+        name: String,
+        version: Option<String>,
+        /// The automation's parameter that takes a node's id.
+        target: String,
+        parameters: BTreeMap<String, Vec<String>>,
+    },
 }
 
 /// What a node does with its later steps after one has failed on it.
@@ -157,6 +195,8 @@ pub enum Action {
 pub enum OnFailure {
     Stop,
     Continue,
+    /// The node goes no further, and once the error budget is spent the run rolls back what it touched.
+    Rollback,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +207,24 @@ pub struct Rollout {
     pub max_in_flight: Amount,
     /// Failures over the whole run after which no further node is started.
     pub max_errors: Amount,
+    pub hold: HoldAfter,
+    /// How long a hold waits for a person; after it nothing further is started.
+    pub hold_for: Millis,
+    /// The longest a run may take from its start; after it nothing further is started and what runs is cancelled.
+    pub deadline: Millis,
+}
+
+/// Whether a run waits for a person before it goes on to the next wave.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldAfter {
+    /// It goes on by itself as long as the error budget lasts.
+    #[default]
+    Never,
+    /// After a wave in which a node failed.
+    Failure,
+    /// After every wave.
+    Always,
 }
 
 /// Checked arguments: parameter name to the canonical text of its value, defaults filled in.

@@ -51,7 +51,7 @@ impl Guard {
 #[must_use]
 pub fn needs_guard(risk: Risk, step: &Step) -> bool {
     match (risk, &step.action) {
-        (Risk::Read, _) | (_, Action::Document { .. }) => false,
+        (Risk::Read, _) | (_, Action::Document { .. } | Action::Automation { .. }) => false,
         (Risk::Change | Risk::Destructive, Action::Shell { .. } | Action::Powershell { .. }) => true,
     }
 }
@@ -64,7 +64,10 @@ pub fn already_ran(exit_code: i32, output: &str) -> bool {
     exit_code == ALREADY_RAN && output.contains(SAYS)
 }
 
-/// What one SendCommand says: document and parameters.
+/// Parameters of a document.
+type Values = BTreeMap<String, Vec<String>>;
+
+/// What one SendCommand or StartAutomationExecution says: document and parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     pub document: String,
@@ -84,18 +87,20 @@ pub fn render(step: &Step, arguments: &Arguments, guard: Option<&Guard>) -> Rend
         ]);
         Rendered { document: document.into(), version: None, hash: None, parameters }
     };
+    let named = |name: &str, version: &Option<String>, hash: &Option<String>, parameters: &Values| Rendered {
+        document: name.to_owned(),
+        version: version.clone(),
+        hash: hash.clone(),
+        parameters: parameters
+            .iter()
+            .map(|(key, values)| (key.clone(), values.iter().map(|v| whole(v, arguments)).collect()))
+            .collect(),
+    };
     match &step.action {
         Action::Shell { .. } => scripted("AWS-RunShellScript"),
         Action::Powershell { .. } => scripted("AWS-RunPowerShellScript"),
-        Action::Document { name, version, hash, parameters } => Rendered {
-            document: name.clone(),
-            version: version.clone(),
-            hash: hash.clone(),
-            parameters: parameters
-                .iter()
-                .map(|(key, values)| (key.clone(), values.iter().map(|v| whole(v, arguments)).collect()))
-                .collect(),
-        },
+        Action::Document { name, version, hash, parameters } => named(name, version, hash, parameters),
+        Action::Automation { name, version, parameters, .. } => named(name, version, &None, parameters),
     }
 }
 
@@ -110,7 +115,7 @@ pub fn commands(step: &Step, arguments: &Arguments, guard: Option<&Guard>) -> Ve
     match &step.action {
         Action::Shell { script } => vec![shell(arguments, guard), script.clone()],
         Action::Powershell { script } => vec![powershell(arguments, guard), script.clone()],
-        Action::Document { .. } => Vec::new(),
+        Action::Document { .. } | Action::Automation { .. } => Vec::new(),
     }
 }
 
@@ -187,6 +192,10 @@ mod tests {
             extract: BTreeMap::new(),
             expect: BTreeMap::new(),
             on_failure: OnFailure::Stop,
+            when: BTreeMap::new(),
+            unless: BTreeMap::new(),
+            gate: None,
+            reboots: false,
         }
     }
     fn guard() -> Guard {

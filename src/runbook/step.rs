@@ -7,10 +7,12 @@ use crate::domain::{Millis, NodePlatform};
 
 use super::lint::{self, Finding};
 use super::load::{DELIVERY_TIMEOUT_DEFAULT_SECS, TIMEOUT_DEFAULT_SECS};
-use super::{Action, OnFailure, Parameter, Step, names, value};
+use super::{Action, OnFailure, Parameter, Step, flow, names, value};
 
 /// More would make one run last for days.
 const STEPS_MAX: usize = 20;
+/// The table of the rollback, and the name of its step.
+pub const ROLLBACK: &str = "rollback";
 
 type Parameters = BTreeMap<String, Parameter>;
 
@@ -18,7 +20,7 @@ pub(super) fn read_steps(
     root: &Table<'_>,
     parameters: &Parameters,
     platforms: Option<&[At<NodePlatform>]>,
-) -> Vec<Step> {
+) -> (Vec<Step>, Option<Step>) {
     let has_steps = root.has("steps");
     let tables = root.tables("steps");
     if !has_steps {
@@ -27,19 +29,23 @@ pub(super) fn read_steps(
     if tables.len() > STEPS_MAX {
         root.fault(format!("{} steps, at most {STEPS_MAX} are allowed", tables.len()), "split the runbook");
     }
-    let mut names = BTreeSet::new();
+    let mut names = BTreeSet::from([ROLLBACK.to_owned()]);
     let mut used = BTreeSet::new();
-    let mut steps = Vec::new();
+    let mut steps: Vec<Step> = Vec::new();
     let mut complete = true;
+    let rolls_back = root.has(ROLLBACK);
     for table in tables {
-        let step = read_step(table, parameters, platforms, &mut names, &mut used);
+        let before = flow::Before { steps: &steps, complete };
+        let step = read_step(table, parameters, platforms, &mut names, &mut used, &before, rolls_back);
         complete &= step.is_some();
         steps.extend(step);
     }
+    let rollback = read_rollback(root, parameters, platforms, &mut used);
+    complete &= rollback.is_some() == rolls_back;
     if complete && !steps.is_empty() {
         unused(root, parameters, &used);
     }
-    steps
+    (steps, rollback)
 }
 
 /// A parameter that nothing reads is a slip, or a promise to the approver that the script does not keep.
@@ -59,6 +65,8 @@ fn read_step(
     platforms: Option<&[At<NodePlatform>]>,
     names: &mut BTreeSet<String>,
     used: &mut BTreeSet<String>,
+    before: &flow::Before<'_>,
+    rolls_back: bool,
 ) -> Option<Step> {
     let document = table.document();
     let name = table.required_str("name");
@@ -67,32 +75,75 @@ fn read_step(
             document.fault(&name.span, e.to_string(), "write it like `restart`");
         }
         if !names.insert(name.value.to_owned()) {
-            let what = format!("there is a step `{}` before this one", name.value);
+            let what = if name.value == ROLLBACK {
+                "the name `rollback` is the rollback's own".to_owned()
+            } else {
+                format!("there is a step `{}` before this one", name.value)
+            };
             document.fault(&name.span, what, "give each step its own name");
         }
     }
-    for (key, remedy) in [
-        ("automation", "use `shell`, `powershell` or `document`"),
-        ("when", "decide inside the script"),
-        ("reboots", "reboot outside Muster for now"),
-    ] {
-        table.refuse(key, &format!("`{key}` in a step is not supported by this version"), remedy);
-    }
+    let (when, unless) = flow::read_conditions(&table, before);
+    let gate = flow::read_gate(&table, before.is_empty());
+    let on_failure = read_on_failure(&table, rolls_back);
+    let step = read_body(table, parameters, platforms, used)?;
+    Some(Step { name: name?.value.to_owned(), when, unless, gate, on_failure, ..step })
+}
+
+/// What every step has, the rollback included: the action, its limits, and what is read from its output.
+fn read_body(
+    table: Table<'_>,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+    used: &mut BTreeSet<String>,
+) -> Option<Step> {
     let action = read_action(&table, parameters, platforms, used);
     let timeout = within(&table, "timeout", 5, 48 * 3600, TIMEOUT_DEFAULT_SECS, "`5s` to `48h`");
     let delivery = within(&table, "delivery_timeout", 30, 30 * 86_400, DELIVERY_TIMEOUT_DEFAULT_SECS, "`30s` to `30d`");
     let (extract, expect) = read_extract(&table);
-    let on_failure = read_on_failure(&table);
+    let reboots = read_reboots(&table, action.as_ref());
     table.finish();
     Some(Step {
-        name: name?.value.to_owned(),
+        name: ROLLBACK.to_owned(),
         action: action?,
         timeout,
         delivery_timeout: delivery,
         extract,
         expect,
-        on_failure,
+        on_failure: OnFailure::Stop,
+        when: BTreeMap::new(),
+        unless: BTreeMap::new(),
+        gate: None,
+        reboots,
     })
+}
+
+/// `[rollback]`: a step without a place among the others.
+pub(super) fn read_rollback(
+    root: &Table<'_>,
+    parameters: &Parameters,
+    platforms: Option<&[At<NodePlatform>]>,
+    used: &mut BTreeSet<String>,
+) -> Option<Step> {
+    let table = root.optional_table(ROLLBACK)?;
+    for key in ["name", "when", "unless", "gate", "on_failure"] {
+        table.refuse(
+            key,
+            &format!("`{key}` is not a key of the rollback"),
+            "take it out; it runs once on each touched node",
+        );
+    }
+    read_body(table, parameters, platforms, used)
+}
+
+/// Only a script that the agent runs can ask for a reboot.
+fn read_reboots(table: &Table<'_>, action: Option<&Action>) -> bool {
+    let Some(reboots) = table.optional_bool("reboots") else { return false };
+    if reboots.value && matches!(action, Some(Action::Document { .. } | Action::Automation { .. })) {
+        let what = "`reboots` is for `shell` and `powershell` steps";
+        table.document().fault(&reboots.span, what, "take it out; a document reboots by its own means");
+    }
+    reboots.value
 }
 
 fn within(table: &Table<'_>, key: &str, low: u64, high: u64, default: u64, range: &str) -> Millis {
@@ -104,14 +155,14 @@ fn within(table: &Table<'_>, key: &str, low: u64, high: u64, default: u64, range
     length.value
 }
 
-fn read_on_failure(table: &Table<'_>) -> OnFailure {
-    let Some(item) = table.item("on_failure") else { return OnFailure::Stop };
-    if item.kind() == crate::domain::strict::Kind::Text && item.text().is_some_and(|t| t.value == "rollback") {
-        item.fault("`on_failure = \"rollback\"` is not supported by this version", "use `stop` or `continue`");
-        return OnFailure::Stop;
+fn read_on_failure(table: &Table<'_>, rolls_back: bool) -> OnFailure {
+    let choices = [("stop", OnFailure::Stop), ("continue", OnFailure::Continue), ("rollback", OnFailure::Rollback)];
+    let Some(choice) = table.optional_choice("on_failure", &choices) else { return OnFailure::Stop };
+    if choice.value == OnFailure::Rollback && !rolls_back {
+        let what = "`on_failure = \"rollback\"` and no rollback is defined";
+        table.document().fault(&choice.span, what, "add `[rollback]` with `shell = '''…'''`, or use `stop`");
     }
-    let choices = [("stop", OnFailure::Stop), ("continue", OnFailure::Continue)];
-    table.optional_choice("on_failure", &choices).map_or(OnFailure::Stop, |c| c.value)
+    choice.value
 }
 
 fn read_extract(table: &Table<'_>) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
@@ -162,24 +213,27 @@ fn read_action(
     platforms: Option<&[At<NodePlatform>]>,
     used: &mut BTreeSet<String>,
 ) -> Option<Action> {
-    let kinds = ["shell", "powershell", "document"];
+    let kinds = ["shell", "powershell", "document", "automation"];
     let present: Vec<&str> = kinds.into_iter().filter(|key| table.has(key)).collect();
-    let more = table.has("parameters") || table.has("document_version") || table.has("document_hash");
-    if more && !present.contains(&"document") {
-        for key in ["parameters", "document_version", "document_hash"] {
-            table.refuse(key, &format!("`{key}` is only for `document` steps"), "take it out");
+    let keys: [(&str, &[&str]); 4] = [
+        ("parameters", &["document", "automation"]),
+        ("document_version", &["document", "automation"]),
+        ("document_hash", &["document"]),
+        ("target_parameter", &["automation"]),
+    ];
+    for (key, of) in keys {
+        if !present.iter().any(|kind| of.contains(kind)) {
+            let what = format!("`{key}` is only for {} steps", crate::domain::fault::quoted_list(of.iter().copied()));
+            table.refuse(key, &what, "take it out");
         }
     }
     match present.as_slice() {
         [one] => read_one(table, one, parameters, platforms, used),
         [] => {
-            // A step of an unsupported kind was already reported by name.
-            if table.key_span("automation").is_none() {
-                table.fault(
-                    format!("`{}` does nothing", table.path()),
-                    "add `shell = '''…'''`, `powershell` or `document`",
-                );
-            }
+            table.fault(
+                format!("`{}` does nothing", table.path()),
+                "add `shell = '''…'''`, `powershell`, `document` or `automation`",
+            );
             None
         }
         [_, second, ..] => {
@@ -231,12 +285,13 @@ fn read_one(
             report(lint::powershell(text.value, parameters));
             Some(Action::Powershell { script: text.value.to_owned() })
         }
-        _ => read_document(table, &text, parameters, used),
+        _ => read_document(table, kind == "automation", &text, parameters, used),
     }
 }
 
 fn read_document(
     table: &Table<'_>,
+    is_automation: bool,
     name: &At<&str>,
     parameters: &Parameters,
     used: &mut BTreeSet<String>,
@@ -249,7 +304,11 @@ fn read_document(
         document.fault(
             &name.span,
             format!("`{}` is not a document name", name.value),
-            "write it like `AWS-ConfigureAWSPackage`",
+            if is_automation {
+                "write it like `AWS-RestartEC2Instance`"
+            } else {
+                "write it like `AWS-ConfigureAWSPackage`"
+            },
         );
     }
     if matches!(name.value, "AWS-RunShellScript" | "AWS-RunPowerShellScript") {
@@ -285,6 +344,15 @@ fn read_document(
             }
             values.insert(key.value.to_owned(), texts.into_iter().map(|t| t.value).collect());
         }
+    }
+    if is_automation {
+        let target = table.optional_str("target_parameter").map_or("InstanceId", |t| t.value).to_owned();
+        if let Some(taken) = table.optional_table("parameters").and_then(|inner| inner.key_span(&target)) {
+            let what = format!("`{target}` takes the node's id and cannot be given");
+            document.fault(&taken, what, "take it out, or name another parameter in `target_parameter`");
+        }
+        let version = version.map(|v| v.value.to_owned());
+        return Some(Action::Automation { name: name.value.to_owned(), version, target, parameters: values });
     }
     Some(Action::Document {
         name: name.value.to_owned(),

@@ -108,6 +108,10 @@ fn step(script: &str) -> Step {
         extract: BTreeMap::new(),
         expect: BTreeMap::new(),
         on_failure: OnFailure::Stop,
+        when: BTreeMap::new(),
+        unless: BTreeMap::new(),
+        gate: None,
+        reboots: false,
     }
 }
 

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use muster::domain::{Digest, GroupRef, NodePlatform, Principal, Target};
+use muster::domain::{Digest, GroupRef, Millis, NodePlatform, Principal, Target};
 use muster::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget};
 use muster::policy::{
     Asker, CannotApprove, Decision, PolicySet, Request, Verdict, Vote, decide, load, may_approve, may_run_at_all,
     may_show_in_shared, may_view, quorum_met, stricter, targets_of, waiting_for,
 };
-use muster::runbook::Risk;
+use muster::runbook::{HoldAfter, Risk};
 
 const ACCOUNTS: [(&str, &str); 6] = [
     ("111111111111", "acme-prod"),
@@ -96,6 +96,10 @@ fn plan(runbook: &str, arguments: &[(&str, &str)], nodes: &[(&str, u32)]) -> Pla
         waves: 1,
         max_in_flight: 1,
         max_errors: 0,
+        hold: HoldAfter::Never,
+        hold_for: Millis::from_secs(3600),
+        deadline: Millis::from_secs(86_400),
+        rollback: None,
         exclusive: false,
         selector: String::new(),
         accounts,

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
-use muster::domain::{Amount, Digest, Fault};
+use muster::domain::{Amount, Digest, Fault, Millis};
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, Pattern, Where};
 use muster::policy::{PolicySet, load};
-use muster::runbook::{Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
+use muster::runbook::{HoldAfter, Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
@@ -34,7 +34,15 @@ fn runbook(name: &str, owner: &str, parameters: &[&str]) -> Runbook {
         parameters: parameters.iter().map(|p| ((*p).to_owned(), parameter.clone())).collect(),
         targets: TargetRules { platforms: vec![], max: 1, offline: Offline::Skip, exclusive: false },
         steps: vec![],
-        rollout: Rollout { waves: vec![], max_in_flight: Amount::Count(1), max_errors: Amount::Count(0) },
+        rollback: None,
+        rollout: Rollout {
+            waves: vec![],
+            max_in_flight: Amount::Count(1),
+            max_errors: Amount::Count(0),
+            hold: HoldAfter::Never,
+            hold_for: Millis::from_secs(3600),
+            deadline: Millis::from_secs(86_400),
+        },
     }
 }
 

@@ -33,6 +33,8 @@ pub struct RunbookFile {
     /// What it does, one after the other on each node
     #[schemars(length(min = 1))]
     pub steps: Vec<Step>,
+    /// Runs on exactly the nodes that a step touched, when a person or a step's `on_failure` asks for it
+    pub rollback: Option<Rollback>,
     /// How fast, and when to stop
     pub rollout: Option<Rollout>,
 }
@@ -135,10 +137,10 @@ pub enum Exclusive {
     Node,
 }
 
-/// One stage: exactly one of `shell`, `powershell` and `document`
+/// One stage: exactly one of `shell`, `powershell`, `document` and `automation`
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("oneOf" = [{ "required": ["shell"] }, { "required": ["powershell"] }, { "required": ["document"] }]))]
+#[schemars(extend("oneOf" = [{ "required": ["shell"] }, { "required": ["powershell"] }, { "required": ["document"] }, { "required": ["automation"] }]))]
 pub struct Step {
     #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,31}$"))]
     pub name: String,
@@ -148,11 +150,15 @@ pub struct Step {
     pub powershell: Option<String>,
     /// Name of a Systems Manager document
     pub document: Option<String>,
-    /// For `document`: which version
+    /// Name of a Systems Manager Automation runbook, started once for at most 50 nodes
+    pub automation: Option<String>,
+    /// For `automation`: its parameter that takes a node's id, `InstanceId` by default
+    pub target_parameter: Option<String>,
+    /// For `document` and `automation`: which version
     pub document_version: Option<String>,
     /// For `document`: SHA-256 that AWS compares
     pub document_hash: Option<String>,
-    /// For `document`: its parameters; `"$name"` alone is a runbook parameter's value
+    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value
     pub parameters: Option<BTreeMap<String, DocumentValue>>,
     /// How long it may run, `5s` to `48h`; `10m` by default
     #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
@@ -164,8 +170,68 @@ pub struct Step {
     pub extract: Option<BTreeMap<String, String>>,
     /// Extracted name to the value it must have, or the node has failed
     pub expect: Option<BTreeMap<String, Scalar>>,
+    /// The script may ask for a reboot by exit 194, and is run again after it
+    pub reboots: Option<bool>,
     /// What a node does with its later steps after this one failed: `stop` by default
     pub on_failure: Option<OnFailure>,
+    /// Extracted name to values: the node takes this step only if each has one of them
+    pub when: Option<BTreeMap<String, DocumentValue>>,
+    /// Extracted name to values: the node skips this step if any has one of them
+    pub unless: Option<BTreeMap<String, DocumentValue>>,
+    /// People who have to agree before a wave goes on to this step
+    pub gate: Option<Gate>,
+}
+
+/// So many different people of one group, none of them the requester
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Gate {
+    /// A group of the policy
+    #[schemars(length(min = 1))]
+    pub from: String,
+    /// 1 by default
+    #[schemars(range(min = 1, max = 20))]
+    pub count: Option<u32>,
+    /// How long it waits, `1s` to `7d`; `30m` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub expires: Option<String>,
+    /// What they should look at
+    pub ask: Option<String>,
+}
+
+/// The way back: exactly one of `shell`, `powershell`, `document` and `automation`
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["shell"] }, { "required": ["powershell"] }, { "required": ["document"] }, { "required": ["automation"] }]))]
+pub struct Rollback {
+    /// Script for `sh`; parameters are variables: `"$service"`
+    pub shell: Option<String>,
+    /// Script for PowerShell; parameters are variables: `$env:service`
+    pub powershell: Option<String>,
+    /// Name of a Systems Manager document
+    pub document: Option<String>,
+    /// Name of a Systems Manager Automation runbook, started once for at most 50 nodes
+    pub automation: Option<String>,
+    /// For `automation`: its parameter that takes a node's id, `InstanceId` by default
+    pub target_parameter: Option<String>,
+    /// For `document` and `automation`: which version
+    pub document_version: Option<String>,
+    /// For `document`: SHA-256 that AWS compares
+    pub document_hash: Option<String>,
+    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value
+    pub parameters: Option<BTreeMap<String, DocumentValue>>,
+    /// How long it may run, `5s` to `48h`; `10m` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub timeout: Option<String>,
+    /// How long Systems Manager may wait for the agent, `30s` to `30d`; `60s` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub delivery_timeout: Option<String>,
+    /// Name to a regular expression over the output; the last match counts, its first group before the whole
+    pub extract: Option<BTreeMap<String, String>>,
+    /// Extracted name to the value it must have, or the node has failed
+    pub expect: Option<BTreeMap<String, Scalar>>,
+    /// The script may ask for a reboot by exit 194, and is run again after it
+    pub reboots: Option<bool>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -180,6 +246,8 @@ pub enum DocumentValue {
 pub enum OnFailure {
     Stop,
     Continue,
+    /// The node goes no further, and once the error budget is spent the run rolls back what it touched
+    Rollback,
 }
 
 /// How fast, and when to stop: numbers of nodes (`"5"`) or shares (`"10%"`, rounded up)
@@ -195,4 +263,20 @@ pub struct Rollout {
     /// Failures over the whole run after which nothing further starts; no limit for `read`, else `10%`
     #[schemars(regex(pattern = r"^[0-9]+%?$"))]
     pub max_errors: Option<String>,
+    /// Wait for a person before the next wave: `never` (the default for `read`), after a `failure`, or `always`
+    pub hold: Option<HoldAfter>,
+    /// How long a hold waits, `1m` to `7d`; `1h` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub hold_for: Option<String>,
+    /// The longest a run may take, at most `14d`; `24h` by default
+    #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
+    pub deadline: Option<String>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum HoldAfter {
+    Never,
+    Failure,
+    Always,
 }

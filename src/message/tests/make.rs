@@ -8,7 +8,9 @@ use crate::message::View;
 use crate::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget, Shard};
 use crate::policy::{Decision, Reason, Seats, Verdict};
 use crate::run::{Approval, NodeReport, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
-use crate::runbook::{Action, Kind, Offline, OnFailure, Parameter, Risk, Rollout, Runbook, Step, TargetRules};
+use crate::runbook::{
+    Action, HoldAfter, Kind, Offline, OnFailure, Parameter, Risk, Rollout, Runbook, Step, TargetRules,
+};
 
 pub fn at(clock: &str) -> Timestamp {
     format!("2026-11-22T{clock}:00Z").parse().unwrap()
@@ -43,6 +45,10 @@ pub fn steps() -> Vec<Step> {
         extract: [("state".to_owned(), "(?m)^(active|failed)$".to_owned())].into(),
         expect: [("state".to_owned(), "active".to_owned())].into(),
         on_failure: OnFailure::Stop,
+        when: BTreeMap::new(),
+        unless: BTreeMap::new(),
+        gate: None,
+        reboots: false,
     }]
 }
 
@@ -75,6 +81,10 @@ pub fn plan(count: usize) -> Plan {
         waves: 2,
         max_in_flight: 3,
         max_errors: 1,
+        hold: HoldAfter::Never,
+        hold_for: Millis::from_secs(3600),
+        deadline: Millis::from_secs(86_400),
+        rollback: None,
         exclusive: true,
         selector: "env=prod tag:role=web".into(),
         accounts: BTreeMap::new(),
@@ -247,10 +257,14 @@ pub fn runbook() -> Runbook {
             exclusive: true,
         },
         steps: steps(),
+        rollback: None,
         rollout: Rollout {
             waves: vec![Amount::Count(1), Amount::Percent(10), Amount::Percent(100)],
             max_in_flight: Amount::Percent(25),
             max_errors: Amount::Percent(2),
+            hold: HoldAfter::Never,
+            hold_for: Millis::from_secs(3600),
+            deadline: Millis::from_secs(86_400),
         },
     }
 }

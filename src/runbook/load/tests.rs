@@ -58,23 +58,78 @@ fn the_shipped_runbooks_are_good_and_their_revision_follows_their_text() {
 }
 
 #[test]
-fn what_is_in_the_design_and_not_built_is_refused_by_name() {
+fn what_is_planned_and_not_built_is_refused_by_name() {
     let text = small(
         "[parameters.secret]\ntype = \"secret-ref\"\ndescription = \"x\"\n",
-        "automation = \"AWS-StopEC2Instance\"\nwhen = \"x\"\nreboots = true\non_failure = \"rollback\"",
+        "shell = 'true'",
     );
     insta::assert_snapshot!(faults(&text), @r#"
     runbooks/x.toml:7:8: parameters of type `secret-ref` are not supported by this version
       let the script read the secret on the node
-    runbooks/x.toml:12:1: `automation` in a step is not supported by this version
-      use `shell`, `powershell` or `document`
-    runbooks/x.toml:13:1: `when` in a step is not supported by this version
-      decide inside the script
-    runbooks/x.toml:14:1: `reboots` in a step is not supported by this version
-      reboot outside Muster for now
-    runbooks/x.toml:15:14: `on_failure = "rollback"` is not supported by this version
-      use `stop` or `continue`
     "#);
+}
+
+#[test]
+fn what_leads_from_step_to_step_must_name_what_is_there() {
+    let text = small(
+        "",
+        "shell = 'true'\nextract.state = '\\w+'\nwhen.state = \"a\"\ngate = { from = \"sre\" }\n\
+         [[steps]]\nname = \"stop\"\nautomation = \"AWS-StopEC2Instance\"\nreboots = true\non_failure = \"rollback\"\n\
+         when.stat = \"up\"\nunless.state = []\ngate = { count = 0, expires = \"9d\", who = \"x\" }\n\
+         parameters = { InstanceId = \"i-1\" }\ndocument_hash = \"x\"\n\
+         [[steps]]\nname = \"rollback\"\nshell = 'true'\ntarget_parameter = \"x\"",
+    );
+    insta::assert_snapshot!(faults(&text), @r#"
+    runbooks/x.toml:11:6: `when.state` names nothing that an earlier step extracts
+      add `extract.state = '…'` to a step before this one
+    runbooks/x.toml:12:8: a gate before the first step
+      approval rules of the policy ask before a run; take it out
+    runbooks/x.toml:16:11: `reboots` is for `shell` and `powershell` steps
+      take it out; a document reboots by its own means
+    runbooks/x.toml:17:14: `on_failure = "rollback"` and no rollback is defined
+      add `[rollback]` with `shell = '''…'''`, or use `stop`
+    runbooks/x.toml:18:6: `when.stat` names nothing that an earlier step extracts
+      did you mean `state`?
+    runbooks/x.toml:19:8: `unless.state` has no value that could fit
+      write a value, or a list of them
+    runbooks/x.toml:20:8: `steps[1].gate.from` is missing
+      add `from = "…"`
+    runbooks/x.toml:20:18: `steps[1].gate.count` is `0`
+      use a number from `1` to `20`
+    runbooks/x.toml:20:31: `expires` is 9 d
+      use a time from `1s` to `7d`
+    runbooks/x.toml:20:37: unknown key `who` in `steps[1].gate`
+      known here: `ask`, `count`, `expires` or `from`
+    runbooks/x.toml:21:16: `InstanceId` takes the node's id and cannot be given
+      take it out, or name another parameter in `target_parameter`
+    runbooks/x.toml:22:1: `document_hash` is only for `document` steps
+      take it out
+    runbooks/x.toml:22:17: `steps[1].document_hash`: `x` is not a SHA-256 in hex
+      write it like `"64 hex digits"`
+    runbooks/x.toml:24:8: the name `rollback` is the rollback's own
+      give each step its own name
+    runbooks/x.toml:26:1: `target_parameter` is only for `automation` steps
+      take it out
+    "#);
+    let text = small(
+        "[rollback]\nname = \"undo\"\nwhen.x = \"y\"\n\
+         [rollout]\nhold = \"sometimes\"\nhold_for = \"1s\"\ndeadline = \"1m\"",
+        "shell = 'true'",
+    );
+    insta::assert_snapshot!(faults(&text), @"
+    runbooks/x.toml:6:1: `rollback` does nothing
+      add `shell = '''…'''`, `powershell`, `document` or `automation`
+    runbooks/x.toml:7:1: `name` is not a key of the rollback
+      take it out; it runs once on each touched node
+    runbooks/x.toml:8:1: `when` is not a key of the rollback
+      take it out; it runs once on each touched node
+    runbooks/x.toml:10:8: `rollout.hold` is `sometimes`
+      use `never`, `failure` or `always`
+    runbooks/x.toml:11:12: `rollout.hold_for` is 1 s
+      use a time from `1m` to `7d`
+    runbooks/x.toml:12:12: `rollout.deadline` is 1 m, and one node alone may take 11 m
+      use a time that every step fits in, at most `14d`
+    ");
 }
 
 #[test]
@@ -160,7 +215,7 @@ fn parameters_are_checked_with_their_own_examples() {
 }
 
 #[test]
-fn steps_are_one_of_three_and_their_scripts_are_read() {
+fn steps_are_one_of_four_and_their_scripts_are_read() {
     let text = small(
         "[parameters.service]\ntype = \"string\"\npattern = \"[a-z]+\"\ndescription = \"x\"\nexamples = [\"a\"]\n",
         "shell = '''\n\
@@ -189,14 +244,14 @@ fn steps_are_one_of_three_and_their_scripts_are_read() {
       correct it; the syntax is that of Rust's regex crate
     runbooks/x.toml:21:8: `expect.stat` names nothing that this step extracts
       did you mean `state`?
-    runbooks/x.toml:22:1: `parameters` is only for `document` steps
+    runbooks/x.toml:22:1: `parameters` is only for `document` or `automation` steps
       take it out
     runbooks/x.toml:24:8: there is a step `one` before this one
       give each step its own name
-    runbooks/x.toml:26:1: a step is one of `shell`, `powershell` or `document`
+    runbooks/x.toml:26:1: a step is one of `shell`, `powershell`, `document` or `automation`
       make two steps of it
     runbooks/x.toml:27:1: `steps[2]` does nothing
-      add `shell = '''…'''`, `powershell` or `document`
+      add `shell = '''…'''`, `powershell`, `document` or `automation`
     runbooks/x.toml:28:8: `Two` is not a name: lower-case letters, digits, `-` and `_`, at most 32
       write it like `restart`
     runbooks/x.toml:31:12: `AWS-RunShellScript` would run values as program text
