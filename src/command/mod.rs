@@ -44,6 +44,11 @@ pub enum Command {
     Cancel {
         run: RunRef,
     },
+    /// A new run on what is left of one that is over.
+    Retry {
+        run: RunRef,
+        which: Left,
+    },
     /// The outputs of a run, or of one node of it by id or name.
     Output {
         run: RunRef,
@@ -64,6 +69,14 @@ pub struct RunFilter {
     /// Those that ended with a node that did not succeed.
     pub failed: bool,
     pub runbook: Option<RunbookName>,
+}
+
+/// Which targets of a run that is over a retry is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    Failed,
+    NotStarted,
+    Retryable,
 }
 
 /// A runbook with its arguments, where to run it, and why.
@@ -113,6 +126,7 @@ impl Command {
             Command::Status { .. } => Verb::Status,
             Command::Runs(_) => Verb::Runs,
             Command::Cancel { .. } => Verb::Cancel,
+            Command::Retry { .. } => Verb::Retry,
             Command::Output { .. } => Verb::Output,
             Command::Accounts => Verb::Accounts,
             Command::Targets { .. } => Verb::Targets,

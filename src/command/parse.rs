@@ -10,7 +10,7 @@ use crate::domain::{Invalid, RunbookName, Selector};
 use super::help::Topic;
 use super::reference::RunRef;
 use super::verb::{LATER, Verb};
-use super::{Command, Refusal, Request, RunFilter};
+use super::{Command, Left, Refusal, Request, RunFilter};
 
 /// Reads what a person typed after the slash command or the bot's name.
 ///
@@ -27,6 +27,10 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
         Verb::Accounts => arguments.none().map(|()| Command::Accounts),
         Verb::Show => Ok(Command::Show { runbook: arguments.only().and_then(runbook)? }),
         Verb::Cancel => Ok(Command::Cancel { run: arguments.only().and_then(run)? }),
+        Verb::Retry => match rest {
+            [name, which] => Ok(Command::Retry { run: run(name)?, which: left(which)? }),
+            _ => Ok(Command::Retry { run: arguments.only().and_then(run)?, which: Left::Retryable }),
+        },
         Verb::Status => match rest {
             [] => Ok(Command::Status { run: None }),
             _ => Ok(Command::Status { run: Some(arguments.only().and_then(run)?) }),
@@ -241,6 +245,22 @@ fn runbook(word: &Word) -> Result<RunbookName, Refusal> {
     let text = word.text();
     let name = text.trim_matches('`');
     name.parse().map_err(|Invalid(what)| Refusal { what, remedy: "`list` shows the runbooks".to_owned() })
+}
+
+fn left(word: &Word) -> Result<Left, Refusal> {
+    let text = word.text().to_lowercase().replace([' ', '_'], "-");
+    match text.as_str() {
+        "failed" => Ok(Left::Failed),
+        "not-started" | "notstarted" => Ok(Left::NotStarted),
+        "retryable" => Ok(Left::Retryable),
+        other => {
+            let remedy = match closest(other, ["failed", "not-started", "retryable"]) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write `failed`, `not-started` or `retryable`, or nothing for `retryable`".to_owned(),
+            };
+            Err(Refusal { what: format!("`{other}` says nothing about what is left of a run"), remedy })
+        }
+    }
 }
 
 fn run(word: &Word) -> Result<RunRef, Refusal> {

@@ -84,7 +84,7 @@ fn what_cannot_be_read_is_refused_with_the_remedy() {
         "lst",
         "disk-usage on env=prod",
         "frobnicate",
-        "retry r-7F3K",
+        "retry r-7F3K faild",
         "halt",
         "run",
         "run Disk",
@@ -124,9 +124,9 @@ fn what_cannot_be_read_is_refused_with_the_remedy() {
     frobnicate
       `frobnicate` is not a command
       `help` shows what can be typed, `list` the runbooks
-    retry r-7F3K
-      `retry` is not available in this version
-      type the `run` again on the nodes that are left
+    retry r-7F3K faild
+      `faild` says nothing about what is left of a run
+      did you mean `failed`?
     halt
       `halt` is not available in this version
       `cancel` stops one run

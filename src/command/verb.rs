@@ -12,6 +12,7 @@ pub enum Verb {
     Runs,
     Output,
     Cancel,
+    Retry,
     Accounts,
     Targets,
     Help,
@@ -29,6 +30,7 @@ impl Verb {
         Verb::Runs,
         Verb::Output,
         Verb::Cancel,
+        Verb::Retry,
         Verb::Accounts,
         Verb::Targets,
         Verb::Help,
@@ -46,6 +48,7 @@ impl Verb {
             Verb::Runs => "runs",
             Verb::Output => "output",
             Verb::Cancel => "cancel",
+            Verb::Retry => "retry",
             Verb::Accounts => "accounts",
             Verb::Targets => "targets",
             Verb::Help => "help",
@@ -62,7 +65,6 @@ impl Verb {
 
 /// Verbs of the grammar that this version does not have, with what serves instead.
 pub(super) const LATER: &[(&str, &str)] = &[
-    ("retry", "type the `run` again on the nodes that are left"),
     ("approvals", "`status` shows what waits for approval"),
     ("halt", "`cancel` stops one run"),
     ("resume", "nothing can be halted yet"),

@@ -38,6 +38,10 @@ pub enum NotStarted {
     Cancelled,
     /// The run's policy decision was withdrawn before its turn.
     Withdrawn,
+    /// The run was stopped while it was held, by a person or because nobody decided in time.
+    Stopped,
+    /// The run's own deadline passed before its turn.
+    Deadline,
 }
 
 impl NotStarted {
@@ -48,6 +52,8 @@ impl NotStarted {
             NotStarted::ErrorBudget => "error budget spent",
             NotStarted::Cancelled => "run cancelled",
             NotStarted::Withdrawn => "permission withdrawn",
+            NotStarted::Stopped => "stopped while held",
+            NotStarted::Deadline => "deadline passed",
         }
     }
 }

@@ -8,11 +8,11 @@ use crate::domain::{Selector, Target};
 use crate::message::{self, Card, Verb, View};
 use crate::policy::Asker;
 use crate::ports::InboxRow;
-use crate::run::{Input, Refusal, Run};
+use crate::run::{Input, Refusal, Run, Which};
 
 use super::intake::{Answer, run};
 use super::runner::Handle;
-use super::{Services, lookups};
+use super::{Services, lookups, retrying, starting};
 
 pub(super) async fn click(
     services: &Arc<Services>,
@@ -20,6 +20,7 @@ pub(super) async fn click(
     asker: &Asker,
     handle: &Handle,
     verb: Verb,
+    revision: u32,
 ) -> Answer {
     let delivery = &row.delivery;
     match verb {
@@ -41,6 +42,29 @@ pub(super) async fn click(
             }
         }
         Verb::Cancel => cancel(services, asker, handle).await,
+        Verb::Continue => {
+            let decision = match starting::decide_again(services, handle).await {
+                Ok(decision) => decision,
+                Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
+            };
+            let allowed = is_theirs(asker, handle);
+            decided(services, handle, Input::Continue { by: asker.clone(), revision, allowed, decision }).await
+        }
+        Verb::Stop => {
+            let allowed = is_theirs(asker, handle);
+            decided(services, handle, Input::Stop { by: asker.clone(), revision, allowed }).await
+        }
+        Verb::RollBack => {
+            let allowed = is_theirs(asker, handle);
+            decided(services, handle, Input::RollBack { by: asker.clone(), revision, allowed }).await
+        }
+        Verb::RetryFailed | Verb::RetryNotStarted => match services.seen_by(asker, handle.id).await {
+            Some(handle) => {
+                let which = if verb == Verb::RetryFailed { Which::Failed } else { Which::NotStarted };
+                retrying::retry(services, row, asker, &handle, which).await
+            }
+            None => Answer::Whisper(message::refusal::may_not_view()),
+        },
         Verb::RunAgain => again(services, row, asker, handle).await,
         Verb::Output => match services.seen_by(asker, handle.id).await {
             Some(handle) => lookups::output(services, row, &handle, None).await,
@@ -80,6 +104,7 @@ pub(super) async fn decided(services: &Arc<Services>, handle: &Handle, input: In
     let verb = match input {
         Input::Deny { .. } => Verb::Deny,
         Input::Cancel { .. } => Verb::Cancel,
+        Input::Continue { .. } => Verb::Continue,
         _ => Verb::Approve,
     };
     match handle.input(input).await {
@@ -99,7 +124,12 @@ fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card 
             let groups: Vec<String> = run.proposal.decision.quorum.iter().map(|s| s.group.clone()).collect();
             say::cannot_deny(&groups)
         }
+        Refusal::MayNotDecide(why) if verb == Verb::Continue => say::cannot_pass_gate(&why.to_string(), run),
         Refusal::MayNotDecide(why) => say::cannot_approve(&why.to_string(), run, view),
+        Refusal::MayNotDecideHold => say::cannot_decide_hold(run, view),
+        Refusal::NotHeld | Refusal::OldHold => say::hold_decided(run, view),
+        Refusal::NoLongerPermitted(why) => say::cannot_go_on(run, why),
+        Refusal::NoWayBack => say::no_way_back(run, view),
         Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
         Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
         Refusal::Over(_)
@@ -112,9 +142,14 @@ fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card 
 }
 
 pub(super) async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Handle) -> Answer {
-    let allowed = handle.read(|run| {
+    let allowed = is_theirs(asker, handle);
+    decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
+}
+
+/// The requester, or somebody whose approval the policy asks for.
+fn is_theirs(asker: &Asker, handle: &Handle) -> bool {
+    handle.read(|run| {
         let quorum = &run.proposal.decision.quorum;
         asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
-    });
-    decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
+    })
 }

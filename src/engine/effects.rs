@@ -15,7 +15,7 @@ pub async fn carry_out(services: &Arc<Services>, handle: &Handle, effect: &Effec
         Effect::SettlePost(key) => posting::post(services, handle, key, true).await,
         Effect::TellUnposted => starting::tell_unposted(services, handle).await,
         Effect::Start => starting::start(services, handle).await,
-        Effect::Expire(at) => {
+        Effect::Alarm(at) => {
             let wait = at.duration_since(services.clock.now());
             // Wall time may step; a long wait looks at the clock again now and then.
             let wait = std::time::Duration::try_from(wait).unwrap_or_default();

@@ -11,12 +11,12 @@ use crate::message::{self, Card, FormKind, Verb, browse, form};
 use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, targets_of};
 use crate::ports::{Commit, CommitError, Inbound, InboxRow};
 use crate::redact::Redactor;
-use crate::run::{Event, Input, Proposal, Run};
+use crate::run::{Event, Input, Proposal, Retry, Run, Which};
 
 use super::planner::Progress;
-use super::propose::{self, Proposed};
+use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
-use super::{Services, clicks, desk, doors, forms, lookups, runner};
+use super::{Services, clicks, desk, doors, forms, lookups, retrying, runner};
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -87,11 +87,11 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
                 Answer::Whisper(message::refusal::not_understood(&refusal.to_string(), &services.view_of(row.run)))
             }
         },
-        Inbound::Click { verb, run, revision: _ } => {
+        Inbound::Click { verb, run, revision } => {
             let Some(handle) = services.handle(*run).await else {
                 return doors::click(services, row, *run, *verb).await;
             };
-            clicks::click(services, row, &asker, &handle, *verb).await
+            clicks::click(services, row, &asker, &handle, *verb, *revision).await
         }
         Inbound::Form { form: FormKind::Deny { run, .. }, values } => {
             let Some(handle) = services.handle(*run).await else {
@@ -166,6 +166,10 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
             Ok(handle) => Answer::Whisper(lookups::one(services, &handle).await),
             Err(refused) => Answer::Whisper(refused),
         },
+        Command::Retry { run, which } => match lookups::find(services, asker, &run).await {
+            Ok(handle) => retrying::retry(services, row, asker, &handle, Which::of(which)).await,
+            Err(refused) => Answer::Whisper(refused),
+        },
         Command::Cancel { run } => match lookups::find(services, asker, &run).await {
             Ok(handle) => clicks::cancel(services, asker, &handle).await,
             Err(refused) => Answer::Whisper(refused),
@@ -221,11 +225,22 @@ async fn plan(
     request: &command::Request,
     only: Option<&BTreeSet<Target>>,
 ) -> Result<Proposed, Card> {
-    let rules = services.rulebook.current();
     // No file of ours is valid, so there is nothing to compare a name with.
-    if rules.runbooks.runbooks.is_empty() {
+    if services.rulebook.current().runbooks.runbooks.is_empty() {
         return Err(message::refusal::no_policy());
     }
+    let planned = planned(services, row, asker, request, only).await;
+    planned.map_err(|refused| refused.card(request, &services.view_of(row.run)))
+}
+
+pub(super) async fn planned(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    asker: &Asker,
+    request: &command::Request,
+    only: Option<&BTreeSet<Target>>,
+) -> Result<Proposed, NotProposed> {
+    let rules = services.rulebook.current();
     let recent = services.recent_targets(&asker.principal, &request.runbook, row.run);
     let progress = Arc::new(Progress::default());
     let planning =
@@ -234,11 +249,10 @@ async fn plan(
     let planning = std::pin::pin!(planning);
     let telling = std::pin::pin!(telling);
     // Telling never ends by itself.
-    let proposed = match futures::future::select(planning, telling).await {
+    match futures::future::select(planning, telling).await {
         futures::future::Either::Left((proposed, _)) => proposed,
         futures::future::Either::Right((never, _)) => match never {},
-    };
-    proposed.map_err(|refused| refused.card(request, &services.view_of(row.run)))
+    }
 }
 
 /// Says that the inventory is being read, and how far it is, until dropped.
@@ -266,7 +280,13 @@ fn whole(n: usize) -> u32 {
 }
 
 /// Makes the proposal durable, with the row settled in the same commit, and starts the run's writer.
-async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Request, proposed: Proposed) -> Answer {
+pub(super) async fn begin(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    request: command::Request,
+    proposed: Proposed,
+    retry: Option<Retry>,
+) -> Answer {
     let delivery = &row.delivery;
     let rules = services.rulebook.current();
     let Proposed { plan, decision, .. } = proposed;
@@ -301,6 +321,7 @@ async fn begin(services: &Arc<Services>, row: &InboxRow, request: command::Reque
         digest,
         decision,
         policy: rules.policy.revision,
+        retry,
         at: services.clock.now(),
     };
     let event = Event::Proposed(Box::new(proposal.clone()));
@@ -336,7 +357,7 @@ pub(super) async fn run(
         Ok(refused) if refused.decision.verdict == Verdict::Forbid => {
             Answer::Whisper(doors::refuse(services, row, request, refused))
         }
-        Ok(proposed) => begin(services, row, request, proposed).await,
+        Ok(proposed) => begin(services, row, request, proposed, None).await,
         Err(refused) => Answer::Whisper(refused),
     }
 }

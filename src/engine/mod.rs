@@ -21,6 +21,7 @@ pub mod planner;
 mod posting;
 pub mod propose;
 mod refused;
+mod retrying;
 pub mod rulebook;
 mod runner;
 mod runs;
@@ -306,7 +307,9 @@ impl Services {
 
     /// What messages need to know beside the run itself.
     fn view(&self, run: &Run) -> View {
-        self.view_of(run.id)
+        let waits = run.phase == Phase::AwaitingApproval && run.is_agreed();
+        let taken = if waits { self.nodes_taken(run.id, &run.proposal.plan) } else { None };
+        View { taken: taken.map(|(by, nodes)| (self.runs.short(by), nodes)), ..self.view_of(run.id) }
     }
 
     fn view_of(&self, id: RunId) -> View {
@@ -345,24 +348,22 @@ impl Services {
         targets
     }
 
-    /// A change is running on one of the plan's nodes, and one of the two wants the node for itself.
-    fn nodes_taken(&self, me: RunId, plan: &Plan) -> bool {
+    /// A change that runs on some of the plan's nodes, where one of the two wants its nodes for itself, and on how many.
+    fn nodes_taken(&self, me: RunId, plan: &Plan) -> Option<(RunId, u32)> {
         if plan.risk == Risk::Read {
-            return false;
+            return None;
         }
         let mine: BTreeSet<&Target> = plan.targets.iter().map(|t| &t.target).collect();
-        self.runs.held().into_iter().filter(|h| h.id != me).any(|h| {
+        self.runs.held().into_iter().filter(|h| h.id != me).find_map(|h| {
             h.read(|run| {
-                run.phase == Phase::Running
-                    && run.proposal.plan.risk != Risk::Read
-                    && (plan.exclusive || run.proposal.plan.exclusive)
-                    && run
-                        .proposal
-                        .plan
-                        .targets
-                        .iter()
-                        .zip(&run.targets)
-                        .any(|(t, state)| state.outcome.is_none() && mine.contains(&t.target))
+                let other = &run.proposal.plan;
+                let both = run.phase == Phase::Running && other.risk != Risk::Read;
+                if !both || !(plan.exclusive || other.exclusive) {
+                    return None;
+                }
+                let busy = other.targets.iter().zip(&run.targets).filter(|(_, state)| run.is_busy(state));
+                let taken = busy.filter(|(t, _)| mine.contains(&t.target)).count();
+                (taken > 0).then(|| (h.id, u32::try_from(taken).unwrap_or(u32::MAX)))
             })
         })
     }

@@ -13,8 +13,6 @@ use super::Services;
 use super::runner::Handle;
 use super::summing::summary_of;
 
-/// The cards that are edited while the run goes on.
-const LIVING: [PostKey; 2] = [PostKey::Root, PostKey::Ask];
 /// A message whose fate is unknown may appear late.
 const FIND_TRIES: u32 = 3;
 
@@ -26,12 +24,12 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
     if *key == PostKey::Closing {
         // The last form of the cards stands before the last word is said. Once that is in the journal the run is
         // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
-        for living in &LIVING {
-            bring_to_form(services, handle, living).await;
+        for living in living(handle) {
+            bring_to_form(services, handle, &living).await;
         }
     }
     let place = place_of(handle, key);
-    let mark = format!("{}:{}", handle.id, key.as_str());
+    let mark = format!("{}:{key}", handle.id);
     let mut look = look_first;
     let mut pause = Duration::from_millis(500);
     loop {
@@ -41,7 +39,7 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 Ok(None) => {}
                 // History may not be read: then it is posted, and once too often is better than never.
                 Err(ChatError::Refused(cause)) => {
-                    tracing::warn!(run = %handle.id, key = key.as_str(), cause, "it cannot be told whether a message was posted");
+                    tracing::warn!(run = %handle.id, %key, cause, "it cannot be told whether a message was posted");
                 }
                 Err(_) => {
                     tokio::time::sleep(pause).await;
@@ -51,7 +49,8 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
             }
         }
         // Held until the answer, so that what is remembered as shown is what was said.
-        let mut shown = match handle.shown(key) {
+        let living = handle.shown(key);
+        let mut shown = match &living {
             Some(shown) => Some(shown.lock().await),
             None => None,
         };
@@ -76,13 +75,13 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 return refused(handle, key, cause).await;
             }
             Err(ChatError::NotSaid { cause, retry_after }) => {
-                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a message could not be posted yet");
+                tracing::warn!(run = %handle.id, %key, cause, "a message could not be posted yet");
                 tokio::time::sleep(retry_after.unwrap_or(pause)).await;
                 pause = longer(pause);
                 look = false;
             }
             Err(ChatError::Unknown(cause)) => {
-                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a message may have been posted; looking for it");
+                tracing::warn!(run = %handle.id, %key, cause, "a message may have been posted; looking for it");
                 look = true;
             }
         }
@@ -107,7 +106,7 @@ async fn done(services: &Arc<Services>, handle: &Handle, key: &PostKey, message:
 }
 
 async fn refused(handle: &Handle, key: &PostKey, cause: String) {
-    tracing::error!(run = %handle.id, key = key.as_str(), cause, "a message was refused");
+    tracing::error!(run = %handle.id, %key, cause, "a message was refused");
     let _ = handle.input(Input::PostFailed { key: key.clone(), cause }).await;
 }
 
@@ -157,6 +156,10 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask => message::ask(&run, &view),
+        PostKey::Hold(number) => {
+            let (summary, _) = summary_of(services, &run).await;
+            message::hold(&run, *number, &summary, &view)
+        }
         PostKey::Results => {
             let (summary, texts) = summary_of(services, &run).await;
             message::results(&run, &summary, &|key: &Digest| texts.get(key).cloned(), &view)
@@ -184,6 +187,12 @@ async fn root_card(services: &Services, run: &Run) -> Card {
     })
 }
 
+/// The cards that are edited while the run goes on.
+fn living(handle: &Handle) -> Vec<PostKey> {
+    let holds = handle.read(|run| run.holds.iter().map(|hold| PostKey::Hold(hold.number)).collect::<Vec<_>>());
+    [PostKey::Root, PostKey::Ask].into_iter().chain(holds).collect()
+}
+
 /// Edits the living cards whenever what they say has changed, until the run is over and their last form is shown. The
 /// first change is shown at once; what follows is shown together, at the platform's pace.
 pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
@@ -193,8 +202,8 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
             () = handle.over.notified() => true,
         };
         let mut edited = false;
-        for key in &LIVING {
-            edited |= bring_to_form(&services, &handle, key).await;
+        for key in living(&handle) {
+            edited |= bring_to_form(&services, &handle, &key).await;
         }
         if over {
             return;
@@ -232,7 +241,7 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey)
                 return edited;
             }
             Err(ChatError::Refused(cause)) => {
-                tracing::warn!(run = %handle.id, key = key.as_str(), cause, "a card cannot be edited any more");
+                tracing::warn!(run = %handle.id, %key, cause, "a card cannot be edited any more");
                 *shown = Some(card);
                 return edited;
             }

@@ -36,12 +36,8 @@ pub struct Handle {
     living: Arc<Living>,
 }
 
-/// What each living card shows, as far as this process knows; the lock is held while it is changed.
-#[derive(Default)]
-struct Living {
-    root: Mutex<Option<Card>>,
-    ask: Mutex<Option<Card>>,
-}
+/// What each living card shows, as far as this process knows; a card's lock is held while it is changed.
+type Living = std::sync::Mutex<BTreeMap<PostKey, Arc<Mutex<Option<Card>>>>>;
 
 struct Message {
     input: Input,
@@ -66,10 +62,12 @@ impl Handle {
     }
 
     /// What the card shows, where it is one that is edited.
-    pub fn shown(&self, key: &PostKey) -> Option<&Mutex<Option<Card>>> {
+    pub fn shown(&self, key: &PostKey) -> Option<Arc<Mutex<Option<Card>>>> {
         match key {
-            PostKey::Root => Some(&self.living.root),
-            PostKey::Ask => Some(&self.living.ask),
+            PostKey::Root | PostKey::Ask | PostKey::Hold(_) => {
+                let mut living = self.living.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                Some(living.entry(key.clone()).or_default().clone())
+            }
             PostKey::Results | PostKey::Closing => None,
         }
     }
@@ -238,7 +236,7 @@ async fn until_settled(services: Arc<Services>, handle: Handle, effect: Effect, 
 
 /// Effects that may be dropped at any point when they are no longer due: they only wait and read.
 fn only_waits(effect: &Effect) -> bool {
-    matches!(effect, Effect::Expire(_) | Effect::Start | Effect::LookUp { .. } | Effect::Watch { .. })
+    matches!(effect, Effect::Alarm(_) | Effect::Start | Effect::LookUp { .. } | Effect::Watch { .. })
 }
 
 /// An intent that is written is settled by the task that wrote it; only after a crash is there no such task.

@@ -64,14 +64,19 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
 
     let signed_at = services.cloud.aws_now();
     let key = services.journal.token_key();
-    let mark = token(&key, token::Send { run: handle.id, step, shard, attempt: 1, send });
+    let attempt = handle.read(Run::attempt);
+    let mark = token(&key, token::Send { run: handle.id, step, shard, attempt, send });
     let intent = Input::SlotHeld { shard, step, send, token: mark.clone(), signed_at };
     if handle.input(intent).await.is_err() {
         return;
     }
     // From here on the intent is durable, and this task owes its answer.
     let committed = tokio::time::Instant::now();
-    let request = handle.read(|run| request(run, shard, session, mark, signed_at));
+    let Some(request) = handle.read(|run| request(run, shard, session, mark, signed_at)) else {
+        let answer = Answer::Refused { cause: "the plan has no such step; this is a fault in Muster".into() };
+        let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+        return;
+    };
     let answer = if committed.elapsed() > START_WITHIN {
         Answer::NotTaken { cause: "the call could not be started in time".into() }
     } else {
@@ -227,24 +232,29 @@ fn session(run: &Run, shard: u32) -> SendSession {
     let nodes =
         plan.targets.iter().map(|t| &t.target).filter(mine).map(|t| (t.region.clone(), t.node.clone())).collect();
     let mut documents: Vec<String> =
-        plan.steps.iter().map(|s| prelude::render(s, &plan.arguments, None).document).collect();
+        plan.steps.iter().chain(&plan.rollback).map(|s| prelude::render(s, &plan.arguments, None).document).collect();
     documents.sort();
     documents.dedup();
     SendSession { run: run.id, account, principal: run.proposal.by.clone(), nodes, documents }
 }
 
-fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at: Timestamp) -> SendRequest {
+fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at: Timestamp) -> Option<SendRequest> {
     let plan: &Plan = &run.proposal.plan;
     let place = &plan.shards[shard as usize];
     let step_index = run.shards[shard as usize].step;
-    let step = &plan.steps[step_index as usize];
+    let step = plan.step(step_index)?;
     let due = run.due_targets(shard);
-    let guard =
-        prelude::needs_guard(plan.risk, step).then_some(prelude::Guard { run: run.id, step: step_index, attempt: 1 });
+    let guard = prelude::needs_guard(plan.risk, step).then_some(prelude::Guard {
+        run: run.id,
+        step: step_index,
+        attempt: run.attempt(),
+    });
     let prelude::Rendered { document, version, hash, parameters } =
         prelude::render(step, &plan.arguments, guard.as_ref());
-    let left = plan.max_errors.saturating_sub(run.counts.errors());
-    SendRequest {
+    let all = u32::try_from(due.len()).unwrap_or(u32::MAX);
+    // The way back goes to every touched node, whatever fails on the way.
+    let left = if run.rollback.is_some() { all } else { plan.max_errors.saturating_sub(run.counts.errors()) };
+    Some(SendRequest {
         session,
         region: place.region.clone(),
         nodes: due.iter().map(|t| plan.targets[*t as usize].target.node.clone()).collect(),
@@ -254,7 +264,7 @@ fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at
         parameters,
         token,
         delivery_timeout_secs: u32::try_from(step.delivery_timeout.secs_up()).unwrap_or(u32::MAX),
-        max_errors: left.min(u32::try_from(due.len()).unwrap_or(u32::MAX)),
+        max_errors: left.min(all),
         signing: Signing { at: signed_at },
-    }
+    })
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message;
-use crate::policy::{self, Request};
-use crate::ports::{ChatError, Reply};
+use crate::policy::{self, Decision, Request};
+use crate::ports::{ChatError, DirectoryError, Reply};
 use crate::run::{Input, PostKey};
 
 use super::Services;
@@ -14,17 +14,16 @@ use super::runner::Handle;
 
 /// Decides once more and starts or withdraws. A failed look-up starts nothing.
 pub async fn start(services: &Arc<Services>, handle: &Handle) {
-    let (by, place, plan) =
-        handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
+    let plan = handle.read(|run| run.proposal.plan.clone());
     // Two runs that start at the same moment must see each other.
     let one_at_a_time = services.starting.lock().await;
-    if services.nodes_taken(handle.id, &plan) {
-        // Another change runs on one of the nodes; the runner asks again.
+    if services.nodes_taken(handle.id, &plan).is_some() {
+        // Another change runs on one of the nodes, and the card says which; the runner asks again.
+        handle.changed.notify_one();
         return;
     }
-    let rules = services.rulebook.current();
-    let asker = match asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await {
-        Ok(asker) => asker,
+    let decision = match decide_again(services, handle).await {
+        Ok(decision) => decision,
         Err(fault) => {
             tracing::warn!(run = %handle.id, %fault, "the requester's groups cannot be read; the run waits");
             drop(one_at_a_time);
@@ -32,10 +31,21 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
             return;
         }
     };
-    let recent = services.recent_targets(&by, &plan.runbook, handle.id);
-    let decision = policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent));
     let _ = handle.input(Input::Start { decision }).await;
     drop(one_at_a_time);
+}
+
+/// What the policy and the memberships of this moment say to the run's plan.
+///
+/// # Errors
+/// If the requester's groups cannot be read: then nothing starts or goes on.
+pub(super) async fn decide_again(services: &Services, handle: &Handle) -> Result<Decision, DirectoryError> {
+    let (by, place, plan) =
+        handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
+    let rules = services.rulebook.current();
+    let asker = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
+    let recent = services.recent_targets(&by, &plan.runbook, handle.id);
+    Ok(policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent)))
 }
 
 /// The root card cannot be posted, so the run must not start: the requester is told in private, and the request is

@@ -5,7 +5,8 @@ use sha2::Sha256;
 
 use crate::domain::RunId;
 
-/// One attempt to send one shard of one step. `attempt` (a person's retry) is always 1 until retries exist.
+/// One attempt to send one shard of one step. `attempt` is the try: 1, or more for a
+/// person's retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Send {
     pub run: RunId,

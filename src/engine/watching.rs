@@ -59,7 +59,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         if progress.step != step || progress.sends != send {
             return None;
         }
-        let definition = plan.steps[step as usize].clone();
+        let definition = plan.step(step)?.clone();
         let limit = definition.timeout.std() + definition.delivery_timeout.std() + GRACE;
         Some(Watched {
             account: place.account.clone(),
@@ -172,6 +172,17 @@ async fn report(
             Some("a second copy reached the node and did nothing; what the first one did is not known".into());
         return Ok(report);
     }
+    report.not_run = match invocation.status {
+        InvocationStatus::Denied => true,
+        InvocationStatus::Cancelled => invocation.details == "Terminated",
+        // A lost reply reads like a delivery that timed out.
+        InvocationStatus::Undeliverable => invocation.details != "DeliveryTimedOut",
+        InvocationStatus::Failed => {
+            invocation.exit_code.is_some_and(|c| [prelude::NOT_GUARDED, prelude::NOT_DECODED].contains(&c))
+                && redacted.contains(prelude::SAYS)
+        }
+        InvocationStatus::Success | InvocationStatus::TimedOut | InvocationStatus::Running => false,
+    };
     (report.outcome, report.cause) = match invocation.status {
         InvocationStatus::Success => (Outcome::Succeeded, None),
         InvocationStatus::Failed => (Outcome::Failed, None),

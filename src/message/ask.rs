@@ -38,7 +38,7 @@ pub fn ask(run: &Run, view: &View) -> Card {
             blocks.push(Block::Text(lines([head].into_iter().chain(rules))));
         }
     }
-    blocks.extend(blast::steps(&p.plan.steps));
+    blocks.extend(blast::steps(&p.plan));
     blocks.push(Line::default().bold("Exactly these targets").text());
     blocks.push(blast::targets(&p.plan));
     blocks.push(plan::fingerprint(&p.plan, &p.digest));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{AccountId, Target};
 use crate::plan::{Delivery, Plan};
-use crate::runbook::{Action, Step};
+use crate::runbook::{Action, HoldAfter, OnFailure, Step};
 
 use super::words::{Line, count, nodes, number, say, size, some};
 use super::{Block, Span};
@@ -94,6 +94,14 @@ pub(super) fn rollout(plan: &Plan) -> Line {
         0 => ", nothing further starts after the first failure".to_owned(),
         n => format!(", nothing further starts after more than {}", count(n, "failure")),
     });
+    if plan.waves > 1 {
+        text.push_str(match plan.hold {
+            HoldAfter::Never => "",
+            HoldAfter::Failure => ", held for a person after a wave with a failure",
+            HoldAfter::Always => ", held for a person after each wave",
+        });
+    }
+    text.push_str(&format!(", ends after {} at the latest", super::words::duration(plan.deadline)));
     say(text)
 }
 
@@ -135,6 +143,14 @@ pub(super) fn coverage(plan: &Plan) -> Vec<Line> {
     }
     if c.unmanaged_unknown {
         told.push(say("Running instances that SSM does not manage were not looked for"));
+    }
+    if c.gone > 0 {
+        told.push(say(format!(
+            "{} of the run before {} gone, or no longer {} what was asked then",
+            nodes(c.gone),
+            super::words::are(c.gone),
+            if c.gone == 1 { "matches" } else { "match" }
+        )));
     }
     if c.narrowed > 0 {
         let why: Vec<String> = c.narrowed_by.iter().map(|(why, n)| format!("{} {why}", number(*n))).collect();
@@ -179,13 +195,34 @@ pub(super) fn arguments(plan: &Plan) -> Line {
     })
 }
 
-/// Every step: what runs, for how long, and what it must show.
-pub(super) fn steps(steps: &[Step]) -> Vec<Block> {
+/// Every step of a plan, and its way back.
+pub(super) fn steps(plan: &Plan) -> Vec<Block> {
+    steps_of(&plan.steps, plan.rollback.as_ref())
+}
+
+/// Every step: what runs, where and for how long, and what it must show.
+pub(super) fn steps_of(steps: &[Step], rollback: Option<&Step>) -> Vec<Block> {
     let mut blocks = Vec::new();
-    for (i, step) in steps.iter().enumerate() {
+    let named = steps.iter().enumerate().map(|(i, s)| (format!("Step {} of {}: {}", i + 1, steps.len(), s.name), s));
+    let back = rollback.map(|s| ("Rollback, on exactly the nodes that were touched".to_owned(), s));
+    for (name, step) in named.chain(back) {
         let mut line = Line::default()
-            .bold(format!("Step {} of {}: {}", i + 1, steps.len(), step.name))
+            .bold(name)
             .plain(format!(", at most {} on each node", super::words::duration(step.timeout)));
+        if let Some(gate) = &step.gate {
+            line = line.plain(format!(", after a yes of {} of @{}", number(gate.count), gate.from));
+        }
+        for (word, condition) in [("only where", &step.when), ("not where", &step.unless)] {
+            for (name, values) in condition {
+                line = line.plain(format!(", {word} ")).code(format!("{name}={}", values.join(",")));
+            }
+        }
+        if step.reboots {
+            line = line.plain(", may reboot the node");
+        }
+        if step.on_failure == OnFailure::Rollback {
+            line = line.plain(", rolled back by itself after too many failures");
+        }
         for (name, wanted) in &step.expect {
             line = line.plain(", must show ").code(format!("{name}={wanted}"));
         }

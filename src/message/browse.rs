@@ -128,7 +128,7 @@ pub fn show(runbook: &Runbook, view: &View) -> Card {
         blocks.push(Block::Text(lines([Line::default().bold("Arguments")].into_iter().chain(parameters))));
     }
     blocks.push(Block::Text(lines([Line::default().bold("Start it"), Line::default().code(usage(runbook, view))])));
-    blocks.extend(super::blast::steps(&runbook.steps));
+    blocks.extend(super::blast::steps_of(&runbook.steps, runbook.rollback.as_ref()));
     blocks.push(say("Revision ").code(runbook.revision.short(12)).note());
     card(cut(&format!("{}: {}", runbook.name, runbook.title), super::verdict::TITLE_MAX), blocks)
 }
@@ -165,6 +165,10 @@ pub(super) fn phase(run: &Run) -> String {
     match run.phase {
         Phase::AwaitingApproval if run.is_agreed() => "about to start".to_owned(),
         Phase::AwaitingApproval => format!("waiting for {}", super::root::seats(&super::root::open_seats(run))),
+        Phase::Running if run.rollback.is_some() => "rolling back".to_owned(),
+        Phase::Running if run.hold().is_some() => {
+            format!("held, {} of {} done", number(run.counts.ended()), nodes(run.counts.total))
+        }
         Phase::Running => format!("running, {} of {} done", number(run.counts.ended()), nodes(run.counts.total)),
         Phase::Finished => counts(&run.counts),
         Phase::Denied => "denied".to_owned(),

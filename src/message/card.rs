@@ -89,6 +89,16 @@ pub enum Verb {
     /// Opens the form that asks why.
     Deny,
     Cancel,
+    /// A yes to a hold.
+    Continue,
+    /// A no to a hold.
+    Stop,
+    /// A no to a hold, and the way back for what was touched.
+    RollBack,
+    /// Runs on the targets of a run that failed.
+    RetryFailed,
+    /// Runs on the targets of a run that nothing was sent to.
+    RetryNotStarted,
     /// Shows one whole output as a file.
     Output,
     /// Starts the same again: planned and decided afresh.

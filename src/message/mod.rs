@@ -2,21 +2,24 @@
 //!
 //! A card is platform-neutral: adapters render it and add nothing. Text from people and machines only
 //! ever stands in [`Span::Plain`], [`Span::Code`] or [`Block::Code`], which renderers escape. One file for each
-//! occasion: a plan, the living card, the request for approval, results, refusals, what people look up.
+//! occasion: a plan, the living card, the request for approval, a hold, results, refusals, what people look up.
 //! [`fit()`] brings a card under the platforms' limits, [`text`] prints it for terminals and logs.
 
 pub mod ask;
+mod back;
 mod blast;
 pub mod browse;
 pub mod card;
 pub mod door;
 pub mod fit;
 pub mod form;
+pub mod hold;
 pub mod home;
 pub mod outputs;
 pub mod plan;
 pub mod refusal;
 pub mod results;
+pub mod retry;
 pub mod root;
 pub mod rows;
 pub mod text;
@@ -32,6 +35,7 @@ pub use ask::ask;
 pub use card::{Block, Button, Card, Span, Style, Tone, Verb};
 pub use fit::{Limits, fit};
 pub use form::{Choice, FieldKind, Form, FormField, FormKind, Suggestions, Values, deny_form};
+pub use hold::hold;
 pub use home::{Home, home};
 pub use plan::{plan_card, planning};
 pub use results::{OutputFile, closing, output_file, results};

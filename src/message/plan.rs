@@ -33,7 +33,7 @@ pub fn plan_card(plan: &Plan, digest: &Digest, decision: &Decision) -> Card {
     blocks.push(Block::Fields(facts(plan)));
     blocks.push(Block::Text(decided(decision)));
     blocks.extend(not_reached(plan));
-    blocks.extend(blast::steps(&plan.steps));
+    blocks.extend(blast::steps(plan));
     blocks.push(Line::default().bold("Exactly these targets").text());
     blocks.push(blast::targets(plan));
     if decision.verdict != Verdict::Forbid {

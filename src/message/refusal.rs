@@ -266,6 +266,80 @@ pub fn cannot_cancel(run: &Run, why: &str) -> Card {
     )
 }
 
+/// A click on a hold by somebody who may not decide it.
+#[must_use]
+pub fn cannot_decide_hold(run: &Run, view: &View) -> Card {
+    let gate = run.hold().and_then(|hold| run.gate_of(hold)).map(|gate| gate.from.clone());
+    let approvers = run.proposal.decision.quorum.iter().map(|s| s.group.clone());
+    let groups: std::collections::BTreeSet<String> = gate.into_iter().chain(approvers).collect();
+    let mut who = say("Ask ").person(&run.proposal.by);
+    for group in groups {
+        who = who.plain(format!(", or one of @{group}"));
+    }
+    refusal(
+        "You cannot decide this",
+        vec![say("The person who asked for the run decides, and those who may approve it.").spans()],
+        vec![
+            who.plain(".").spans(),
+            say("How it stands: ").code(format!("{} status {}", view.command, view.short)).spans(),
+        ],
+    )
+}
+
+/// A yes at a gate that does not count.
+#[must_use]
+pub fn cannot_pass_gate(why: &str, run: &Run) -> Card {
+    let gate = run.hold().and_then(|hold| run.gate_of(hold));
+    let remedy = gate.map(|gate| say(format!("Ask one of @{}, who decide here.", gate.from)).spans());
+    refusal("Your yes does not count here", vec![super::words::prose(&sentence(why))], remedy.into_iter().collect())
+}
+
+/// Somebody was faster, or the card is an old one.
+#[must_use]
+pub fn hold_decided(run: &Run, view: &View) -> Card {
+    use crate::run::HoldEnd;
+    let ended = run.holds.iter().rev().find_map(|hold| hold.ended.as_ref());
+    let told = match ended {
+        Some((end, Some(by), at)) => {
+            let did = match end {
+                HoldEnd::Continued => " let it go on at ",
+                HoldEnd::Stopped => " stopped it at ",
+                HoldEnd::RolledBack => " started the rollback at ",
+                HoldEnd::TimedOut | HoldEnd::Overtaken => " ended it at ",
+            };
+            Line::default().person(by).plain(did).when(*at).plain(".")
+        }
+        Some((_, None, at)) => say("Nobody decided by ").when(*at).plain(", so nothing further was started."),
+        None => say("It is not held: there is nothing to decide."),
+    };
+    let status = say("How it stands: ").code(format!("{} status {}", view.command, view.short));
+    refusal("It was already decided", vec![told.spans()], vec![status.spans()])
+}
+
+/// The policy of today does not permit what is left of the run.
+#[must_use]
+pub fn cannot_go_on(run: &Run, why: &str) -> Card {
+    let mut remedies = vec![say("Press ").bold("Stop").plain(" to leave the rest as it is.").spans()];
+    if run.has_way_back() {
+        remedies.push(say("Press ").bold("Roll back").plain(" to take back what was done.").spans());
+    }
+    refusal("It cannot go on: the policy no longer permits it", vec![super::words::prose(&sentence(why))], remedies)
+}
+
+/// There is nothing to roll back.
+#[must_use]
+pub fn no_way_back(run: &Run, view: &View) -> Card {
+    let why = if run.proposal.plan.rollback.is_none() {
+        "The runbook defines no rollback."
+    } else if run.rollback.is_some() {
+        "It was rolled back already."
+    } else {
+        "Nothing was touched yet."
+    };
+    let status = say("How it stands: ").code(format!("{} status {}", view.command, view.short));
+    refusal("There is nothing to roll back", vec![say(why).spans()], vec![status.spans()])
+}
+
 /// The loser of a race is told who decided, and when.
 #[must_use]
 pub fn already_decided(run: &Run, view: &View) -> Card {

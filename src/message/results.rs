@@ -12,7 +12,7 @@ use super::root::ended;
 use super::rows::{is_cut, output_key, printed};
 use super::verdict::{self, headline};
 use super::words::{Line, count, cut, duration, lines, list, nodes, number, say, size, were};
-use super::{Block, Button, Card, Span, Style, Tone, Verb, View};
+use super::{Block, Card, Span, Tone, View};
 
 /// Gives a redacted output by its key; `None` if it was pruned.
 pub type Lookup<'a> = &'a dyn Fn(&Digest) -> Option<Arc<str>>;
@@ -49,6 +49,7 @@ pub fn results(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) ->
     if summary.findings.is_empty() {
         blocks.push(say("Nothing has ended yet.").text());
     }
+    blocks.extend(super::back::told(run, lookup));
     blocks.extend(super::plan::not_reached(plan));
     let measures: Vec<Line> = summary.measures.iter().map(|m| measure(run, m, summary.counts.total)).collect();
     if !measures.is_empty() {
@@ -60,12 +61,12 @@ pub fn results(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) ->
     if !small.is_empty() {
         blocks.push(say(small.join(" · ")).note());
     }
-    let (tone, title) = verdict::outcome(plan, summary);
+    let (tone, title) = verdict::outcome(run, summary);
     Card { tone, title, blocks, buttons: Vec::new() }
 }
 
 /// `2 failed` what and where.
-fn told(finding: &Finding, total: u32) -> Vec<Span> {
+pub(super) fn told(finding: &Finding, total: u32) -> Vec<Span> {
     let n = size(finding.targets.len());
     let head = match finding.outcome {
         Outcome::NotStarted(_) => format!("{} not started", number(n)),
@@ -183,7 +184,7 @@ fn excerpt(run: &Run, finding: &Finding, lookup: Lookup<'_>) -> Option<Excerpt> 
 }
 
 /// `Use%: median 46, 95 % of the nodes at most 71, highest 97 (db-14), …`.
-fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
+pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
     let on = if measure.nodes == total {
         String::new()
     } else {
@@ -310,11 +311,10 @@ fn target_name(run: &Run, target: u32) -> String {
 /// The short reply that mentions the requester when it is over: the verdict and what to do next.
 #[must_use]
 pub fn closing(run: &Run, summary: &Summary, view: &View) -> Card {
-    let plan = &run.proposal.plan;
     let by = Line::default().person(&run.proposal.by);
     let over = run.phase == Phase::Finished;
     let (tone, title) = if over {
-        verdict::outcome(plan, summary)
+        verdict::outcome(run, summary)
     } else {
         let card = super::root(run, Some(summary), view);
         (card.tone, card.title)
@@ -334,21 +334,14 @@ pub fn closing(run: &Run, summary: &Summary, view: &View) -> Card {
             None => by.plain(": it is still going on.").spans(),
         }
     };
-    let again = Button {
-        verb: Verb::RunAgain,
-        label: "Run again".to_owned(),
-        style: Style::Plain,
-        run: run.id,
-        revision: run.revision,
-    };
-    let buttons = if run.phase.is_over() && tone != Tone::Good { vec![again] } else { Vec::new() };
+    let buttons = if run.phase.is_over() && tone != Tone::Good { super::retry::buttons(run) } else { Vec::new() };
     Card { tone, title, blocks: vec![Block::Text(body)], buttons }
 }
 
 /// What a person does next, the most urgent first.
 fn next(run: &Run, summary: &Summary) -> Option<Line> {
     let c = &summary.counts;
-    let mut told = Vec::new();
+    let mut told: Vec<String> = super::back::next(run).into_iter().collect();
     if c.unknown > 0 {
         told.push(format!("{} may have run without telling: look there first.", nodes(c.unknown)));
     }
@@ -366,6 +359,8 @@ fn next(run: &Run, summary: &Summary) -> Option<Line> {
             "the run was cancelled"
         } else if run.budget_spent {
             "too many others failed"
+        } else if run.overdue {
+            "the run's deadline passed"
         } else {
             "it was stopped"
         };

@@ -2,15 +2,19 @@
 //!
 //! It always says what is going on, whom or what it waits for, and what a person can do about it.
 
-use crate::domain::{Outcome, Timestamp};
+use crate::domain::{NotStarted, Outcome, Timestamp};
 use crate::policy::{Seats, Vote, waiting_for};
-use crate::run::{Phase, Run, SendState};
+use crate::run::{HoldCause, HoldEnd, Phase, Run, SendState};
 use crate::summary::{Summary, summarise};
 
 use super::rows::summary_input;
 use super::verdict::subject;
 use super::words::{Line, are, count, cut, duration, lines, list, nodes, number, say, size};
 use super::{Block, Button, Card, Span, Style, Tone, Verb, View, blast, plan, verdict};
+
+/// Values that a step extracted and nodes that are told one by one on the living card.
+const VALUES: usize = 4;
+const NAMES: usize = 10;
 
 /// The card of a run in its present phase. `summary` names the largest cause; without one it is taken from the
 /// reports alone, without outputs.
@@ -62,7 +66,20 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
             let errors = run.counts.errors();
             let mut text = format!("{}: ", cut(p.runbook.as_str(), 40));
             let mut tone = if errors > 0 { Tone::Warning } else { Tone::Running };
-            if run.cancelled_by.is_some() {
+            if let Some(back) = &run.rollback {
+                text.push_str(&format!(
+                    "rolling back, {} of {} done; before it ",
+                    number(back.counts.ended()),
+                    nodes(back.counts.total)
+                ));
+                tone = Tone::Warning;
+            } else if let Some(hold) = run.hold() {
+                text.push_str(&format!("held {}; ", super::hold::place(run, hold)));
+                tone = Tone::Waiting;
+            } else if run.overdue {
+                text.push_str("deadline passed, stopping; ");
+                tone = Tone::Bad;
+            } else if run.cancelled_by.is_some() {
                 text.push_str("cancelled, stopping; ");
                 tone = Tone::Warning;
             } else if run.budget_spent {
@@ -73,7 +90,7 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
             if errors > 0 {
                 text.push_str(&format!(", {} of them failed", number(errors)));
             }
-            if p.waves > 1 {
+            if p.waves > 1 && run.hold().is_none() && run.rollback.is_none() {
                 text.push_str(&format!(", wave {} of {}", run.wave.saturating_add(1).min(p.waves), p.waves));
             }
             (tone, text)
@@ -87,9 +104,10 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
                     &own
                 }
             };
-            verdict::outcome(p, summary)
+            verdict::outcome(run, summary)
         }
         Phase::Denied => (Tone::Bad, format!("{asked}: denied, nothing was run")),
+        Phase::Expired if run.is_agreed() => (Tone::Warning, format!("{asked}: expired, it could not start in time")),
         Phase::Expired => (Tone::Warning, format!("{asked}: expired, nobody approved it in time")),
         Phase::Cancelled => (Tone::Warning, format!("{asked}: cancelled, nothing was run")),
         Phase::Withdrawn => (Tone::Bad, format!("{asked}: no longer allowed, nothing was run")),
@@ -101,7 +119,14 @@ fn state(run: &Run, view: &View) -> Vec<Span> {
     let mut told = Vec::new();
     match run.phase {
         // Nobody has to approve it, or nobody more: it waits for the last check, or for another change on its nodes.
-        Phase::AwaitingApproval if run.is_agreed() => told.push(say("Nothing has been sent yet.")),
+        Phase::AwaitingApproval if run.is_agreed() => told.push(match &view.taken {
+            Some((other, taken)) => say("Nothing has been sent yet: it waits for ")
+                .code(other)
+                .plain(format!(", which changes {} of these nodes. If it cannot start by ", number(*taken)))
+                .when(run.start_by())
+                .plain(", it expires."),
+            None => say("Nothing has been sent yet."),
+        }),
         Phase::AwaitingApproval => {
             let mut line = say("Waiting for ").bold(seats(&open_seats(run)));
             if let Some(at) = expires(run) {
@@ -119,6 +144,20 @@ fn state(run: &Run, view: &View) -> Vec<Span> {
                     "Stopped by itself after {}; nothing further was started.",
                     count(run.counts.errors(), "failure")
                 )));
+            }
+            if run.overdue {
+                told.push(say("Its own deadline passed; nothing further was started and what ran was cancelled."));
+            }
+            if let Some((end, by, at)) = run.holds.last().and_then(|hold| hold.ended.as_ref()) {
+                match (end, by) {
+                    (HoldEnd::Stopped, Some(by)) => {
+                        told.push(say("Stopped by ").person(by).plain(" ").when(*at).plain(" while it was held."));
+                    }
+                    (HoldEnd::TimedOut, _) => {
+                        told.push(say("Stopped: it was held, and nobody decided by ").when(*at).plain("."));
+                    }
+                    (HoldEnd::Continued | HoldEnd::RolledBack | HoldEnd::Overtaken | HoldEnd::Stopped, _) => {}
+                }
             }
             told.push(say("The results stand in this thread."));
             let unknown = run.counts.unknown;
@@ -150,6 +189,9 @@ pub(super) fn ended(run: &Run) -> Option<Line> {
         Phase::Denied => Some(because(whom(say("Denied"), by))),
         Phase::Cancelled => Some(because(whom(say("Cancelled"), by))),
         Phase::Withdrawn => Some(because(say("The policy no longer allows it"))),
+        Phase::Expired if run.is_agreed() => {
+            Some(say("It was agreed to and could not be started in time. Ask again asks once more."))
+        }
         Phase::Expired => {
             let open = open_seats(run);
             let missing = if open.is_empty() { String::new() } else { format!("; it waited for {}", seats(&open)) };
@@ -163,24 +205,43 @@ fn progress(run: &Run, view: &View) -> Vec<Line> {
     let flying = in_flight(run);
     let mut parts = vec![format!("{} succeeded", number(c.succeeded))];
     let stopped = c.cancelled + c.not_started;
-    let stopping = run.cancelled_by.is_some() || run.budget_spent;
-    let rest = if stopping { "will not start" } else { "waiting" };
+    let rest = if run.stopping.is_some() { "will not start" } else { "waiting" };
+    let going = if run.rollback.is_some() { 0 } else { flying };
     for (n, word) in
-        [(c.errors(), "failed or not reached"), (stopped, "not run"), (flying, "running"), (c.pending() - flying, rest)]
+        [(c.errors(), "failed or not reached"), (stopped, "not run"), (going, "running"), (c.pending() - going, rest)]
     {
         if n > 0 {
             parts.push(format!("{} {word}", number(n)));
         }
     }
     let mut told = vec![say(parts.join(" · "))];
-    if let Some(by) = &run.cancelled_by {
+    told.extend(by_step(run));
+    told.extend(super::back::progress(run));
+    if let Some(hold) = run.hold() {
         told.push(
-            say("Cancelled by ")
-                .person(by)
-                .plain(format!(". No new sends are made; what was already sent to {} may still run.", nodes(flying))),
+            say(format!("Held {}: somebody has to decide, in this thread, by ", super::hold::place(run, hold)))
+                .when(hold.until)
+                .plain("."),
         );
-    } else if run.budget_spent {
-        told.push(say(format!("Nothing further is started; {} {} still running.", nodes(flying), are(flying))));
+    } else if let Some(why) = run.stopping {
+        told.push(match (why, &run.cancelled_by) {
+            (NotStarted::Cancelled, Some(by)) => say("Cancelled by ").person(by).plain(". No new sends are made"),
+            (NotStarted::Deadline, _) => say("Its own deadline passed. No new sends are made"),
+            _ => say("Nothing further is started"),
+        });
+        if let Some(line) = told.last_mut() {
+            *line = line.clone().plain(match (flying, why) {
+                (0, _) => "; nothing is running any more.".to_owned(),
+                (n, NotStarted::Cancelled | NotStarted::Deadline) => {
+                    format!(
+                        "; AWS was told to stop, and what was already sent may still run on {}: {}.",
+                        nodes(n),
+                        flying_names(run)
+                    )
+                }
+                (n, _) => format!("; {} {} still running: {}.", nodes(n), are(n), flying_names(run)),
+            });
+        }
     }
     let unsure = run.shards.iter().filter(|s| matches!(s.state, SendState::Unsure { .. })).count();
     if unsure > 0 {
@@ -193,8 +254,51 @@ fn progress(run: &Run, view: &View) -> Vec<Line> {
     told
 }
 
+/// How far each step is, where there are several: what came of it, as it comes.
+fn by_step(run: &Run) -> Vec<Line> {
+    let steps = &run.proposal.plan.steps;
+    if steps.len() < 2 {
+        return Vec::new();
+    }
+    let mut told = Vec::new();
+    for (step, index) in steps.iter().zip(0u32..) {
+        let reports = || run.targets.iter().flat_map(|t| &t.reports).filter(|(s, _)| *s == index).map(|(_, r)| r);
+        let (done, well) = (reports().count(), reports().filter(|r| r.outcome == Outcome::Succeeded).count());
+        if done == 0 {
+            continue;
+        }
+        let mut line = Line::default().code(&step.name).plain(format!(
+            ": {} of {} went well",
+            number(size(well)),
+            nodes(size(done))
+        ));
+        let mut values: std::collections::BTreeMap<(&str, &str), u32> = Default::default();
+        for (name, value) in reports().flat_map(|r| &r.extracted) {
+            *values.entry((name, value)).or_default() += 1;
+        }
+        let mut values: Vec<_> = values.into_iter().collect();
+        values.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        for ((name, value), n) in values.into_iter().take(VALUES) {
+            line = line.plain(" · ").code(format!("{name}={}", cut(value, 40))).plain(format!(" on {}", number(n)));
+        }
+        told.push(line);
+    }
+    told
+}
+
+/// The nodes that something may be running on, by name.
+fn flying_names(run: &Run) -> String {
+    let flying = flying(run);
+    let names = run.proposal.plan.targets.iter().zip(flying).filter(|(_, f)| *f).map(|(t, _)| cut(&t.name, 64));
+    super::words::some(&names.collect::<Vec<_>>(), NAMES)
+}
+
 /// Nodes whose send is on its way or made, and that have not ended.
 fn in_flight(run: &Run) -> u32 {
+    size(flying(run).into_iter().filter(|f| *f).count())
+}
+
+fn flying(run: &Run) -> Vec<bool> {
     let mut flying = vec![false; run.targets.len()];
     for shard in &run.shards {
         let targets = match &shard.state {
@@ -205,12 +309,11 @@ fn in_flight(run: &Run) -> u32 {
         };
         for &t in targets {
             if let Some(flying) = flying.get_mut(t as usize) {
-                *flying = true;
+                *flying = run.awaits(t, shard.step);
             }
         }
     }
-    let open = |t: &crate::run::TargetState| t.outcome.is_none();
-    size(flying.iter().zip(&run.targets).filter(|(f, t)| **f && open(t)).count()).min(run.counts.pending())
+    flying
 }
 
 fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
@@ -222,6 +325,9 @@ fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
     let on = Line::default().code(&p.plan.selector).plain(format!(": {}", blast::reach(&p.plan)));
     fields.push(("On".to_owned(), on.spans()));
     fields.push(("Asked by".to_owned(), Line::default().person(&p.by).spans()));
+    if let Some(origin) = super::retry::origin(run) {
+        fields.push(("Retry".to_owned(), origin.spans()));
+    }
     if let Some(reason) = &p.reason {
         fields.push(("Why".to_owned(), say(reason).spans()));
     }
@@ -257,7 +363,10 @@ fn buttons(run: &Run) -> Vec<Button> {
         |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };
     match run.phase {
         Phase::AwaitingApproval => vec![button(Verb::Cancel, "Cancel", Style::Plain)],
-        Phase::Running if run.cancelled_by.is_some() => Vec::new(),
+        Phase::Running if matches!(run.stopping, Some(NotStarted::Cancelled | NotStarted::Deadline)) => Vec::new(),
+        // The question of the hold has its own buttons.
+        Phase::Running if run.hold().is_some_and(|hold| hold.cause == HoldCause::WayBack) => Vec::new(),
+        Phase::Running if run.rollback.is_some() => vec![button(Verb::Cancel, "Stop rolling back", Style::Danger)],
         Phase::Running => vec![button(Verb::Cancel, "Cancel", Style::Danger)],
         Phase::Denied | Phase::Expired | Phase::Withdrawn => vec![button(Verb::RunAgain, "Ask again", Style::Plain)],
         Phase::Finished | Phase::Cancelled => vec![button(Verb::RunAgain, "Run again", Style::Plain)],

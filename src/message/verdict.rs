@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{AccountId, Counts};
-use crate::plan::Plan;
+use crate::run::Run;
 use crate::summary::Summary;
 
 use super::words::{cut, nodes, number};
@@ -92,18 +92,25 @@ pub fn headline(runbook: &str, summary: &Summary) -> String {
 }
 
 /// Tone and line one of a finished run. An account that could not be read is part of the verdict: its nodes are not
-/// among the counts, and a line that says only "all succeeded" would hide them.
+/// among the counts, and a line that says only "all succeeded" would hide them. So is what became of a rollback.
 #[must_use]
-pub fn outcome(plan: &Plan, summary: &Summary) -> (Tone, String) {
+pub fn outcome(run: &Run, summary: &Summary) -> (Tone, String) {
+    let plan = &run.proposal.plan;
     let line = headline(plan.runbook.as_str(), summary);
     let unread: BTreeSet<&AccountId> = plan.coverage.unread.iter().map(|u| &u.account).collect();
-    if unread.is_empty() {
-        return (tone(&summary.counts), line);
+    let mut tone = tone(&summary.counts);
+    let mut tail = String::new();
+    if let Some(back) = &run.rollback {
+        let Counts { succeeded, total, .. } = back.counts;
+        tail.push_str(&format!("; rolled back {} of {}", number(succeeded), nodes(total)));
+        tone = if succeeded < total || tone == Tone::Bad { Tone::Bad } else { Tone::Warning };
     }
-    let gap = format!("; {} could not be read", words::count(words::size(unread.len()), "account"));
-    let room = TITLE_MAX.saturating_sub(gap.chars().count());
-    let tone = if summary.counts.errors() > 0 { Tone::Bad } else { Tone::Warning };
-    (tone, cut(&line, room) + &gap)
+    if !unread.is_empty() {
+        tail.push_str(&format!("; {} could not be read", words::count(words::size(unread.len()), "account")));
+        tone = if tone == Tone::Bad { Tone::Bad } else { Tone::Warning };
+    }
+    let room = TITLE_MAX.saturating_sub(tail.chars().count());
+    (tone, cut(&line, room) + &tail)
 }
 
 /// Titles have no markup, so backticks would only be noise.

@@ -15,6 +15,8 @@ pub struct View {
     pub groups: BTreeMap<GroupName, Option<GroupRef>>,
     /// The slash command, such as `/runbook`.
     pub command: String,
+    /// Another change that runs on so many of its nodes, by its short id: this one waits for it.
+    pub taken: Option<(String, u32)>,
     /// How long a send can stay unsure at most: AWS's request expiry and a margin.
     pub unsure: Millis,
 }
@@ -25,7 +27,14 @@ impl View {
 
     #[must_use]
     pub fn new(short: impl Into<String>, now: Timestamp, command: impl Into<String>) -> Self {
-        View { short: short.into(), now, groups: BTreeMap::new(), command: command.into(), unsure: Self::UNSURE }
+        View {
+            short: short.into(),
+            now,
+            groups: BTreeMap::new(),
+            command: command.into(),
+            taken: None,
+            unsure: Self::UNSURE,
+        }
     }
 
     /// Mentions the group. Notifies its members, so a card does it once.

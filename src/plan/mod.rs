@@ -130,6 +130,9 @@ pub struct Coverage {
     /// Nodes that were asked for and left out, because the requester may run only a part.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub left_out: u32,
+    /// Nodes of the run that this one goes on from and that are gone, or no longer match.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gone: u32,
     /// Running instances that match and are not managed by SSM: account, region, name or id.
     pub unmanaged: Vec<(AccountId, Region, String)>,
     /// Unmanaged instances were not looked for.

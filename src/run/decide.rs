@@ -1,9 +1,10 @@
 //! `decide(state, input, now) -> events`: the only place where something may come to happen.
 
-use crate::domain::{CommandId, Digest, GroupName, MessageRef, Outcome, Principal, Timestamp};
+use crate::domain::{CommandId, Digest, GroupName, MessageRef, NotStarted, Outcome, Principal, Timestamp};
 use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, may_approve, quorum_met};
 
 use super::event::{Event, NodeReport, PostKey};
+use super::holds::Turn;
 use super::state::{Phase, Run, SendState};
 
 /// What comes to a run: people's clicks, and results of its effects.
@@ -30,6 +31,26 @@ pub enum Input {
     /// It cannot be started for a reason outside the policy, such as a channel that Muster is not in.
     Withdraw {
         why: String,
+    },
+    /// A yes to the hold that stood when the run had `revision`. `allowed`: the requester, or somebody who could have
+    /// approved it; at a gate its own group decides. `decision`: what the current policy says to the same plan.
+    Continue {
+        by: Asker,
+        revision: u32,
+        allowed: bool,
+        decision: Decision,
+    },
+    /// A no to that hold.
+    Stop {
+        by: Asker,
+        revision: u32,
+        allowed: bool,
+    },
+    /// A no to that hold, and what was touched is rolled back.
+    RollBack {
+        by: Asker,
+        revision: u32,
+        allowed: bool,
     },
     /// Time has passed.
     Tick,
@@ -121,6 +142,19 @@ pub enum Refusal {
     MayNotCancel,
     #[error("nobody is asked to approve it")]
     NothingToApprove,
+    /// It is not held: it never was, or somebody was faster.
+    #[error("it is not held")]
+    NotHeld,
+    /// The button is of an earlier hold.
+    #[error("it has gone on since")]
+    OldHold,
+    #[error("only the person who asked for it, or somebody who may approve it, can decide this")]
+    MayNotDecideHold,
+    /// The policy of today does not permit what is left.
+    #[error("{0}")]
+    NoLongerPermitted(String),
+    #[error("there is no way back")]
+    NoWayBack,
     /// A late or repeated result. Nobody asked, so nobody is told.
     #[error("it is known already")]
     Stale,
@@ -138,7 +172,7 @@ impl Run {
         }
     }
 
-    fn quorum_met(&self, decision: &Decision) -> bool {
+    pub(super) fn quorum_met(&self, decision: &Decision) -> bool {
         quorum_met(decision, &self.proposal.by, &self.votes())
     }
 
@@ -172,10 +206,21 @@ impl Run {
                 Ok(vec![Event::Withdrawn { why, at: now }])
             }
             Input::Withdraw { .. } => Err(Refusal::Stale),
-            Input::Tick => {
-                let expired = self.phase == Phase::AwaitingApproval && now >= self.start_by();
-                Ok(if expired { vec![Event::Expired { at: now }] } else { vec![] })
+            Input::Continue { by, revision, allowed, decision } => self.go_on(by, revision, allowed, &decision, now),
+            Input::Stop { by, revision, allowed } => {
+                let hold = self.held(revision)?;
+                self.may_decide_hold(hold, &by, allowed)?;
+                Ok(vec![Event::Stopped { hold: hold.number, by: Some(by.principal), at: now }])
             }
+            Input::RollBack { by, revision, allowed } => {
+                let hold = self.held(revision)?;
+                self.may_decide_hold(hold, &by, allowed)?;
+                if !self.has_way_back() {
+                    return Err(Refusal::NoWayBack);
+                }
+                Ok(vec![Event::RollbackStarted { by: Some(by.principal), at: now }])
+            }
+            Input::Tick => Ok(self.tick(now).into_iter().collect()),
             Input::SlotHeld { shard, step, send, token, signed_at } => {
                 self.may_send(shard, step, send)?;
                 let targets = self.due_targets(shard);
@@ -229,7 +274,7 @@ impl Run {
         if self.phase.is_over() {
             return Err(Refusal::Over(self.phase));
         }
-        if self.cancelled_by.is_some() {
+        if self.stopping == Some(NotStarted::Cancelled) {
             return Err(Refusal::Stale);
         }
         if !allowed {
@@ -262,6 +307,7 @@ impl Run {
     }
 
     fn may_send(&self, shard: u32, step: u32, send: u32) -> Result<(), Refusal> {
+        // At least one target: a shard without one is over.
         let due = self.owes(&super::Effect::Send { shard, step, send });
         if due { Ok(()) } else { Err(Refusal::Stale) }
     }
@@ -312,12 +358,7 @@ impl Run {
         let mut seen = std::collections::BTreeSet::new();
         let news: Vec<NodeReport> = results
             .into_iter()
-            .filter(|r| {
-                targets.contains(&r.target)
-                    && self.targets[r.target as usize].outcome.is_none()
-                    && !self.targets[r.target as usize].reports.iter().any(|(s, _)| *s == step)
-                    && seen.insert(r.target)
-            })
+            .filter(|r| targets.contains(&r.target) && self.awaits(r.target, step) && seen.insert(r.target))
             .collect();
         if news.is_empty() {
             return Err(Refusal::Stale);
@@ -326,12 +367,16 @@ impl Run {
     }
 
     fn settle(&self, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        if !self.owes(&super::Effect::Settle) {
-            return Err(Refusal::Stale);
-        }
-        if self.counts.pending() == 0 {
-            return Ok(vec![Event::Finished { at: now }]);
-        }
-        Ok(vec![Event::BudgetSpent { errors: self.counts.errors(), at: now }])
+        let at = now;
+        Ok(vec![match self.turn().ok_or(Refusal::Stale)? {
+            Turn::Finish => Event::Finished { at },
+            Turn::StopForErrors => Event::BudgetSpent { errors: self.counts.errors(), at },
+            Turn::RollBack => Event::RollbackStarted { by: None, at },
+            Turn::Hold(cause) => {
+                let hold = u32::try_from(self.holds.len()).unwrap_or(u32::MAX).saturating_add(1);
+                let until = now.saturating_add(self.waits_for(&cause)).unwrap_or(Timestamp::MAX);
+                Event::Held { hold, cause, until, at }
+            }
+        }])
     }
 }

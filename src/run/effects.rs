@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::Timestamp;
-use crate::policy::Verdict;
+use crate::policy::{Verdict, Vote, quorum_met};
 
 use super::event::PostKey;
 use super::state::{Phase, Run};
@@ -25,8 +25,8 @@ pub enum Effect {
     TellUnposted,
     /// Ask the current policy again and start, or withdraw.
     Start,
-    /// The request expires at this time.
-    Expire(Timestamp),
+    /// Look at the clock at this time: the request expires, a hold is over, or the run's deadline has come.
+    Alarm(Timestamp),
     /// Take a rate slot, write the intent, send.
     Send { shard: u32, step: u32, send: u32 },
     /// The intent is written: the answer is on its way, or was lost with a crash.
@@ -37,7 +37,7 @@ pub enum Effect {
     Watch { shard: u32, step: u32, send: u32 },
     /// Tell AWS to stop what runs.
     CancelCommand { shard: u32, step: u32, send: u32 },
-    /// The error budget is spent or every target has ended: say so in the journal.
+    /// Say in the journal what the run has come to: its end, the end of its error budget, a hold, the way back.
     Settle,
 }
 
@@ -80,8 +80,18 @@ impl Run {
         if !self.is_agreed() {
             return self.expires_at();
         }
-        let agreed = self.approvals.iter().map(|a| a.at).max().unwrap_or(self.proposal.at);
+        // Approvals of an earlier run are older than the proposal.
+        let agreed = self.approvals.iter().map(|a| a.at).chain([self.proposal.at]).max().unwrap_or(self.proposal.at);
         agreed.saturating_add(START_WITHIN).unwrap_or(Timestamp::MAX)
+    }
+
+    /// People are asked: the policy wants approvals, and those that an earlier run has left are not enough.
+    #[must_use]
+    pub fn asks_for_approval(&self) -> bool {
+        let p = &self.proposal;
+        let sealed = p.retry.iter().flat_map(|retry| &retry.sealed);
+        let votes: Vec<Vote<'_>> = sealed.map(|a| Vote { by: &a.by, groups: &a.groups }).collect();
+        p.decision.verdict == Verdict::PermitWithApproval && !quorum_met(&p.decision, &p.by, &votes)
     }
 
     #[must_use]
@@ -100,13 +110,13 @@ impl Run {
                 if self.is_agreed() && self.root_posted() {
                     due.insert(Effect::Start);
                 }
-                due.insert(Effect::Expire(self.start_by()));
+                due.insert(Effect::Alarm(self.start_by()));
             }
             Phase::AwaitingApproval => {
                 due.insert(Effect::TellUnposted);
             }
-            Phase::Running | Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
-            }
+            Phase::Running => due.extend(self.alarm().map(Effect::Alarm)),
+            Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {}
         }
     }
 
@@ -128,9 +138,10 @@ impl Run {
         if !self.root_posted() {
             return;
         }
-        if self.proposal.decision.verdict == Verdict::PermitWithApproval {
+        if self.asks_for_approval() {
             owe(PostKey::Ask);
         }
+        self.holds.iter().for_each(|hold| owe(PostKey::Hold(hold.number)));
         match self.phase {
             Phase::AwaitingApproval | Phase::Running => {}
             Phase::Finished => {

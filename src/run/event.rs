@@ -1,6 +1,7 @@
 //! Facts of a run. Append-only; the journal is the truth and memory is a fold of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -110,6 +111,44 @@ pub enum Event {
         errors: u32,
         at: Timestamp,
     },
+    /// Nothing goes on until a person decides, or until `until`.
+    Held {
+        /// Counts the holds of the run, from 1.
+        hold: u32,
+        cause: HoldCause,
+        until: Timestamp,
+        at: Timestamp,
+    },
+    /// One principal's yes at a gate, with the groups whose seats that person can fill.
+    GateApproved {
+        hold: u32,
+        by: Principal,
+        groups: Vec<GroupName>,
+        at: Timestamp,
+    },
+    /// A person let it go on to the next wave.
+    Continued {
+        hold: u32,
+        by: Principal,
+        at: Timestamp,
+    },
+    /// A person stopped it while it was held; nobody: its time was over.
+    Stopped {
+        hold: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Principal>,
+        at: Timestamp,
+    },
+    /// What was touched is rolled back. Nobody: a step's `on_failure` asks for it.
+    RollbackStarted {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Principal>,
+        at: Timestamp,
+    },
+    /// The run's own deadline has passed: nothing further is started and what runs is cancelled.
+    Overdue {
+        at: Timestamp,
+    },
     /// Every target has ended.
     Finished {
         at: Timestamp,
@@ -132,6 +171,18 @@ pub enum Event {
     },
 }
 
+/// Why a run is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum HoldCause {
+    /// Before this wave, from 0: the runbook holds after every wave, or nodes failed in the ones before.
+    Wave { wave: u32, errors: u32 },
+    /// Before this step of this wave: its gate asks people.
+    Gate { wave: u32, step: u32 },
+    /// It ended badly or was stopped, and there is a way back.
+    WayBack,
+}
+
 /// What one node did in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeReport {
@@ -152,6 +203,9 @@ pub struct NodeReport {
     /// Expectations not met: name, wanted, found.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unmet: Vec<(String, String, Option<String>)>,
+    /// It is certain that the step did not run on the node at all.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_run: bool,
 }
 
 impl NodeReport {
@@ -167,6 +221,7 @@ impl NodeReport {
             cut: false,
             extracted: BTreeMap::new(),
             unmet: Vec::new(),
+            not_run: false,
         }
     }
 }
@@ -181,18 +236,21 @@ pub enum PostKey {
     Ask,
     /// The results, in the thread, with the long outputs as a file beside them.
     Results,
+    /// The question that a hold asks, by its number.
+    Hold(u32),
     /// The short reply that mentions the requester when it is over.
     Closing,
 }
 
-impl PostKey {
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
+/// Its part of the key that finds the message again.
+impl fmt::Display for PostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PostKey::Root => "root",
-            PostKey::Ask => "ask",
-            PostKey::Results => "results",
-            PostKey::Closing => "closing",
+            PostKey::Root => f.write_str("root"),
+            PostKey::Ask => f.write_str("ask"),
+            PostKey::Results => f.write_str("results"),
+            PostKey::Hold(number) => write!(f, "hold-{number}"),
+            PostKey::Closing => f.write_str("closing"),
         }
     }
 }

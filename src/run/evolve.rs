@@ -1,11 +1,13 @@
 //! `evolve(state, event)`: what an event means. Total on events that `decide` made.
 
-use crate::domain::{Counts, NotStarted, Outcome, Timestamp};
+use std::collections::BTreeMap;
+
+use crate::domain::{Counts, NotStarted, Outcome, Principal, Timestamp};
 use crate::runbook::OnFailure;
 
-use super::event::{Event, NodeReport};
+use super::event::{Event, HoldCause, NodeReport};
 use super::motion::Touched;
-use super::state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
+use super::state::{Approval, Hold, HoldEnd, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState};
 
 /// A journal whose events do not fit each other. It is never the answer to input: `decide` refuses that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,12 +43,21 @@ impl Run {
         let mut run = Run {
             id: proposal.run,
             phase: Phase::AwaitingApproval,
-            approvals: Vec::new(),
+            approvals: proposal.retry.as_ref().map(|retry| retry.sealed.clone()).unwrap_or_default(),
             ended_by: None,
             started: None,
             ended: None,
             cancelled_by: None,
             budget_spent: false,
+            overdue: false,
+            stopping: None,
+            holds: Vec::new(),
+            released: 0,
+            accepted_errors: 0,
+            gates: Default::default(),
+            wants_rollback: false,
+            no_way_back: false,
+            rollback: None,
             counts: Counts::of(u32::try_from(targets.len()).unwrap_or(u32::MAX), []),
             targets,
             shards,
@@ -90,9 +101,10 @@ impl Run {
                 self.end(Phase::Cancelled, *at);
                 self.ended_by = Some((Some(by.clone()), String::new()));
             }
-            Event::Cancelled { by, .. } => {
+            Event::Cancelled { by, at } => {
                 self.cancelled_by = Some(by.clone());
-                self.close_waiting(NotStarted::Cancelled);
+                self.end_hold(HoldEnd::Overtaken, Some(by), *at);
+                self.stop(NotStarted::Cancelled);
             }
             Event::Started { at } => {
                 self.phase = Phase::Running;
@@ -106,6 +118,8 @@ impl Run {
                 }
             }
             Event::SendIntent { shard, send, targets, token, signed_at, .. } => {
+                let wave = self.proposal.plan.shards.get(*shard as usize).map_or(0, |s| s.wave);
+                self.released = self.released.max(wave);
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;
                 progress.sends = *send;
                 progress.state =
@@ -125,16 +139,15 @@ impl Run {
             }
             Event::SendRefused { shard, cause, outcome, .. } => {
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;
-                let targets = match progress.state.open() {
-                    Some((_, targets, _)) => targets,
-                    // Refused before anything was sent, such as a session that cannot be opened.
-                    None => self.proposal.plan.shards[*shard as usize].targets.clone(),
-                };
+                let sent = progress.state.open().map(|(_, targets, _)| targets);
                 progress.state = SendState::Waiting;
+                // Refused before anything was sent, such as a session that cannot be opened.
+                let targets = sent.unwrap_or_else(|| self.due_targets(*shard));
                 match outcome {
                     Some(outcome) => {
                         for target in targets {
-                            self.finish_target(target, *outcome, Some(cause.clone()));
+                            self.targets[target as usize].touched |= *outcome == Outcome::Unknown;
+                            self.finish_in_step(*shard, target, *outcome, Some(cause.clone()));
                         }
                         self.advance(*shard);
                     }
@@ -146,7 +159,7 @@ impl Run {
                 progress.state = SendState::Waiting;
                 for target in targets {
                     let cause = "AWS no longer knows this node, or it is stopped".to_owned();
-                    self.finish_target(*target, Outcome::Undeliverable, Some(cause));
+                    self.finish_in_step(*shard, *target, Outcome::Undeliverable, Some(cause));
                 }
                 self.advance(*shard);
                 if self.shards[*shard as usize].state == SendState::Waiting {
@@ -172,7 +185,58 @@ impl Run {
             }
             Event::BudgetSpent { .. } => {
                 self.budget_spent = true;
-                self.close_waiting(NotStarted::ErrorBudget);
+                self.stop(NotStarted::ErrorBudget);
+            }
+            Event::Overdue { at } => {
+                match &mut self.rollback {
+                    Some(back) => back.overdue = true,
+                    None => self.overdue = true,
+                }
+                self.end_hold(HoldEnd::Overtaken, None, *at);
+                self.stop(NotStarted::Deadline);
+            }
+            Event::Held { hold, cause, until, at } => {
+                if self.hold().is_some() {
+                    return Err(misfit("it is held already"));
+                }
+                self.holds.push(Hold {
+                    number: *hold,
+                    cause: cause.clone(),
+                    since: *at,
+                    until: *until,
+                    revision: self.revision,
+                    votes: Vec::new(),
+                    ended: None,
+                });
+            }
+            Event::GateApproved { by, groups, at, .. } => {
+                let hold = self.holds.last_mut().ok_or_else(|| misfit("it is not held"))?;
+                hold.votes.push(Approval { by: by.clone(), groups: groups.clone(), at: *at });
+                let (HoldCause::Gate { wave, step }, true) =
+                    (hold.cause.clone(), self.hold().is_some_and(|hold| self.gate_is_open(hold)))
+                else {
+                    return self.followed(event);
+                };
+                self.gates.insert((wave, step));
+                self.end_hold(HoldEnd::Continued, Some(by), *at);
+            }
+            Event::Continued { by, at, .. } => {
+                let hold = self.hold().ok_or_else(|| misfit("it is not held"))?;
+                if let HoldCause::Wave { wave, .. } = hold.cause {
+                    self.released = self.released.max(wave);
+                }
+                self.accepted_errors = self.counts.errors();
+                self.end_hold(HoldEnd::Continued, Some(by), *at);
+            }
+            Event::Stopped { by, at, .. } => {
+                self.no_way_back = true;
+                let end = if by.is_some() { HoldEnd::Stopped } else { HoldEnd::TimedOut };
+                self.end_hold(end, by.as_ref(), *at);
+                self.stop(NotStarted::Stopped);
+            }
+            Event::RollbackStarted { by, at } => {
+                self.end_hold(HoldEnd::RolledBack, by.as_ref(), *at);
+                self.turn_back(by.clone(), *at);
             }
             Event::Finished { at } => self.end(Phase::Finished, *at),
             Event::PostIntent { key, .. } => {
@@ -186,6 +250,10 @@ impl Run {
                 self.failed_posts.insert(key.clone(), cause.clone());
             }
         }
+        self.followed(event)
+    }
+
+    fn followed(&mut self, event: &Event) -> Result<(), Misfit> {
         self.follow(event.touches());
         Ok(())
     }
@@ -195,15 +263,36 @@ impl Run {
         self.ended = Some(at);
     }
 
+    fn end_hold(&mut self, end: HoldEnd, by: Option<&Principal>, at: Timestamp) {
+        if let Some(hold) = self.holds.last_mut().filter(|hold| hold.ended.is_none()) {
+            self.no_way_back |= hold.cause == HoldCause::WayBack;
+            hold.ended = Some((end, by.cloned(), at));
+        }
+    }
+
+    /// Whether this target takes part in this step and has not ended it.
+    #[must_use]
+    pub fn awaits(&self, target: u32, step: u32) -> bool {
+        let Some(state) = self.targets.get(target as usize) else { return false };
+        if step == self.proposal.plan.rollback_index() {
+            self.rollback.is_some() && state.touched && state.rolled_back.is_none()
+        } else {
+            self.rollback.is_none() && state.outcome.is_none() && state.step == step
+        }
+    }
+
+    /// Whether something of this run is still to happen on such a target.
+    #[must_use]
+    pub fn is_busy(&self, state: &TargetState) -> bool {
+        state.outcome.is_none() || (self.rollback.is_some() && state.touched && state.rolled_back.is_none())
+    }
+
     /// Indices of the shard's targets that take part in its current step.
     #[must_use]
     pub fn due_targets(&self, shard: u32) -> Vec<u32> {
-        self.proposal.plan.shards[shard as usize]
-            .targets
-            .iter()
-            .copied()
-            .filter(|t| self.targets[*t as usize].outcome.is_none())
-            .collect()
+        let step = self.shards[shard as usize].step;
+        let targets = self.proposal.plan.shards[shard as usize].targets.iter().copied();
+        targets.filter(|t| self.awaits(*t, step)).collect()
     }
 
     /// Ends one target; an end never changes.
@@ -219,17 +308,41 @@ impl Run {
         self.counts.add(outcome);
     }
 
+    /// Ends the rollback of one target; an end never changes.
+    fn finish_rollback(&mut self, target: u32, outcome: Outcome) {
+        let state = &mut self.targets[target as usize];
+        if let (Some(back), None) = (&mut self.rollback, state.rolled_back) {
+            state.rolled_back = Some(outcome);
+            back.counts.add(outcome);
+        }
+    }
+
+    /// Ends what the shard's present step is to the target: the run, or its rollback.
+    fn finish_in_step(&mut self, shard: u32, target: u32, outcome: Outcome, cause: Option<String>) {
+        if self.shards[shard as usize].step == self.proposal.plan.rollback_index() {
+            self.finish_rollback(target, outcome);
+        } else {
+            self.finish_target(target, outcome, cause);
+        }
+    }
+
     /// One node's report of one step. A second report of the same step changes nothing.
     fn report(&mut self, step: u32, report: &NodeReport) {
-        let steps = &self.proposal.plan.steps;
-        let last = step as usize + 1 >= steps.len();
-        let goes_on = steps.get(step as usize).is_some_and(|s| s.on_failure == OnFailure::Continue);
-        let state = &mut self.targets[report.target as usize];
-        if state.outcome.is_some() || state.reports.iter().any(|(s, _)| *s == step) {
+        if !self.awaits(report.target, step) {
             return;
         }
-        state.step = step;
+        let back = step == self.proposal.plan.rollback_index();
+        let asks_for_rollback = self.asks_for_rollback(step, report.outcome);
+        let steps = &self.proposal.plan.steps;
+        let goes_on = steps.get(step as usize).is_some_and(|s| s.on_failure == OnFailure::Continue);
+        let state = &mut self.targets[report.target as usize];
+        if back {
+            state.rollback = Some(report.clone());
+            return self.finish_rollback(report.target, report.outcome);
+        }
+        state.touched |= !report.not_run;
         state.reports.push((step, report.clone()));
+        self.wants_rollback |= asks_for_rollback;
         let worst = state.reports.iter().map(|(_, r)| r).find(|r| r.outcome != Outcome::Succeeded);
         let (outcome, cause) = worst.map_or((Outcome::Succeeded, None), |r| (r.outcome, r.cause.clone()));
         let survives = match report.outcome {
@@ -237,45 +350,46 @@ impl Run {
             Outcome::Failed | Outcome::TimedOut => goes_on,
             _ => false,
         };
-        if last || !survives {
-            self.finish_target(report.target, outcome, cause);
-        } else {
-            state.step = step + 1;
+        let next = if survives { self.next_step(report.target, step) } else { None };
+        match next {
+            Some(next) => self.targets[report.target as usize].step = next,
+            None => self.finish_target(report.target, outcome, cause),
         }
     }
 
-    /// Moves a shard on once every target of its send has ended or gone on to the next step.
+    /// The first later step that concerns the target, by what its steps have extracted.
+    fn next_step(&self, target: u32, step: u32) -> Option<u32> {
+        let reports = &self.targets[target as usize].reports;
+        // A later step's value stands in for an earlier one's.
+        let values: BTreeMap<&str, &str> =
+            reports.iter().flat_map(|(_, r)| &r.extracted).map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let steps = self.proposal.plan.steps.iter().zip(0u32..).skip(step as usize + 1);
+        steps.into_iter().find(|(s, _)| s.concerns(&values)).map(|(_, index)| index)
+    }
+
+    /// Moves a shard on once every target of its send has ended or gone on to a later step.
     fn advance(&mut self, shard: u32) {
         let index = shard as usize;
         let step = self.shards[index].step;
-        let still_here = self.proposal.plan.shards[index].targets.iter().any(|t| {
-            let target = &self.targets[*t as usize];
-            target.outcome.is_none() && !target.reports.iter().any(|(s, _)| *s == step)
-        });
-        if still_here {
+        let targets = &self.proposal.plan.shards[index].targets;
+        if targets.iter().any(|t| self.awaits(*t, step)) {
             return;
         }
-        let any_left = !self.due_targets(shard).is_empty();
+        let live = targets.iter().map(|t| &self.targets[*t as usize]).filter(|t| t.outcome.is_none());
+        let next = if self.rollback.is_some() { None } else { live.map(|t| t.step).min() };
         let progress = &mut self.shards[index];
-        if any_left {
-            *progress = ShardProgress { step: step + 1, sends: 0, state: SendState::Waiting };
-            self.after_stop(shard);
-        } else {
-            progress.state = SendState::Over;
+        match next {
+            Some(next) => {
+                *progress = ShardProgress { step: next, sends: 0, state: SendState::Waiting };
+                self.after_stop(shard);
+            }
+            None => progress.state = SendState::Over,
         }
     }
 
-    /// A shard that would wait for another send after the run was cancelled, or before its first one after the
-    /// budget was spent, is over.
-    fn after_stop(&mut self, shard: u32) {
-        if self.cancelled_by.is_some() {
-            self.close_shard(shard, NotStarted::Cancelled);
-        } else if self.budget_spent {
-            self.close_shard(shard, NotStarted::ErrorBudget);
-        }
-    }
-
-    fn close_waiting(&mut self, why: NotStarted) {
+    /// Nothing further is started, for this reason.
+    fn stop(&mut self, why: NotStarted) {
+        self.stopping = Some(why);
         for shard in 0..self.shards.len() {
             if self.shards[shard].state == SendState::Waiting {
                 self.close_shard(u32::try_from(shard).unwrap_or(u32::MAX), why);
@@ -283,15 +397,31 @@ impl Run {
         }
     }
 
+    /// A shard that would wait for another send after the run was stopped is over.
+    fn after_stop(&mut self, shard: u32) {
+        if let Some(why) = self.stopping {
+            self.close_shard(shard, why);
+        }
+    }
+
     fn close_shard(&mut self, shard: u32, why: NotStarted) {
+        if self.rollback.is_some() {
+            for target in self.due_targets(shard) {
+                self.finish_rollback(target, Outcome::NotStarted(why));
+            }
+            self.shards[shard as usize].state = SendState::Over;
+            return;
+        }
         let begun = self.shards[shard as usize].step > 0;
         if begun && why == NotStarted::ErrorBudget {
             // Its nodes are between two steps; leaving them half done is worse than finishing.
             return;
         }
-        for target in self.due_targets(shard) {
+        let targets = self.proposal.plan.shards[shard as usize].targets.clone();
+        for target in targets {
             if begun {
-                self.finish_target(target, Outcome::Cancelled, Some("cancelled between two steps".into()));
+                let cause = format!("{} between two steps", between_steps(why));
+                self.finish_target(target, Outcome::Cancelled, Some(cause));
             } else {
                 self.finish_target(target, Outcome::NotStarted(why), None);
             }
@@ -299,10 +429,33 @@ impl Run {
         self.shards[shard as usize].state = SendState::Over;
     }
 
+    /// From here on the touched targets are rolled back. Nothing is in flight at a hold, and what waits ends here.
+    fn turn_back(&mut self, by: Option<Principal>, at: Timestamp) {
+        self.stop(NotStarted::Stopped);
+        self.stopping = None;
+        let touched = self.targets.iter().filter(|t| t.touched).count();
+        let counts = Counts::of(u32::try_from(touched).unwrap_or(u32::MAX), []);
+        self.rollback = Some(Rollback { by, at, counts, overdue: false });
+        let step = self.proposal.plan.rollback_index();
+        for (shard, planned) in self.shards.iter_mut().zip(&self.proposal.plan.shards) {
+            let any = planned.targets.iter().any(|t| self.targets[*t as usize].touched);
+            let state = if any { SendState::Waiting } else { SendState::Over };
+            *shard = ShardProgress { step, sends: 0, state };
+        }
+    }
+
     /// Nodes that something was sent to and that have not ended.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
         self.motion.in_flight()
+    }
+}
+
+fn between_steps(why: NotStarted) -> &'static str {
+    match why {
+        NotStarted::Cancelled | NotStarted::Withdrawn | NotStarted::Offline | NotStarted::ErrorBudget => "cancelled",
+        NotStarted::Stopped => "stopped",
+        NotStarted::Deadline => "the run's deadline passed",
     }
 }
 
@@ -328,12 +481,20 @@ impl Event {
             | Event::SendUnknown { shard, .. }
             | Event::SendAbsent { shard, .. }
             | Event::Reported { shard, .. } => Touched::Shard(*shard),
-            Event::Started { .. } | Event::Cancelled { .. } | Event::BudgetSpent { .. } => Touched::All,
+            Event::Started { .. }
+            | Event::Cancelled { .. }
+            | Event::BudgetSpent { .. }
+            | Event::Overdue { .. }
+            | Event::Stopped { .. }
+            | Event::RollbackStarted { .. } => Touched::All,
             Event::Proposed(_)
             | Event::Approved { .. }
             | Event::Denied { .. }
             | Event::Expired { .. }
             | Event::Withdrawn { .. }
+            | Event::Held { .. }
+            | Event::GateApproved { .. }
+            | Event::Continued { .. }
             | Event::Finished { .. }
             | Event::PostIntent { .. }
             | Event::Posted { .. }
@@ -360,6 +521,12 @@ impl Event {
             Event::SendAbsent { .. } => "send_absent",
             Event::Reported { .. } => "reported",
             Event::BudgetSpent { .. } => "budget_spent",
+            Event::Overdue { .. } => "overdue",
+            Event::Held { .. } => "held",
+            Event::GateApproved { .. } => "gate_approved",
+            Event::Continued { .. } => "continued",
+            Event::Stopped { .. } => "stopped",
+            Event::RollbackStarted { .. } => "rollback_started",
             Event::Finished { .. } => "finished",
             Event::PostIntent { .. } => "post_intent",
             Event::Posted { .. } => "posted",

@@ -9,14 +9,18 @@ pub mod decide;
 pub mod effects;
 pub mod event;
 pub mod evolve;
+pub mod holds;
 pub mod motion;
+pub mod retry;
 pub mod state;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Answer, Input, Refusal};
 pub use effects::Effect;
-pub use event::{Event, NodeReport, PostKey};
+pub use event::{Event, HoldCause, NodeReport, PostKey};
 pub use evolve::Misfit;
+pub use holds::Turn;
 pub use motion::Motion;
-pub use state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
+pub use retry::{Retry, Which};
+pub use state::{Approval, Hold, HoldEnd, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState};

@@ -2,11 +2,15 @@
 //! what it owes.
 //!
 //! An event that touches one shard measures that shard anew, which is at most 50 targets; sums and effects follow from
-//! the difference. Only the start, a cancel and the end of the error budget touch every shard.
+//! the difference. Only the start, whatever stops the run, and a rollback touch every shard.
 
 use std::collections::BTreeSet;
 
+use crate::domain::NotStarted;
+
 use super::effects::Effect;
+use super::event::HoldCause;
+use super::holds::Turn;
 use super::state::{Phase, Run, SendState, ShardProgress};
 
 /// Derived from the rest of the run; never stored.
@@ -29,7 +33,7 @@ pub struct Motion {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Shard {
     stands: Stands,
-    /// Targets that have not ended.
+    /// Targets that take part in its step and have not ended it.
     left: u32,
     /// Targets of the open send that have neither ended nor reported this step.
     in_flight: u32,
@@ -83,6 +87,47 @@ impl Motion {
         self.waves.iter().position(|w| w.unfinished > 0)
     }
 
+    /// What is due when nothing else moves the run. Told from sums, so that asking costs nothing.
+    #[must_use]
+    pub fn turn(&self, run: &Run) -> Option<Turn> {
+        if run.phase != Phase::Running || run.hold().is_some() {
+            return None;
+        }
+        if let Some(back) = &run.rollback {
+            return (back.counts.pending() == 0).then_some(Turn::Finish);
+        }
+        if run.counts.pending() == 0 {
+            let way_back = run.went_wrong() && !run.no_way_back && run.has_way_back();
+            let by_itself = run.wants_rollback && run.has_too_many_errors() && run.cancelled_by.is_none();
+            return Some(match (way_back, by_itself) {
+                (false, _) => Turn::Finish,
+                (true, true) => Turn::RollBack,
+                (true, false) => Turn::Hold(HoldCause::WayBack),
+            });
+        }
+        if run.has_too_many_errors() && !run.budget_spent && self.unstarted > 0 {
+            return Some(Turn::StopForErrors);
+        }
+        self.hold_due(run).map(Turn::Hold)
+    }
+
+    /// The stop that the run has come to: before a wave that people decide on, or at a gate that all of the wave waits
+    /// at.
+    fn hold_due(&self, run: &Run) -> Option<HoldCause> {
+        let index = self.first_open_wave()?;
+        let wave = self.waves.get(index)?;
+        if wave.unfinished as usize > wave.waiting.len() {
+            return None;
+        }
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        if run.holds_before(number) {
+            return Some(HoldCause::Wave { wave: number, errors: run.counts.errors() });
+        }
+        let steps = || wave.waiting.iter().filter_map(|shard| run.shards.get(*shard as usize)).map(|s| s.step);
+        let step = steps().min()?;
+        steps().all(|step| run.is_gated(number, step)).then_some(HoldCause::Gate { wave: number, step })
+    }
+
     /// Follows a change of one shard.
     fn measure(&mut self, run: &Run, shard: u32) {
         let now = measured(run, shard);
@@ -109,8 +154,7 @@ impl Motion {
     fn owe(&mut self, run: &Run) {
         let mut of_the_run = run.owed_on_the_way();
         let running = run.phase == Phase::Running;
-        let too_many = run.counts.errors() > run.proposal.plan.max_errors;
-        let settles = running && (run.counts.pending() == 0 || (!run.budget_spent && too_many && self.unstarted > 0));
+        let settles = self.turn(run).is_some();
         if settles {
             of_the_run.insert(Effect::Settle);
         }
@@ -121,7 +165,8 @@ impl Motion {
             self.due.extend(of_the_run.iter().cloned());
             self.of_the_run = of_the_run;
         }
-        let most = if running && !settles { run.proposal.plan.max_in_flight } else { 0 };
+        let goes_on = running && !settles && run.hold().is_none();
+        let most = if goes_on { run.proposal.plan.max_in_flight } else { 0 };
         let sends = self.fitting(run, most.saturating_sub(self.in_flight));
         // From one event to the next few of them change.
         let same = sends.iter().zip(&self.sends).take_while(|(a, b)| a == b).count();
@@ -137,16 +182,17 @@ impl Motion {
     /// later ones pass.
     fn fitting(&self, run: &Run, mut room: u32) -> Vec<Effect> {
         let mut sends = Vec::new();
-        let Some(wave) = self.first_open_wave().and_then(|wave| self.waves.get(wave)) else { return sends };
-        for &shard in &wave.waiting {
+        let Some(index) = self.first_open_wave() else { return sends };
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        for &shard in &self.waves[index].waiting {
             // Then nothing can fit: a waiting shard has at least one target.
             if room == 0 {
                 break;
             }
             let left = self.shards[shard as usize].left;
-            if left <= room {
+            let ShardProgress { step, sends: made, .. } = &run.shards[shard as usize];
+            if left <= room && !run.is_gated(number, *step) {
                 room -= left;
-                let ShardProgress { step, sends: made, .. } = &run.shards[shard as usize];
                 sends.push(Effect::Send { shard, step: *step, send: made + 1 });
             }
         }
@@ -160,26 +206,20 @@ fn measured(run: &Run, shard: u32) -> Shard {
     else {
         return Shard::default();
     };
-    let ended = |target: u32| run.targets.get(target as usize).is_none_or(|t| t.outcome.is_some());
-    let reported = |target: u32| {
-        let target = run.targets.get(target as usize);
-        target.is_some_and(|t| t.reports.iter().any(|(step, _)| *step == progress.step))
-    };
+    let awaits = |target: &&u32| run.awaits(**target, progress.step);
     let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     let (stands, in_flight) = match &progress.state {
         SendState::Waiting => (Stands::Waiting, 0),
         // Until AWS has told of its nodes one by one, all of them count.
         SendState::Intent { targets, .. } | SendState::Unsure { targets, .. } => (Stands::Open, targets.len()),
-        SendState::Sent { targets, .. } => {
-            (Stands::Open, targets.iter().filter(|t| !ended(**t) && !reported(**t)).count())
-        }
+        SendState::Sent { targets, .. } => (Stands::Open, targets.iter().filter(awaits).count()),
         SendState::Over => (Stands::Over, 0),
     };
     Shard {
         stands,
-        left: number(planned.targets.iter().filter(|t| !ended(**t)).count()),
+        left: number(planned.targets.iter().filter(awaits).count()),
         in_flight: number(in_flight),
-        unstarted: stands == Stands::Waiting && progress.step == 0,
+        unstarted: stands == Stands::Waiting && progress.step == 0 && run.rollback.is_none(),
         owed: owed(run, shard, progress),
     }
 }
@@ -191,7 +231,7 @@ fn owed(run: &Run, shard: u32, progress: &ShardProgress) -> Vec<Effect> {
         SendState::Waiting | SendState::Over => Vec::new(),
         SendState::Intent { .. } => vec![Effect::Answer { shard, step, send }],
         SendState::Unsure { .. } => vec![Effect::LookUp { shard, step, send }],
-        SendState::Sent { .. } if run.cancelled_by.is_some() => {
+        SendState::Sent { .. } if matches!(run.stopping, Some(NotStarted::Cancelled | NotStarted::Deadline)) => {
             vec![Effect::Watch { shard, step, send }, Effect::CancelCommand { shard, step, send }]
         }
         SendState::Sent { .. } => vec![Effect::Watch { shard, step, send }],

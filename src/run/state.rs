@@ -1,16 +1,19 @@
 //! The state of a run: what its events fold to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CommandId, Counts, Digest, GroupName, MessageRef, Outcome, Place, Principal, RunId, Timestamp};
+use crate::domain::{
+    CommandId, Counts, Digest, GroupName, MessageRef, NotStarted, Outcome, Place, Principal, RunId, Timestamp,
+};
 use crate::plan::Plan;
 use crate::policy::Decision;
 
-use super::event::{NodeReport, PostKey};
+use super::event::{HoldCause, NodeReport, PostKey};
 use super::motion::Motion;
+use super::retry::Retry;
 
 /// What was asked, planned and decided: the first event of every run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +32,9 @@ pub struct Proposal {
     pub decision: Decision,
     /// Revision of the policy files that decided.
     pub policy: Digest,
+    /// It goes on where another run left off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     pub at: Timestamp,
 }
 
@@ -56,7 +62,7 @@ impl Phase {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub by: Principal,
     pub groups: Vec<GroupName>,
@@ -71,8 +77,52 @@ pub struct TargetState {
     pub reports: Vec<(u32, NodeReport)>,
     /// Why it ended without a report, such as a refusal by AWS.
     pub cause: Option<String>,
-    /// The step in which it ended, or that it is in.
+    /// The step that it takes next, or in which it ended. Steps that do not concern it are passed over.
     pub step: u32,
+    /// A step ran on it, or may have.
+    pub touched: bool,
+    /// How its rollback ended.
+    pub rolled_back: Option<Outcome>,
+    /// What the rollback reported; it stands apart from the steps, whose outcome it does not change.
+    pub rollback: Option<NodeReport>,
+}
+
+/// Nothing goes on until a person decides, or until its time is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// From 1.
+    pub number: u32,
+    pub cause: HoldCause,
+    pub since: Timestamp,
+    pub until: Timestamp,
+    /// The run's revision when it began: a button that is older is not about it.
+    pub revision: u32,
+    /// Yeses at a gate.
+    pub votes: Vec<Approval>,
+    pub ended: Option<(HoldEnd, Option<Principal>, Timestamp)>,
+}
+
+/// How a hold ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HoldEnd {
+    Continued,
+    Stopped,
+    /// Nobody decided in time, which is a stop.
+    TimedOut,
+    RolledBack,
+    /// The run was cancelled, or its deadline passed.
+    Overtaken,
+}
+
+/// The way back over what was touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollback {
+    /// Nobody: a step's `on_failure` asked for it.
+    pub by: Option<Principal>,
+    pub at: Timestamp,
+    /// Of the touched targets.
+    pub counts: Counts,
+    pub overdue: bool,
 }
 
 /// Where one shard stands in its current step.
@@ -114,6 +164,23 @@ pub struct Run {
     /// Somebody cancelled it after the start.
     pub cancelled_by: Option<Principal>,
     pub budget_spent: bool,
+    /// Its own deadline passed.
+    pub overdue: bool,
+    /// Why nothing further is started. A rollback begins anew.
+    pub stopping: Option<NotStarted>,
+    /// Every hold, in order; only the last can be open.
+    pub holds: Vec<Hold>,
+    /// The last wave that people let it go on to.
+    pub released: u32,
+    /// Failures that people knew of when they let it go on.
+    pub accepted_errors: u32,
+    /// Gates passed: wave and step.
+    pub gates: BTreeSet<(u32, u32)>,
+    /// A node failed in a step whose failure asks for a rollback.
+    pub wants_rollback: bool,
+    /// A person, or the end of a hold, decided against the way back.
+    pub no_way_back: bool,
+    pub rollback: Option<Rollback>,
     /// One for each of the plan's targets.
     pub targets: Vec<TargetState>,
     /// One for each of the plan's shards.

@@ -1,12 +1,12 @@
-//! Examples, and seeded histories: a world that loses answers, repeats and reorders reports, and crashes anywhere.
+//! Examples. Seeded histories stand in [`history`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
 
+mod history;
+mod hold_tests;
 mod large_tests;
 mod oracle;
+mod retry_tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::domain::{ChatPlatform, CommandId, Digest, Millis, Outcome, Place, Principal, RunId, Selector, Timestamp};
@@ -34,6 +34,11 @@ fn asker(user: &str, groups: &[&str]) -> Asker {
 
 fn permit() -> Decision {
     Decision { verdict: Verdict::Permit, quorum: vec![], expires: None, reasons: vec![], could: vec![] }
+}
+
+fn forbid() -> Decision {
+    let reasons = vec![crate::policy::Reason { rule: "freeze".into(), text: "a freeze has begun".into() }];
+    Decision { verdict: Verdict::Forbid, reasons, ..permit() }
 }
 
 fn needs(count: u32) -> Decision {
@@ -70,6 +75,7 @@ fn proposal(
         plan: plan.into(),
         decision,
         policy: Digest::of(b"policy"),
+        retry: None,
         at: at(0),
     }
 }
@@ -84,7 +90,7 @@ fn feed(run: &mut Run, log: &mut Vec<Event>, input: Input, now: Timestamp) -> Re
 }
 
 fn message(key: &PostKey) -> crate::domain::MessageRef {
-    crate::domain::MessageRef { platform: ChatPlatform::Slack, channel: "C0OPS".into(), id: key.as_str().into() }
+    crate::domain::MessageRef { platform: ChatPlatform::Slack, channel: "C0OPS".into(), id: key.to_string() }
 }
 
 fn post(run: &mut Run, log: &mut Vec<Event>, key: PostKey) {
@@ -97,7 +103,7 @@ fn post(run: &mut Run, log: &mut Vec<Event>, key: PostKey) {
 fn nothing_starts_before_the_card_stands_in_the_channel() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
     let mut log = vec![];
-    assert_eq!(*run.effects(), BTreeSet::from([Effect::Post(PostKey::Root), Effect::Expire(run.start_by())]));
+    assert_eq!(*run.effects(), BTreeSet::from([Effect::Post(PostKey::Root), Effect::Alarm(run.start_by())]));
     assert_eq!(feed(&mut run, &mut log, Input::Start { decision: permit() }, at(1)), Err(Refusal::Stale));
     post(&mut run, &mut log, PostKey::Root);
     assert!(run.effects().contains(&Effect::Start));
@@ -201,219 +207,4 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     feed(&mut run, &mut log, Input::Settle, at(4)).unwrap();
     assert_eq!(run.phase, Phase::Finished);
     assert_eq!((run.counts.failed, run.counts.not_started, run.counts.pending()), (1, 5, 0));
-}
-
-/// What AWS did, independent of what the run believes.
-#[derive(Default)]
-struct World {
-    /// Token to the command that AWS took for it.
-    taken: BTreeMap<String, CommandId>,
-    /// Executions of each target and step.
-    executed: BTreeMap<(u32, u32), u32>,
-    commands: u64,
-}
-
-impl World {
-    fn take(&mut self, token: &str, step: u32, targets: &[u32]) -> CommandId {
-        self.commands += 1;
-        let id: CommandId = format!("00000000-0000-0000-0000-{:012}", self.commands).parse().unwrap();
-        assert!(self.taken.insert(token.to_owned(), id.clone()).is_none(), "one token was sent twice");
-        for target in targets {
-            *self.executed.entry((*target, step)).or_default() += 1;
-        }
-        id
-    }
-}
-
-/// One random history to its end. Returns how many inputs it took.
-fn history(seed: u64) -> u32 {
-    let mut rng = StdRng::seed_from_u64(seed);
-    let needed = rng.random_range(0..3);
-    let decision = if needed == 0 { permit() } else { needs(needed) };
-    let (accounts, nodes) = (rng.random_range(1..4), rng.random_range(1..6));
-    let steps = rng.random_range(1..4);
-    let waves = [vec!["100%"], vec!["1", "100%"], vec!["1", "50%", "100%"]][rng.random_range(0..3)].clone();
-    let max_errors = ["0", "20%", "100%"][rng.random_range(0..3)];
-    let max_in_flight = ["1", "2", "100%"][rng.random_range(0..3)];
-    let failing = rng.random_range(0..30);
-    let proposal = proposal(
-        decision.clone(),
-        |book| {
-            book.steps = (0..steps).map(|i| testing::step(&format!("step{i}"))).collect();
-            book.rollout.waves = waves.iter().map(|w| w.parse().unwrap()).collect();
-            book.rollout.max_errors = max_errors.parse().unwrap();
-            book.rollout.max_in_flight = max_in_flight.parse().unwrap();
-        },
-        accounts,
-        nodes,
-    );
-    let mut log = vec![Event::Proposed(Box::new(proposal.clone()))];
-    let mut run = Run::proposed(proposal);
-    let mut world = World::default();
-    let mut clock = 0;
-    let mut inputs = 0;
-    // Sends whose intent this process wrote; a crash forgets them.
-    let mut mine: BTreeSet<(u32, u32, u32)> = BTreeSet::new();
-    let approvers = ["U0BO", "U0CY", "U0DI"];
-
-    while !run.is_settled() {
-        inputs += 1;
-        assert!(inputs < 5_000, "seed {seed}: the run never ends: {:?}", run.effects());
-        clock += rng.random_range(0..3);
-        let now = at(clock);
-        if rng.random_range(0..40) == 0 {
-            let folded = Run::replay(&log).unwrap().unwrap();
-            assert_eq!(folded, run, "seed {seed}: the fold of the journal is not the state");
-            mine.clear();
-        }
-        if run.phase == Phase::AwaitingApproval && rng.random_range(0..4) == 0 {
-            let digest = run.proposal.digest;
-            let by = asker(["U0ANA", "U0BO", "U0CY", "U0DI"][rng.random_range(0..4)], &["sre"]);
-            let input = match rng.random_range(0..60) {
-                0 => Input::Deny { by, why: "no".into() },
-                1 => Input::Cancel { by: ana(), allowed: true },
-                _ => Input::Approve { by, digest },
-            };
-            let _ = feed(&mut run, &mut log, input, now);
-        }
-        if run.phase == Phase::Running && rng.random_range(0..400) == 0 {
-            let _ = feed(&mut run, &mut log, Input::Cancel { by: ana(), allowed: true }, now);
-        }
-        let due: Vec<Effect> = run.effects().iter().cloned().collect();
-        let Some(effect) = due.get(rng.random_range(0..due.len().max(1))) else { continue };
-        match effect.clone() {
-            Effect::Post(key) => {
-                let _ = feed(&mut run, &mut log, Input::PostBegun { key }, now);
-            }
-            Effect::SettlePost(key) => {
-                let message = message(&key);
-                let _ = feed(&mut run, &mut log, Input::Posted { key, message }, now);
-            }
-            Effect::TellUnposted => unreachable!("no post fails here"),
-            Effect::Expire(_) => {
-                let _ = feed(&mut run, &mut log, Input::Tick, now);
-                clock += 5;
-            }
-            Effect::Start => {
-                let _ = feed(&mut run, &mut log, Input::Start { decision: decision.clone() }, now);
-            }
-            Effect::Send { shard, step, send } => {
-                let token = format!("{shard}:{step}:{send}");
-                if feed(&mut run, &mut log, Input::SlotHeld { shard, step, send, token, signed_at: now }, now).is_ok() {
-                    mine.insert((shard, step, send));
-                }
-            }
-            Effect::Answer { shard, step, send } => {
-                let SendState::Intent { token, targets, .. } = run.shards[shard as usize].state.clone() else {
-                    unreachable!()
-                };
-                let answer = if mine.contains(&(shard, step, send)) {
-                    match rng.random_range(0..10) {
-                        0 => Answer::NotTaken { cause: "throttled".into() },
-                        1 => Answer::Refused { cause: "access denied".into() },
-                        2 => Answer::Gone { targets: targets[..1].to_vec() },
-                        3 => Answer::Unknown { cause: "reset before it was taken".into() },
-                        4 => {
-                            world.take(&token, step, &targets);
-                            Answer::Unknown { cause: "reset after it was taken".into() }
-                        }
-                        _ => Answer::Taken { command: world.take(&token, step, &targets), adopted: false },
-                    }
-                } else {
-                    // After a crash: the call was made, or it was not.
-                    if rng.random() {
-                        world.take(&token, step, &targets);
-                    }
-                    Answer::Unknown { cause: "restarted".into() }
-                };
-                feed(&mut run, &mut log, Input::Answered { shard, step, send, answer: answer.clone() }, now).unwrap();
-                if rng.random_range(0..5) == 0 {
-                    // The same answer again changes nothing.
-                    let before = run.clone();
-                    if feed(&mut run, &mut log, Input::Answered { shard, step, send, answer }, now).is_err() {
-                        assert_eq!(before, run);
-                    }
-                }
-            }
-            Effect::LookUp { shard, step, send } => {
-                let SendState::Unsure { token, .. } = run.shards[shard as usize].state.clone() else { unreachable!() };
-                let answer = match world.taken.get(&token) {
-                    Some(command) => Answer::Taken { command: command.clone(), adopted: true },
-                    None => Answer::Absent,
-                };
-                feed(&mut run, &mut log, Input::Answered { shard, step, send, answer }, now).unwrap();
-            }
-            Effect::Watch { shard, step, .. } => {
-                let SendState::Sent { targets, .. } = run.shards[shard as usize].state.clone() else { unreachable!() };
-                let mut results: Vec<NodeReport> = Vec::new();
-                for target in &targets {
-                    if rng.random() {
-                        let outcome = match rng.random_range(0..100) {
-                            n if n < failing => Outcome::Failed,
-                            98 => Outcome::Undeliverable,
-                            99 => Outcome::TimedOut,
-                            _ => Outcome::Succeeded,
-                        };
-                        results.push(NodeReport { outcome, ..NodeReport::blank(*target) });
-                        if rng.random_range(0..4) == 0 {
-                            // A page that repeats a node, with another story.
-                            results.push(NodeReport { outcome: Outcome::Failed, ..NodeReport::blank(*target) });
-                        }
-                    }
-                }
-                let _ = feed(&mut run, &mut log, Input::Reported { shard, step, results }, now);
-            }
-            Effect::CancelCommand { shard, step, .. } => {
-                let SendState::Sent { targets, .. } = run.shards[shard as usize].state.clone() else { unreachable!() };
-                let cancelled = |t: &u32| NodeReport { outcome: Outcome::Cancelled, ..NodeReport::blank(*t) };
-                let results = targets.iter().map(cancelled).collect();
-                let _ = feed(&mut run, &mut log, Input::Reported { shard, step, results }, now);
-            }
-            Effect::Settle => {
-                let _ = feed(&mut run, &mut log, Input::Settle, now);
-            }
-        }
-
-        // What holds after every step.
-        oracle::assert_kept_right(&run, seed);
-        if run.cancelled_by.is_some() {
-            let sends = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).count();
-            assert_eq!(sends, 0, "seed {seed}: something would be sent after the cancel");
-        }
-        if run.budget_spent {
-            let fresh = |e: &Effect| matches!(e, Effect::Send { step: 0, .. });
-            assert!(
-                !run.effects().iter().any(fresh),
-                "seed {seed}: a node would be started after the budget was spent"
-            );
-        }
-        let ended = run.targets.iter().filter_map(|t| t.outcome);
-        assert_eq!(run.counts, crate::domain::Counts::of(run.counts.total, ended), "seed {seed}");
-        assert!(run.in_flight() <= run.proposal.plan.max_in_flight, "seed {seed}: too many nodes in flight");
-        for ((target, step), times) in &world.executed {
-            assert_eq!(*times, 1, "seed {seed}: step {step} ran {times} times on target {target}");
-            assert!(run.targets.len() as u32 > *target);
-        }
-        if !world.executed.is_empty() {
-            assert!(run.started.is_some(), "seed {seed}: something ran before the start");
-            assert!(run.is_agreed(), "seed {seed}: something ran without the quorum");
-            let people: BTreeSet<&Principal> = run.approvals.iter().map(|a| &a.by).collect();
-            assert!(people.len() >= needed as usize && !people.contains(&ana()), "seed {seed}: {approvers:?}");
-        }
-        if matches!(run.phase, Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn) {
-            assert!(world.executed.is_empty(), "seed {seed}: something ran although it was {:?}", run.phase);
-        }
-    }
-    assert_eq!(Run::replay(&log).unwrap().unwrap(), run, "seed {seed}");
-    if run.phase == Phase::Finished {
-        assert_eq!(run.counts.pending(), 0, "seed {seed}");
-    }
-    inputs
-}
-
-#[test]
-fn no_history_sends_twice_loses_a_target_or_starts_without_permission() {
-    // Method: 2,000 seeds; `history(seed)` replays one.
-    let inputs: u32 = (0..2_000).map(history).sum();
-    println!("2,000 histories, {inputs} inputs");
 }

@@ -73,6 +73,8 @@ fn help_teaches_by_example() {
     what the nodes printed
     `/runbook cancel RUN`
     starts nothing further and stops what can be stopped
+    `/runbook retry RUN [failed | not-started | retryable]`
+    runs a finished run again on the nodes that are left of it
     `/runbook accounts`
     the accounts, their labels and regions
     `/runbook targets SELECTOR`

@@ -7,7 +7,7 @@ use crate::domain::*;
 use crate::message::View;
 use crate::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget, Shard};
 use crate::policy::{Decision, Reason, Seats, Verdict};
-use crate::run::{Approval, NodeReport, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
+use crate::run::{Approval, NodeReport, Phase, Proposal, Run, TargetState};
 use crate::runbook::{
     Action, HoldAfter, Kind, Offline, OnFailure, Parameter, Risk, Rollout, Runbook, Step, TargetRules,
 };
@@ -150,43 +150,25 @@ pub fn forbid() -> Decision {
 }
 
 pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
-    let total = u32::try_from(plan.targets.len()).unwrap();
-    let waiting = ShardProgress { step: 0, sends: 0, state: SendState::Waiting };
-    Run {
-        id: "01KAPMZX000000000000007F3K".parse().unwrap(),
-        targets: vec![TargetState::default(); plan.targets.len()],
-        shards: vec![waiting; plan.shards.len()],
-        counts: Counts { total, ..Counts::default() },
-        proposal: Proposal {
-            run: "01KAPMZX000000000000007F3K".parse().unwrap(),
-            by: susan(),
-            place: Place {
-                platform: ChatPlatform::Slack,
-                tenant: "T0MUSTER".into(),
-                channel: "C0OPS".into(),
-                thread: None,
-            },
-            request: "run restart-service service=nginx on env=prod tag:role=web".into(),
-            reason: Some("502s since the last deploy".into()),
-            digest: Digest::of(b"plan"),
-            policy: Digest::of(b"policy"),
-            at: at("14:00"),
-            plan: plan.into(),
-            decision,
+    let proposal = Proposal {
+        run: "01KAPMZX000000000000007F3K".parse().unwrap(),
+        by: susan(),
+        place: Place {
+            platform: ChatPlatform::Slack,
+            tenant: "T0MUSTER".into(),
+            channel: "C0OPS".into(),
+            thread: None,
         },
-        phase,
-        approvals: Vec::new(),
-        ended_by: None,
-        started: None,
-        ended: None,
-        cancelled_by: None,
-        budget_spent: false,
-        wave: 0,
-        posts: BTreeMap::new(),
-        failed_posts: BTreeMap::new(),
-        motion: Default::default(),
-        revision: 3,
-    }
+        request: "run restart-service service=nginx on env=prod tag:role=web".into(),
+        reason: Some("502s since the last deploy".into()),
+        digest: Digest::of(b"plan"),
+        policy: Digest::of(b"policy"),
+        at: at("14:00"),
+        plan: plan.into(),
+        decision,
+        retry: None,
+    };
+    Run { phase, revision: 3, motion: Default::default(), ..Run::proposed(proposal) }
 }
 
 pub fn approved(mut run: Run) -> Run {
@@ -207,8 +189,10 @@ pub fn end(run: &mut Run, name: &str, outcome: Outcome, exit_code: Option<i32>, 
         cut: false,
         extracted: BTreeMap::new(),
         unmet: Vec::new(),
+        not_run: false,
     };
-    run.targets[i] = TargetState { outcome: Some(outcome), reports: vec![(0, report)], cause: None, step: 0 };
+    run.targets[i] =
+        TargetState { outcome: Some(outcome), reports: vec![(0, report)], touched: true, ..TargetState::default() };
     run.counts = Counts::of(run.counts.total, run.targets.iter().filter_map(|t| t.outcome));
 }
 

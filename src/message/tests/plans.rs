@@ -42,7 +42,7 @@ fn a_plan_shows_targets_gaps_rules_and_the_very_script() {
     Environments: 3 prod and 2 staging
     Accounts:     2 acme-prod, 2 acme-staging and 1 globex-prod
     Regions:      3 eu-west-1 and 2 us-east-1
-    Rollout:      1 + 4 in 2 waves, at most 3 at once, nothing further starts after more than 1 failure
+    Rollout:      1 + 4 in 2 waves, at most 3 at once, nothing further starts after more than 1 failure, ends after 1 d at the latest
     Delivery:     inline scripts (AWS-RunShellScript)
 
     Needs approval by 1 of @sre. A request waits 30 min.
@@ -105,7 +105,7 @@ fn a_request_for_approval_holds_all_that_one_has_to_answer_for() {
     Environments: 8 prod and 4 staging
     Accounts:     4 acme-prod, 4 acme-staging and 4 globex-prod
     Regions:      6 eu-west-1 and 6 us-east-1
-    Rollout:      1 + 11 in 2 waves, at most 3 at once, nothing further starts after more than 1 failure
+    Rollout:      1 + 11 in 2 waves, at most 3 at once, nothing further starts after more than 1 failure, ends after 1 d at the latest
     Delivery:     inline scripts (AWS-RunShellScript)
 
     Why it needs approval

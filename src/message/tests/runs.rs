@@ -77,6 +77,7 @@ fn a_running_run_says_how_far_it_is_and_what_is_unsure() {
 fn a_run_that_is_being_stopped_says_what_may_still_run() {
     let mut run = approved(run(plan(12), needs(1), Phase::Running));
     run.cancelled_by = Some(arne());
+    run.stopping = Some(NotStarted::Cancelled);
     let targets = run.proposal.plan.shards[1].targets.clone();
     run.shards[1].state = SendState::Sent {
         command: "11111111-2222-3333-4444-555555555555".parse().unwrap(),
@@ -85,11 +86,11 @@ fn a_run_that_is_being_stopped_says_what_may_still_run() {
         signed_at: at("14:04"),
         at: at("14:04"),
     };
-    insta::assert_snapshot!(read(&root(&run, None, &view())), @r"
+    insta::assert_snapshot!(read(&root(&run, None, &view())), @"
     restart-service: cancelled, stopping; 0 of 12 nodes done, wave 1 of 2
 
     0 succeeded · 1 running · 11 will not start
-    Cancelled by slack:T0MUSTER:U0ARNE. No new sends are made; what was already sent to 1 node may still run.
+    Cancelled by slack:T0MUSTER:U0ARNE. No new sends are made; AWS was told to stop, and what was already sent may still run on 1 node: web-7.
 
     What:        Restart a systemd service (`restart-service`, risk change, owned by platform)
     Arguments:   `service=nginx`
@@ -154,7 +155,7 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
     let root = read(&root(&run, Some(&summary), &view()));
     let results = read(&results(&run, &summary, &lookup, &view()));
     let closing = read(&closing(&run, &summary, &view()));
-    insta::assert_snapshot!(format!("{root}\n=====\n{results}\n=====\n{closing}"), @r"
+    insta::assert_snapshot!(format!("{root}\n=====\n{results}\n=====\n{closing}"), @"
     restart-service: 7 of 12 nodes succeeded, 3 failed, 1 undeliverable, 1 not started: 2 × nginx: [emerg] write() failed (28: No space left on devi…
 
     The results stand in this thread.
@@ -204,7 +205,7 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
     slack:T0MUSTER:U0SUSAN: it is over after 2 min 41 s.
     The causes stand above, the largest first. 1 node was offline and skipped: run it again when it is back.
 
-    [Run again]
+    [Retry the 4 failed] [Run the 1 not started] [Run again]
     ");
     assert_eq!(output_file(&run, &summary, &lookup, &view()), None);
 }
@@ -358,12 +359,12 @@ fn a_run_that_stopped_itself_says_so() {
     }
     finish(&mut run);
     let summary = summarise(&summary_input(&run, outputs(&[NO_SPACE])));
-    insta::assert_snapshot!(read(&closing(&run, &summary, &view())), @r"
+    insta::assert_snapshot!(read(&closing(&run, &summary, &view())), @"
     restart-service: 0 of 12 nodes succeeded, 1 failed, 11 not started: 1 × nginx: [emerg] write() failed (28: No space left on device)
 
     slack:T0MUSTER:U0SUSAN: it is over after 2 min 41 s.
     The causes stand above, the largest first. 11 nodes did not finish because too many others failed.
 
-    [Run again]
+    [Retry the 1 failed] [Run the 11 not started] [Run again]
     ");
 }
