@@ -121,10 +121,10 @@ fn asked(run: &Run, hold: &Hold, gate: &Gate, view: &View) -> Line {
     let missing: u32 = open.iter().map(|s| s.count).sum();
     let mut line = say(format!("{} of ", number(missing))).span(view.mention(&gate.from)).plain(" decides here");
     for (i, vote) in hold.votes.iter().enumerate() {
-        line = line.plain(if i == 0 { "; already for it: " } else { ", " }).person(&vote.by);
+        line = line.plain(if i == 0 { ", already for it: " } else { ", " }).person(&vote.by);
     }
     let ask = gate.ask.trim();
-    if ask.is_empty() { line.plain(".") } else { line.plain(": ").bold(ask) }
+    if ask.is_empty() { line.plain(".") } else { line.plain(". To look at: ").bold(ask) }
 }
 
 fn what(run: &Run, hold: &Hold) -> String {
@@ -188,8 +188,9 @@ fn answers(run: &Run, hold: &Hold) -> Vec<super::Span> {
         let touched = size(run.targets.iter().filter(|t| t.touched).count());
         let limit = run.proposal.plan.rollback.as_ref().map(|s| duration(s.timeout)).unwrap_or_default();
         told.push(Line::default().bold("Roll back").plain(format!(
-            " runs the rollback on the {} that were touched, at most {limit} on each.",
-            nodes(touched)
+            " runs the rollback on the {} that {} touched, at most {limit} on each.",
+            nodes(touched),
+            were(touched)
         )));
     }
     lines(told)

@@ -1,6 +1,6 @@
-//! Examples. Seeded histories stand in [`history`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
+//! Examples. Seeded histories stand in [`history_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
 
-mod history;
+mod history_tests;
 mod hold_tests;
 mod large_tests;
 mod oracle;
