@@ -43,8 +43,13 @@ pub fn hold(run: &Run, number: u32, summary: &Summary, view: &View) -> Card {
         let failed = summary.findings.iter().filter(|f| f.outcome.is_failure());
         let found: Vec<_> = failed.take(FINDINGS).map(|f| told(f, summary.counts.total)).collect();
         blocks.extend(found.into_iter().map(Block::Text));
-        let measured: Vec<Line> =
-            summary.measures.iter().map(|m| super::results::measure(run, m, summary.counts.total)).collect();
+        // The summary measures what has ended; at a gate nodes wait, and what they found is what people decide by.
+        let by_step = super::root::by_step(run);
+        let measured: Vec<Line> = if by_step.is_empty() {
+            summary.measures.iter().map(|m| super::results::measure(run, m, summary.counts.total)).collect()
+        } else {
+            by_step
+        };
         if !measured.is_empty() {
             blocks.push(Block::Text(lines(measured)));
         }
@@ -168,7 +173,11 @@ fn answers(run: &Run, hold: &Hold) -> Vec<super::Span> {
         HoldCause::Wave { wave, .. } => {
             let size = size(run.proposal.plan.targets.iter().filter(|t| t.wave == *wave).count());
             told.push(Line::default().bold("Continue").plain(format!(" sends wave {} ({}).", wave + 1, nodes(size))));
-            told.push(Line::default().bold("Stop").plain(format!(" leaves {} as they are.", nodes(waiting))));
+            told.push(Line::default().bold("Stop").plain(format!(
+                " leaves {} as {}.",
+                nodes(waiting),
+                if waiting == 1 { "it is" } else { "they are" }
+            )));
         }
         HoldCause::Gate { step, .. } => {
             told.push(

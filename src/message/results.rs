@@ -364,7 +364,8 @@ fn next(run: &Run, summary: &Summary) -> Option<Line> {
         } else {
             "it was stopped"
         };
-        told.push(format!("{} did not finish because {why}.", nodes(stopped)));
+        let verb = if c.cancelled > 0 { "did not finish".to_owned() } else { format!("{} not started", were(stopped)) };
+        told.push(format!("{} {verb} because {why}.", nodes(stopped)));
     }
     if c.denied > 0 {
         told.push(format!("AWS refused {}: the role there has to allow it.", list(&[nodes(c.denied)], "and")));

@@ -255,7 +255,7 @@ fn progress(run: &Run, view: &View) -> Vec<Line> {
 }
 
 /// How far each step is, where there are several: what came of it, as it comes.
-fn by_step(run: &Run) -> Vec<Line> {
+pub(super) fn by_step(run: &Run) -> Vec<Line> {
     let steps = &run.proposal.plan.steps;
     if steps.len() < 2 {
         return Vec::new();

@@ -35,10 +35,11 @@ pub fn summary_input(run: &Run, outputs: BTreeMap<Digest, Arc<str>>) -> Input {
     Input { rows, outputs, took: took(run) }
 }
 
-/// The outputs that a summary of this run can use, each once.
+/// The outputs that a summary of this run and the story of its rollback can use, each once.
 #[must_use]
 pub fn output_keys(run: &Run) -> Vec<Digest> {
-    let mut keys: Vec<Digest> = run.targets.iter().flat_map(|t| printing(t).map(|(_, key)| key)).collect();
+    let back = run.targets.iter().filter_map(|t| t.rollback.as_ref()?.output);
+    let mut keys: Vec<Digest> = run.targets.iter().flat_map(|t| printing(t).map(|(_, key)| key)).chain(back).collect();
     keys.sort_unstable();
     keys.dedup();
     keys

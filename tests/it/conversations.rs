@@ -34,8 +34,14 @@ const ORDINARY: Stage = Stage {
         "expired-credentials",
         "slack-outage",
         "doors",
+        "canary",
+        "budget",
+        "cancel",
+        "two-runs",
     ],
 };
+/// A runbook with a gate and a way back, made of a shipped one.
+const CONTROL: Stage = Stage { name: "control", options: control, conversations: &["gate", "way-back"] };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
 /// the page comes first and no other conversation is played there.
 const PAGE: Stage = Stage { name: "page", options: |_| Vec::new(), conversations: &["home", "picker"] };
@@ -68,10 +74,40 @@ fn large(folder: &Path) -> Vec<String> {
     [rules, option("--nodes", Path::new("110")).into()].concat()
 }
 
+/// `careful-restart`: looks at the service, asks @sre before it restarts it where it does not run, and looks once more as
+/// its way back. `hasty-restart` restarts everywhere and goes back by itself. Their scripts are those of shipped ones.
+fn control(folder: &Path) -> Vec<String> {
+    let runbooks = folder.join("runbooks");
+    std::fs::create_dir_all(&runbooks).unwrap();
+    let shipped = |name: &str| std::fs::read_to_string(root().join(format!("runbooks/{name}.toml"))).unwrap();
+    let careful = shipped("restart-where-failed");
+    let script = careful.split("shell = '''").nth(1).and_then(|s| s.split("'''").next()).unwrap().to_owned();
+    let back = format!("\n[rollback]\nshell = '''{script}'''\n\n[rollout]");
+    let gate = "name = \"restart\"\ngate = { from = \"sre\", ask = \"do the nodes that failed look alike?\" }";
+    let careful = careful.replace("name = \"restart\"", gate).replace("\n[rollout]", &back);
+    let hasty = shipped("restart-service")
+        .replace("name = \"restart\"", "name = \"restart\"\non_failure = \"rollback\"")
+        .replace("\n[rollout]", &back);
+    let slow = shipped("restart-service").replace("\n[rollout]", &back);
+    for (name, text) in [("careful-restart", careful), ("hasty-restart", hasty), ("restart-with-way-back", slow)] {
+        std::fs::write(runbooks.join(format!("{name}.toml")), text).unwrap();
+    }
+    let policies = folder.join("policies");
+    std::fs::create_dir_all(&policies).unwrap();
+    let groups = "version = 1\n[groups]\nsupport = { slack_usergroups = [\"slack:T0MUSTER:S0SUPPORT\"] }\n\
+                  sre = { slack_usergroups = [\"slack:T0MUSTER:S0SRE\"] }\n[sets.staging]\nlabels = { env = [\"staging\"] }\n\
+                  production = false\n[[grant]]\nid = \"support\"\nwho = [\"support\"]\nrun = { risk = [\"change\"] }\n\
+                  where = [\"staging\"]\nmax_targets = 50\n";
+    std::fs::write(policies.join("control.toml"), groups).unwrap();
+    let option = |name: &str, value: &Path| [name.to_owned(), value.display().to_string()];
+    [option("--runbooks", &runbooks), option("--policies", &policies)].concat()
+}
+
 static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY));
 static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE));
 static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
 static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
+static PLAYED_CONTROL: LazyLock<Played> = LazyLock::new(|| play(&CONTROL));
 static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
 
 struct Played {
@@ -151,7 +187,8 @@ fn holds(played: &Played, name: &str) {
 
 #[test]
 fn every_conversation_belongs_to_a_stage() {
-    let listed = [ORDINARY, PAGE, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
+    let listed =
+        [ORDINARY, CONTROL, PAGE, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
     let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
     let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
     let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
@@ -208,6 +245,36 @@ fn late_double_and_forbidden_clicks_change_nothing() {
 #[test]
 fn a_slack_outage_passes_without_anybodys_help() {
     holds(&PLAYED_ORDINARY, "slack-outage");
+}
+
+#[test]
+fn a_canary_that_fails_holds_the_run_and_what_failed_is_retried_under_its_approval() {
+    holds(&PLAYED_ORDINARY, "canary");
+}
+
+#[test]
+fn a_budget_that_is_spent_inside_a_wave_starts_nothing_further() {
+    holds(&PLAYED_ORDINARY, "budget");
+}
+
+#[test]
+fn a_cancel_stops_what_runs_what_waits_and_what_is_held() {
+    holds(&PLAYED_ORDINARY, "cancel");
+}
+
+#[test]
+fn two_changes_never_meet_on_a_node_and_the_second_says_whom_it_waits_for() {
+    holds(&PLAYED_ORDINARY, "two-runs");
+}
+
+#[test]
+fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_concern_it() {
+    holds(&PLAYED_CONTROL, "gate");
+}
+
+#[test]
+fn what_was_touched_is_rolled_back_by_a_person_or_by_itself_and_what_could_not_be_is_named() {
+    holds(&PLAYED_CONTROL, "way-back");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn a_held_canary_says_what_failed_what_waits_and_what_each_answer_does() {
 
     Continue sends wave 2 (4 nodes).
     Stop leaves 4 nodes as they are.
-    Roll back runs the rollback on the 1 node that were touched, at most 2 min on each.
+    Roll back runs the rollback on the 1 node that was touched, at most 2 min on each.
 
     (r-7F3K)
 
@@ -140,12 +140,14 @@ fn a_gate_asks_its_group_and_counts_the_yeses() {
     insta::assert_snapshot!(format!("{}\n=====\n{}", read(&card), read(&root(&run, None, &view()))), @"
     restart-service is held before the step switch of wave 1
 
-    1 of @sre decides here; already for it: slack:T0MUSTER:U0ARNE: is the canary drained
+    1 of @sre decides here, already for it: slack:T0MUSTER:U0ARNE. To look at: is the canary drained
     Without a decision by 2026-11-22 15:05 UTC nothing further is started.
+
+    `restart`: 1 of 1 node went well · `state=active` on 1
 
     Continue goes on with the step `switch`.
     Stop ends 5 nodes before it.
-    Roll back runs the rollback on the 1 node that were touched, at most 2 min on each.
+    Roll back runs the rollback on the 1 node that was touched, at most 2 min on each.
 
     (r-7F3K)
 
@@ -200,7 +202,7 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
     state on 1 of 5 nodes: active on 1
 
     Leave as it is ends the run.
-    Roll back runs the rollback on the 1 node that were touched, at most 2 min on each.
+    Roll back runs the rollback on the 1 node that was touched, at most 2 min on each.
 
     (r-7F3K)
 
@@ -243,7 +245,7 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
     restart-service: 0 of 5 nodes succeeded, 1 failed, 4 not started: 1 × nginx: [emerg] write() failed (28: No space left…; rolled back 0 of 1 node
 
     slack:T0MUSTER:U0SUSAN: it is over after 5 min.
-    The rollback did not succeed on web-1, which stands half way: look there first. The causes stand above, the largest first. 4 nodes did not finish because too many others failed.
+    The rollback did not succeed on web-1, which stands half way: look there first. The causes stand above, the largest first. 4 nodes were not started because too many others failed.
 
     [Retry the 1 failed] [Run the 4 not started] [Run again]
     ");

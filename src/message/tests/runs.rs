@@ -363,7 +363,7 @@ fn a_run_that_stopped_itself_says_so() {
     restart-service: 0 of 12 nodes succeeded, 1 failed, 11 not started: 1 × nginx: [emerg] write() failed (28: No space left on device)
 
     slack:T0MUSTER:U0SUSAN: it is over after 2 min 41 s.
-    The causes stand above, the largest first. 11 nodes did not finish because too many others failed.
+    The causes stand above, the largest first. 11 nodes were not started because too many others failed.
 
     [Retry the 1 failed] [Run the 11 not started] [Run again]
     ");

@@ -67,6 +67,10 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     let never = task.world.strike(FaultName::NeverRuns, place).is_some();
     let twice = task.world.strike(FaultName::RunsTwice, place).is_some();
     let secret = task.world.strike(FaultName::SecretInOutput, place).is_some();
+    let fails = task.world.strike(FaultName::ScriptFails, place).map(|f| f.value.unwrap_or(1));
+    if let Some(slow) = task.world.strike(FaultName::SlowNode, place) {
+        wait(&task.kill, Duration::from_millis(slow.value.unwrap_or(3000))).await;
+    }
     let started = task.world.now();
     let mut ended = if never { pretend(&task).await } else { execute(&task).await };
     for _ in 0..3 {
@@ -76,6 +80,10 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
         }
         tokio::time::sleep(pace.reboot.std()).await;
         ended = execute(&task).await;
+    }
+    if let (Some(code), 0) = (fails, ended.code) {
+        ended.code = i32::try_from(code).unwrap_or(1);
+        ended.stderr.push_str("E: the disk said no, and nobody knows why\n");
     }
     messenger.abort();
     let finished = task.world.now();
@@ -101,6 +109,14 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     if twice {
         // The service has its answer; nobody but the log learns of the second time.
         execute(&task).await;
+    }
+}
+
+/// So long, or until the agent has heard of a cancellation.
+async fn wait(kill: &AtomicBool, time: Duration) {
+    let until = Instant::now() + time;
+    while Instant::now() < until && !kill.load(Ordering::SeqCst) {
+        tokio::time::sleep_until(until.min(Instant::now() + Duration::from_millis(50))).await;
     }
 }
 

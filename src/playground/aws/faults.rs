@@ -47,10 +47,14 @@ pub enum FaultName {
     ServiceFailed,
     /// AssumeRole says that the session policy does not fit, whatever its size.
     PackedPolicy,
+    /// The script ends with an error on the node, after it has run (`value`: its exit code, default 1).
+    ScriptFails,
+    /// The script takes so much longer on the node (`value`: milliseconds, default 3000).
+    SlowNode,
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 17] = [
+    pub const ALL: [FaultName; 19] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,
@@ -68,6 +72,8 @@ impl FaultName {
         FaultName::DiskFull,
         FaultName::ServiceFailed,
         FaultName::PackedPolicy,
+        FaultName::ScriptFails,
+        FaultName::SlowNode,
     ];
 
     #[must_use]
@@ -90,6 +96,8 @@ impl FaultName {
             FaultName::DiskFull => "disk-full",
             FaultName::ServiceFailed => "service-failed",
             FaultName::PackedPolicy => "packed-policy",
+            FaultName::ScriptFails => "script-fails",
+            FaultName::SlowNode => "slow-node",
         }
     }
 
@@ -106,7 +114,9 @@ impl FaultName {
             | FaultName::ExpiredCredentials
             | FaultName::SecretInOutput
             | FaultName::DiskFull
-            | FaultName::ServiceFailed => Some(1),
+            | FaultName::ServiceFailed
+            | FaultName::ScriptFails
+            | FaultName::SlowNode => Some(1),
             FaultName::DenyAccount
             | FaultName::ExpiredHostKeys
             | FaultName::OpenTrust

@@ -93,7 +93,10 @@ impl Player<'_> {
             m["bot_id"].is_string()
                 && m["ts"] != thread["root"]
                 && m["ts"].as_str().is_some_and(|ts| ts > command.since.as_str())
-                && m["as_text"].as_str().is_some_and(|t| t.lines().take(2).any(|l| l.starts_with(&mention)))
+                && m["as_text"].as_str().is_some_and(|t| {
+                    // A question that waits for the person mentions them too, and closes nothing.
+                    !t.contains("Without a decision by") && t.lines().take(2).any(|l| l.starts_with(&mention))
+                })
         };
         Ok(thread["messages"].as_array().into_iter().flatten().any(closes))
     }

@@ -29,6 +29,7 @@ const ARGUMENTS: &[(&str, &[(&str, &str)])] = &[
     ("free-disk", &[("dryrun", "false")]),
     ("log-rotation", &[("name", "worker"), ("files", "/var/log/worker/*.log")]),
     ("package-version", &[("package", "openssl"), ("wanted", "any")]),
+    ("restart-where-failed", &[("service", "nginx")]),
     ("restart-service", &[("service", "nginx")]),
     ("restart-service-windows", &[("service", "Spooler")]),
     ("service-status", &[("service", "nginx")]),

@@ -50,6 +50,10 @@ fn play(runbook: &Runbook, case: &Case, host: &Host, shell: &Shell, attempt: u32
         check(runbook, &given).unwrap_or_else(|faults| panic!("{} {}: {faults:?}", runbook.name, case.name));
     let mut result = Played::default();
     for (index, step) in runbook.steps.iter().enumerate() {
+        let values = result.extracted.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        if !step.concerns(&values) {
+            continue;
+        }
         let ran = match (&case.output, &step.action) {
             // What a document or PowerShell prints is told by the case; there is nothing to run here.
             (Some(output), _) => Ran { code: 0, stdout: output.clone(), stderr: String::new() },
@@ -161,6 +165,7 @@ promises! {
     a_due_reboot_is_told "reboot-required"
     a_service_that_does_not_come_back_fails "restart-service"
     a_windows_service_that_does_not_come_back_fails "restart-service-windows"
+    a_service_is_restarted_where_it_does_not_run_and_nowhere_else "restart-where-failed"
     a_service_is_shown_in_its_state "service-status"
     a_windows_service_is_shown_in_its_state "service-status-windows"
     a_kernel_parameter_is_set_for_now_and_for_the_next_boot "set-sysctl"
