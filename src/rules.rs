@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Digest, Fault};
+use crate::domain::fault::closest;
+use crate::domain::{Digest, Fault, Position};
 use crate::engine::rulebook::{Rulebook, Rules};
 use crate::policy::{self, PolicySet};
 use crate::runbook::{Library, Runbook};
@@ -91,13 +92,43 @@ pub fn check(runbooks: &Files, policies: &Files) -> Result<Rules, Vec<Fault>> {
         library.as_ref().ok().map(|library| library.runbooks.values().map(AsRef::as_ref).collect());
     let set = policy::load::load(policies, known.as_deref());
     match (library, set) {
-        (Ok(runbooks), Ok(policy)) => Ok(Rules { runbooks, policy }),
+        (Ok(library), Ok(policy)) => {
+            let faults = unknown_gatekeepers(runbooks, &library, &policy);
+            if faults.is_empty() { Ok(Rules { runbooks: library, policy }) } else { Err(faults) }
+        }
         (library, set) => {
             let mut faults = library.err().unwrap_or_default();
             faults.extend(set.err().unwrap_or_default());
             Err(faults)
         }
     }
+}
+
+/// Gates whose group no policy file defines: nobody could ever pass them.
+#[must_use]
+pub fn unknown_gatekeepers(files: &Files, library: &Library, policy: &PolicySet) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (path, text) in files {
+        let name = path.file_stem().and_then(|stem| stem.to_string_lossy().parse().ok());
+        let Some(runbook) = name.and_then(|name| library.get(&name)) else { continue };
+        for gate in runbook.steps.iter().filter_map(|step| step.gate.as_ref()) {
+            if policy.groups.contains_key(&gate.from) {
+                continue;
+            }
+            let at = text.find(&format!("\"{}\"", gate.from)).map(|byte| Position::of(text, byte));
+            let near = closest(&gate.from, policy.groups.keys().map(String::as_str));
+            faults.push(Fault {
+                file: path.clone(),
+                at,
+                what: format!("the gate asks `{}`, a group that no policy file defines", gate.from),
+                remedy: match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "name a group of the policy, or define it under `[groups]`".to_owned(),
+                },
+            });
+        }
+    }
+    faults
 }
 
 /// What was read last, so that only changes are read again.

@@ -19,6 +19,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     ("runbooks/pending-patches.toml", include_str!("../runbooks/pending-patches.toml")),
     ("runbooks/reboot-required.toml", include_str!("../runbooks/reboot-required.toml")),
     ("runbooks/restart-service-windows.toml", include_str!("../runbooks/restart-service-windows.toml")),
+    ("runbooks/restart-where-failed.toml", include_str!("../runbooks/restart-where-failed.toml")),
     ("runbooks/restart-service.toml", include_str!("../runbooks/restart-service.toml")),
     ("runbooks/service-status-windows.toml", include_str!("../runbooks/service-status-windows.toml")),
     ("runbooks/service-status.toml", include_str!("../runbooks/service-status.toml")),

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::config::{Config, Environment, FILE, Host, NotLookedUp};
 use crate::domain::Fault;
 use crate::policy;
-use crate::rules::read_folder;
+use crate::rules::{Files, read_folder, unknown_gatekeepers};
 use crate::runbook::{Library, Runbook};
 
 /// Check muster.toml, runbooks and policies, and say every fault at once.
@@ -73,8 +73,8 @@ pub fn check(args: &Args) -> Report {
     let runbooks = folder(&args.runbooks, configured.as_ref().map(|p| &p.runbooks), "runbooks");
     let policies = folder(&args.policies, configured.as_ref().map(|p| &p.policies), "policies");
 
-    let library = report.runbooks(&runbooks);
-    report.policies(&policies, library.as_ref());
+    let books = report.runbooks(&runbooks);
+    report.policies(&policies, books.as_ref());
     report.faults.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
     report
 }
@@ -91,10 +91,10 @@ impl Report {
         Some(Config::paths(file, &text))
     }
 
-    fn runbooks(&mut self, folder: &Path) -> Option<Library> {
+    fn runbooks(&mut self, folder: &Path) -> Option<(Files, Library)> {
         let files = self.files_of(folder, "runbook")?;
-        match Library::load(files) {
-            Ok(library) => Some(library),
+        match Library::load(files.iter().map(|(path, text)| (path, text))) {
+            Ok(library) => Some((files, library)),
             Err(faults) => {
                 self.faults.extend(faults);
                 None
@@ -103,11 +103,15 @@ impl Report {
     }
 
     /// Without all runbooks it cannot be told which names exist, so then rules are checked by themselves.
-    fn policies(&mut self, folder: &Path, library: Option<&Library>) {
+    fn policies(&mut self, folder: &Path, books: Option<&(Files, Library)>) {
         let Some(files) = self.files_of(folder, "policy") else { return };
-        let runbooks: Option<Vec<&Runbook>> = library.map(|l| l.runbooks.values().map(AsRef::as_ref).collect());
-        if let Err(faults) = policy::load::load(&files, runbooks.as_deref()) {
-            self.faults.extend(faults);
+        let runbooks: Option<Vec<&Runbook>> = books.map(|(_, l)| l.runbooks.values().map(AsRef::as_ref).collect());
+        match policy::load::load(&files, runbooks.as_deref()) {
+            Ok(policy) => {
+                let unknown = books.map(|(files, library)| unknown_gatekeepers(files, library, &policy));
+                self.faults.extend(unknown.unwrap_or_default());
+            }
+            Err(faults) => self.faults.extend(faults),
         }
     }
 

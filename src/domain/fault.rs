@@ -12,6 +12,18 @@ pub struct Position {
     pub column: u32,
 }
 
+impl Position {
+    /// Where this byte stands in the text.
+    #[must_use]
+    pub fn of(text: &str, byte: usize) -> Self {
+        let before = text.get(..byte).unwrap_or(text);
+        let line = before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        let one_based = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
+        Position { line: one_based(line), column: one_based(column) }
+    }
+}
+
 /// One fault in one file. `muster check` prints every one of them at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Fault {

@@ -146,10 +146,12 @@ pub(super) async fn cancel(services: &Arc<Services>, asker: &Asker, handle: &Han
     decided(services, handle, Input::Cancel { by: asker.principal.clone(), allowed }).await
 }
 
-/// The requester, or somebody whose approval the policy asks for.
 fn is_theirs(asker: &Asker, handle: &Handle) -> bool {
-    handle.read(|run| {
-        let quorum = &run.proposal.decision.quorum;
-        asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
-    })
+    handle.read(|run| is_of(run, asker))
+}
+
+/// The requester, or somebody whose approval the policy asks for.
+pub(super) fn is_of(run: &Run, asker: &Asker) -> bool {
+    let quorum = &run.proposal.decision.quorum;
+    asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
 }

@@ -13,7 +13,7 @@ use crate::message::home::{Facts, Health, RECENT_MAX, RUNS_MAX, Told, WAITING_MA
 use crate::message::{Home, home};
 use crate::policy::Asker;
 use crate::ports::Actor;
-use crate::run::{Input, Phase, PostKey, Run};
+use crate::run::{HoldCause, Input, Phase, PostKey, Run};
 
 use super::{Services, desk};
 
@@ -151,15 +151,31 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
     Ok(home(&facts, &services.view_of(facts.nobody)))
 }
 
-/// This person's yes would count now.
+/// This person's yes would count now: to the request, or to the question of a hold.
 fn waits_for(run: &Run, asker: &Asker, now: Timestamp) -> bool {
-    let yes = Input::Approve { by: asker.clone(), digest: run.proposal.digest };
-    run.phase == Phase::AwaitingApproval && !run.is_agreed() && run.decide(yes, now).is_ok()
+    let by = asker.clone();
+    let allowed = super::clicks::is_of(run, asker);
+    let yes = match run.hold().map(|hold| &hold.cause) {
+        None if run.phase == Phase::AwaitingApproval && !run.is_agreed() => {
+            Input::Approve { by, digest: run.proposal.digest }
+        }
+        None => return false,
+        Some(HoldCause::WayBack) => Input::RollBack { by, revision: run.revision, allowed },
+        Some(HoldCause::Wave { .. } | HoldCause::Gate { .. }) => {
+            let decision = run.proposal.decision.clone();
+            Input::Continue { by, revision: run.revision, allowed, decision }
+        }
+    };
+    run.decide(yes, now).is_ok()
 }
 
 async fn told(services: &Services, run: Run) -> Told {
     let short = services.runs.short(run.id);
-    let key = if run.phase == Phase::AwaitingApproval { PostKey::Ask } else { PostKey::Root };
+    let key = match run.hold() {
+        Some(hold) => PostKey::Hold(hold.number),
+        None if run.phase == Phase::AwaitingApproval => PostKey::Ask,
+        None => PostKey::Root,
+    };
     let message = run.posts.get(&key).or_else(|| run.posts.get(&PostKey::Root)).cloned().flatten();
     let link = match message {
         Some(message) => link(services, message).await,

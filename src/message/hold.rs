@@ -205,7 +205,7 @@ fn answers(run: &Run, hold: &Hold) -> Vec<super::Span> {
     lines(told)
 }
 
-fn buttons(run: &Run, hold: &Hold) -> Vec<Button> {
+pub(super) fn buttons(run: &Run, hold: &Hold) -> Vec<Button> {
     if hold.ended.is_some() || run.phase.is_over() {
         return Vec::new();
     }

@@ -2,7 +2,7 @@
 
 use crate::command::Request;
 use crate::domain::{RunId, Selector, Timestamp};
-use crate::run::Run;
+use crate::run::{Hold, Run};
 
 use super::browse::phase;
 use super::root::{expires, open_seats, seats};
@@ -110,9 +110,34 @@ fn start(facts: &Facts, view: &View) -> Card {
     }
 }
 
+/// What a held run asks, in short.
+fn held(told: &Told, hold: &Hold) -> Card {
+    let run = &told.run;
+    let mut told_lines = vec![
+        say("Asked for by ").person(&run.proposal.by).plain(", waits until ").when(hold.until),
+        say(super::verdict::counts(&run.counts)),
+    ];
+    if let Some(gate) = run.gate_of(hold).filter(|gate| !gate.ask.is_empty()) {
+        told_lines.push(say("To look at: ").bold(cut(&gate.ask, 300)));
+    }
+    if let Some(url) = &told.link {
+        let text = "Read what happened and what each answer does".to_owned();
+        told_lines.push(Line::default().span(super::Span::Link { url: url.clone(), text }));
+    }
+    let title = format!("{} {} is held {}", told.short, run.proposal.plan.runbook, super::hold::place(run, hold));
+    Card {
+        blocks: vec![Block::Text(lines(told_lines))],
+        buttons: super::hold::buttons(run, hold),
+        ..section(Tone::Waiting, title)
+    }
+}
+
 /// A request in short. Whoever wants to know everything follows the link: the card there tells the exact targets.
 fn request(told: &Told, view: &View) -> Card {
     let run = &told.run;
+    if let Some(hold) = run.hold() {
+        return held(told, hold);
+    }
     let p = &run.proposal;
     let button =
         |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };

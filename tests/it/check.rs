@@ -38,6 +38,26 @@ fn the_shipped_files_have_no_fault() {
 }
 
 #[test]
+fn a_gate_that_nobody_could_pass_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let runbook = std::fs::read_to_string("runbooks/restart-where-failed.toml").unwrap();
+    let gated = runbook.replace("name = \"restart\"", "name = \"restart\"\ngate = { from = \"sree\" }");
+    std::fs::write(folder.path().join("restart-where-failed.toml"), gated).unwrap();
+    let policies = folder.path().join("policies");
+    std::fs::create_dir(&policies).unwrap();
+    let groups = "version = 1\n[groups]\nsre = { users = [\"slack:T1:U1\"] }\n";
+    std::fs::write(policies.join("p.toml"), groups).unwrap();
+    let args = Args { runbooks: Some(folder.path().to_owned()), policies: Some(policies), ..Args::default() };
+    let told: Vec<String> = check(&args).faults.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 1, "{told:?}");
+    let told = told[0].replace(&folder.path().display().to_string(), "");
+    insta::assert_snapshot!(told, @"
+    /restart-where-failed.toml:32:17: the gate asks `sree`, a group that no policy file defines
+      did you mean `sre`?
+    ");
+}
+
+#[test]
 fn folders_that_are_not_there_are_faults() {
     let folder = tempfile::tempdir().unwrap();
     let args = Args {
