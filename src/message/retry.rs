@@ -4,7 +4,7 @@ use crate::domain::{RunId, RunbookName};
 use crate::run::{Run, Which};
 
 use super::refusal::refusal;
-use super::words::{Line, count, nodes, number, say, size};
+use super::words::{Line, count, nodes, number, say, size, were};
 use super::{Button, Card, Style, Verb, View};
 
 /// What can be pressed on a run that is over and did not succeed everywhere.
@@ -48,9 +48,10 @@ fn name(run: RunId) -> String {
 #[must_use]
 pub fn still_running(run: &Run, view: &View) -> Card {
     let left = nodes(run.counts.pending());
+    let has = if run.counts.pending() == 1 { "has" } else { "have" };
     refusal(
         "It still goes on, so nothing was started",
-        vec![say(format!("{left} have not ended yet; what is left to retry is known when it is over.")).spans()],
+        vec![say(format!("{left} {has} not ended yet; what is left to retry is known when it is over.")).spans()],
         vec![
             say("How it stands: ").code(format!("{} status {}", view.command, view.short)).spans(),
             say("End it now: ").code(format!("{} cancel {}", view.command, view.short)).spans(),
@@ -97,10 +98,11 @@ pub fn gone(targets: u32, view: &View) -> Card {
         "None of those nodes is there any more, so nothing was started",
         vec![
             say(format!(
-                "{} of {} were looked for: their accounts are no longer configured, SSM no longer knows them, or they \
+                "{} of {} {} looked for: their accounts are no longer configured, SSM no longer knows them, or they \
                  no longer match what was asked then.",
                 count(targets, "target"),
-                view.short
+                view.short,
+                were(targets)
             ))
             .spans(),
         ],

@@ -3,4 +3,5 @@
 mod cards;
 mod memory;
 mod planning;
+mod retries;
 mod stage;

@@ -170,6 +170,10 @@ impl Directory for FakeDirectory {
 #[derive(Default)]
 pub struct FakeCloud {
     pub let_end: AtomicBool,
+    /// The first node fails.
+    pub fails: AtomicBool,
+    /// The nodes are there no more.
+    pub gone: AtomicBool,
     pub account_reads: AtomicU32,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
@@ -203,7 +207,8 @@ impl Inventory for FakeCloud {
             online: true,
             tags: BTreeMap::new(),
         };
-        Ok(RegionRead { nodes: (1..=2).map(node).collect(), ..RegionRead::default() })
+        let nodes = if self.gone.load(Ordering::Relaxed) { 0 } else { 2 };
+        Ok(RegionRead { nodes: (1..=nodes).map(node).collect(), ..RegionRead::default() })
     }
 }
 
@@ -233,11 +238,16 @@ impl Cloud for FakeCloud {
     }
     async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
+        let fails = |node: &NodeId| self.fails.load(Ordering::Relaxed) && node.as_str().ends_with('1');
         let invocation = |node: &NodeId| Invocation {
             node: node.clone(),
-            status: if ended { InvocationStatus::Success } else { InvocationStatus::Running },
+            status: match (ended, fails(node)) {
+                (true, true) => InvocationStatus::Failed,
+                (true, false) => InvocationStatus::Success,
+                (false, _) => InvocationStatus::Running,
+            },
             details: String::new(),
-            exit_code: ended.then_some(0),
+            exit_code: ended.then_some(i32::from(fails(node))),
             output: if ended { "fullest: 41% on /\n".into() } else { String::new() },
             cut: false,
         };
@@ -311,7 +321,13 @@ pub fn settings() -> Settings {
 impl World {
     /// An engine with the shipped runbooks and policy; a second one is what a restart is.
     pub async fn engine(&self, settings: Settings) -> Engine {
-        let owned = |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), (*t).to_owned())).collect();
+        self.engine_with(settings, |_, text| text).await
+    }
+
+    /// The same over files that the test has changed, by name and text.
+    pub async fn engine_with(&self, settings: Settings, change: impl Fn(&str, String) -> String) -> Engine {
+        let owned =
+            |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), change(n, (*t).to_owned()))).collect();
         let rules = rules::check(&owned(shipped::RUNBOOKS), &owned(shipped::POLICIES)).unwrap();
         let ports = Ports {
             journal: self.journal.clone(),
