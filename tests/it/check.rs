@@ -76,7 +76,7 @@ fn the_shipped_scripts_are_good_syntax_for_every_shell() {
     use muster::runbook::{Action, Library};
     let library = Library::load(muster::rules::read_folder(&PathBuf::from("runbooks")).unwrap()).unwrap();
     for runbook in library.runbooks.values() {
-        for step in &runbook.steps {
+        for step in runbook.steps.iter().chain(&runbook.rollback) {
             let Action::Shell { script } = &step.action else { continue };
             for shell in [vec!["sh", "-n", "-c"], vec!["bash", "--posix", "-n", "-c"]] {
                 let out = Command::new(shell[0]).args(&shell[1..]).arg(script).output().unwrap();

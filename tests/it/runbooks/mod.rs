@@ -110,6 +110,7 @@ fn cases_hold(name: &str) -> String {
                     assert!(again.good() && again.stdout.contains(words.as_str()), "a second time: {again:#?} {told}");
                     assert_eq!(host.tree(), before, "a second time changed something: {told}");
                 }
+                goes_back(runbook, case, os, &shell, &what);
                 match &first {
                     None => first = Some(result),
                     Some(first) => assert_eq!(first, &result, "another answer from {what}"),
@@ -133,6 +134,27 @@ fn cases_hold(name: &str) -> String {
         }
     }
     shown
+}
+
+/// The way back leaves the host as it was before the runbook, however that ended.
+fn goes_back(runbook: &Runbook, case: &Case, os: &str, shell: &Shell, what: &str) {
+    let Some(back) = &runbook.rollback else { return };
+    let host = Host::new(os, case, shell);
+    // What the once-guard and the way back keep for themselves is no part of the host, and a link that somebody planted
+    // where a new text is written stays away.
+    let tree = || {
+        let mut tree = host.tree();
+        tree.retain(|path, _| !path.contains("var/lib/muster") && !path.ends_with(".new"));
+        tree
+    };
+    let before = tree();
+    play(runbook, case, &host, shell, 1);
+    let step = u32::try_from(runbook.steps.len()).unwrap();
+    let arguments = check(runbook, &case.arguments).unwrap();
+    let guard = Guard { run: "01J9ZX0000000000000000AB7F".parse().unwrap(), step, attempt: 1 };
+    let ran = host.run(shell, &commands(back, &arguments, Some(&guard)));
+    assert_eq!(ran.code, 0, "the way back of {what}: {ran:#?}");
+    assert_eq!(tree(), before, "the way back of {what}: {ran:#?}");
 }
 
 macro_rules! promises {
@@ -214,7 +236,7 @@ fn every_runbook_says_when_to_use_it_and_changes_begin_with_one_node() {
             assert_eq!(runbook.rollout.waves[0].to_string(), "1", "{name}: the first wave is one node");
             assert!(runbook.targets.exclusive, "{name} changes something beside another change");
         }
-        for step in &runbook.steps {
+        for step in runbook.steps.iter().chain(&runbook.rollback) {
             let Action::Shell { script } = &step.action else { continue };
             for (number, line) in script.lines().enumerate() {
                 let code = line.split(" # ").next().unwrap_or_default();
