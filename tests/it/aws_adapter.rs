@@ -14,7 +14,8 @@ use muster::playground::aws::{
     CENTRAL, Execution, FaultName, FaultSpec, MEMBER_ROLE, Organisation, Pace, Running, Settings as World, serve,
 };
 use muster::ports::{
-    Clock, Cloud, CloudError, Inventory, Invocation, InvocationStatus, SendError, SendRequest, SendSession, Signing,
+    Clock, Cloud, CloudError, Inventory, Invocation, InvocationStatus, SendError, SendRequest, SendSession, Service,
+    Signing, Work,
 };
 
 struct SystemClock;
@@ -113,6 +114,7 @@ fn session(account: &AccountId, nodes: Vec<(Region, NodeId)>) -> SendSession {
         principal: Principal::slack("T0MUSTER", "U0SUSAN"),
         nodes,
         documents: vec!["AWS-RunShellScript".to_owned()],
+        automations: Vec::new(),
     }
 }
 
@@ -123,6 +125,7 @@ fn request(play: &Play, aws: &Aws) -> SendRequest {
         session: session(&acme(), nodes.iter().map(|n| (home.clone(), n.clone())).collect()),
         region: home,
         nodes,
+        work: Work::Command,
         document: "AWS-RunShellScript".to_owned(),
         document_version: None,
         document_hash: None,
@@ -139,7 +142,8 @@ fn request(play: &Play, aws: &Aws) -> SendRequest {
 
 async fn ended(aws: &Aws, request: &SendRequest, command: &CommandId) -> Vec<Invocation> {
     for _ in 0..500 {
-        let found = aws.invocations(&request.session.account, &request.region, command).await.unwrap();
+        let found =
+            aws.invocations(&request.session.account, &request.region, request.work.service(), command).await.unwrap();
         if found.len() == request.nodes.len() && found.iter().all(|i| i.status != InvocationStatus::Running) {
             return found;
         }
@@ -217,7 +221,8 @@ async fn a_command_runs_on_exactly_its_nodes_and_cloudtrail_names_the_human() {
         "{invocations:?}"
     );
     assert!(invocations.iter().all(|i| !i.output.is_empty() && !i.cut));
-    let (whole, cut) = aws.output(&acme(), &request.region, &command, &request.nodes[0]).await.unwrap();
+    let (whole, cut) =
+        aws.output(&acme(), &request.region, Service::RunCommand, &command, &request.nodes[0]).await.unwrap();
     let first = invocations.iter().find(|i| i.node == request.nodes[0]).unwrap();
     assert_eq!((whole.trim_end(), cut), (first.output.trim_end(), false));
 
@@ -395,7 +400,7 @@ async fn a_cancelled_command_reads_cancelled() {
     let aws = play.aws().await;
     let request = request(&play, &aws);
     let command = aws.send(&request).await.unwrap();
-    aws.cancel(&acme(), &request.region, &command, &[]).await.unwrap();
+    aws.cancel(&acme(), &request.region, Service::RunCommand, &command, &[]).await.unwrap();
     let invocations = ended(&aws, &request, &command).await;
     assert!(invocations.iter().all(|i| i.status == InvocationStatus::Cancelled), "{invocations:?}");
 }

@@ -111,6 +111,7 @@ fn sending(nodes: usize, document: &str) -> Vec<String> {
         principal: Principal::slack("T0MUSTER", "U0SUSAN"),
         nodes: all,
         documents: vec![document.to_owned()],
+        automations: Vec::new(),
     };
     let tag = ("Muster".to_owned(), "allowed".to_owned());
     policy::sending(&session, &region, Some(&tag)).unwrap().into_iter().map(|(_, policy)| policy).collect()

@@ -19,7 +19,7 @@ use muster::message::{Card, Form, Home};
 use muster::ports::{
     Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError,
     Inbound, Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest,
-    SendSession,
+    SendSession, Service,
 };
 use muster::{rules, shipped};
 use tokio::sync::Notify;
@@ -231,10 +231,20 @@ impl Cloud for FakeCloud {
     ) -> Result<Vec<CommandStatus>, CloudError> {
         Ok(vec![])
     }
-    async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
+    async fn started(&self, _: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
+        Ok(vec![])
+    }
+    async fn invocations(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        command: &CommandId,
+    ) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
         let invocation = |node: &NodeId| Invocation {
             node: node.clone(),
+            execution: None,
             status: if ended { InvocationStatus::Success } else { InvocationStatus::Running },
             details: String::new(),
             exit_code: ended.then_some(0),
@@ -243,7 +253,14 @@ impl Cloud for FakeCloud {
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
-    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
+    async fn output(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &NodeId,
+    ) -> Result<(String, bool), CloudError> {
         Ok((String::new(), false))
     }
     async fn known_nodes(
@@ -254,7 +271,14 @@ impl Cloud for FakeCloud {
     ) -> Result<BTreeMap<NodeId, bool>, CloudError> {
         Ok(nodes.iter().map(|n| (n.clone(), true)).collect())
     }
-    async fn cancel(&self, _: &AccountId, _: &Region, _: &CommandId, _: &[NodeId]) -> Result<(), CloudError> {
+    async fn cancel(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &[NodeId],
+    ) -> Result<(), CloudError> {
         Ok(())
     }
 }
