@@ -26,17 +26,17 @@ impl Clock for SystemClock {
 }
 
 /// An organisation on a port, and what an operator would have configured for it.
-struct Play {
-    organisation: Organisation,
+pub struct Play {
+    pub organisation: Organisation,
     running: Running,
 }
 
-fn quick() -> World {
+pub fn quick() -> World {
     World { execution: Execution::Table { script_time: Millis(5) }, ..World::quick() }
 }
 
 impl Play {
-    async fn new(world: World) -> Self {
+    pub async fn new(world: World) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let organisation = Organisation::new(world).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -76,7 +76,7 @@ impl Play {
         settings
     }
 
-    async fn aws(&self) -> Aws {
+    pub async fn aws(&self) -> Aws {
         Aws::connect(self.settings(), Arc::new(SystemClock)).await
     }
 
@@ -100,10 +100,10 @@ impl Play {
     }
 }
 
-fn region(text: &str) -> Region {
+pub fn region(text: &str) -> Region {
     text.parse().unwrap()
 }
-fn acme() -> AccountId {
+pub fn acme() -> AccountId {
     "111111111111".parse().unwrap()
 }
 
@@ -118,7 +118,7 @@ fn session(account: &AccountId, nodes: Vec<(Region, NodeId)>) -> SendSession {
     }
 }
 
-fn request(play: &Play, aws: &Aws) -> SendRequest {
+pub fn request(play: &Play, aws: &Aws) -> SendRequest {
     let home = region("eu-west-1");
     let nodes: Vec<NodeId> = play.nodes(&acme(), &home).into_iter().take(3).collect();
     SendRequest {

@@ -34,6 +34,7 @@ const ORDINARY: Stage = Stage {
         "expired-credentials",
         "slack-outage",
         "doors",
+        "automation",
     ],
 };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
@@ -218,6 +219,11 @@ fn a_form_in_place_of_syntax_leads_to_the_same_run() {
 #[test]
 fn a_refusal_is_a_door_to_the_allowed_part_and_to_those_who_may() {
     holds(&PLAYED_ORDINARY, "doors");
+}
+
+#[test]
+fn an_automation_whose_answer_is_lost_restarts_every_machine_once() {
+    holds(&PLAYED_ORDINARY, "automation");
 }
 
 #[test]

@@ -241,6 +241,8 @@ async fn child(drive: Drive, id: String, node: String) -> Status {
     let place = world.place(&drive.cell.0, &drive.cell.1, &node, name.as_deref().unwrap_or_default());
     let never = world.strike(FaultName::NeverRuns, place).is_some();
     tokio::time::sleep(pace.start.std()).await;
+    // Which automation it is stands where a command's script does.
+    let script = drive.with(&id, |a| a.definition.name).unwrap_or_default();
     let number = (!never).then(|| {
         lock(&world.log).started(Execution {
             command_id: id.clone(),
@@ -249,7 +251,7 @@ async fn child(drive: Drive, id: String, node: String) -> Status {
             node: node.clone(),
             node_name: name.clone().unwrap_or_default(),
             comment: drive.client_token.clone(),
-            script_sha256: Digest::of(b"").to_string(),
+            script_sha256: Digest::of(script.as_bytes()).to_string(),
             by: "automation",
             started_at: world.now(),
             ended_at: None,
