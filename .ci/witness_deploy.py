@@ -95,6 +95,8 @@ resolved = {
     "hub.json": role(stack("hub.yaml", **HUB), "HubRole"),
     "hub-discovers.json": role(stack("hub.yaml", **HUB, DiscoverAccounts="true"), "HubRole"),
     "member.json": role(stack("member.yaml", **MEMBER, Region2="us-east-1"), "MemberRole"),
+    "member-automations.json": role(stack("member.yaml", **MEMBER, RestartInstances="true", Region2="us-east-1"), "MemberRole"),
+    "automation-role.json": role(stack("member.yaml", **MEMBER, RestartInstances="true", Region2="us-east-1"), "AutomationRole"),
     "member-documents-only.json": role(stack("member.yaml", **MEMBER, InlineScripts="false"), "MemberRole"),
 }
 faults = []

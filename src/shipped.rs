@@ -18,6 +18,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     ("runbooks/patch-baseline.toml", include_str!("../runbooks/patch-baseline.toml")),
     ("runbooks/pending-patches.toml", include_str!("../runbooks/pending-patches.toml")),
     ("runbooks/reboot-required.toml", include_str!("../runbooks/reboot-required.toml")),
+    ("runbooks/restart-instance.toml", include_str!("../runbooks/restart-instance.toml")),
     ("runbooks/restart-service-windows.toml", include_str!("../runbooks/restart-service-windows.toml")),
     ("runbooks/restart-service.toml", include_str!("../runbooks/restart-service.toml")),
     ("runbooks/restart-where-failed.toml", include_str!("../runbooks/restart-where-failed.toml")),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::domain::{Account, AccountId, CommandId, NodeId, Region, Timestamp, Unread};
 use crate::ports::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession,
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession, Service,
 };
 
 use crate::telemetry;
@@ -100,23 +100,29 @@ impl Cloud for Limited<dyn Cloud> {
         self.read(account, region, Kind::Read, || self.inner.commands(account, region, since, tokens, known)).await
     }
 
+    async fn started(&self, request: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
+        self.read(&request.session.account, &request.region, Kind::Read, || self.inner.started(request)).await
+    }
+
     async fn invocations(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError> {
-        self.read(account, region, Kind::Read, || self.inner.invocations(account, region, command)).await
+        self.read(account, region, Kind::Read, || self.inner.invocations(account, region, service, id)).await
     }
 
     async fn output(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         node: &NodeId,
     ) -> Result<(String, bool), CloudError> {
-        self.read(account, region, Kind::Read, || self.inner.output(account, region, command, node)).await
+        self.read(account, region, Kind::Read, || self.inner.output(account, region, service, id, node)).await
     }
 
     async fn known_nodes(
@@ -132,9 +138,10 @@ impl Cloud for Limited<dyn Cloud> {
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         nodes: &[NodeId],
     ) -> Result<(), CloudError> {
-        self.read(account, region, Kind::Send, || self.inner.cancel(account, region, command, nodes)).await
+        self.read(account, region, Kind::Send, || self.inner.cancel(account, region, service, id, nodes)).await
     }
 }

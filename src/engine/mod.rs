@@ -4,6 +4,7 @@
 //! start a run ([`runner`]). After a crash the journal is folded and what is owed is carried out: there is no other
 //! recovery code.
 
+mod asking;
 pub mod atlas;
 mod clicks;
 pub mod cloud;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::domain::{NodeId, Target, Timestamp};
 use crate::plan::Plan;
-use crate::ports::{CloudError, SendError, SendRequest, SendSession, Signing};
+use crate::ports::{Automation, CloudError, SendError, SendRequest, SendSession, Signing, Work};
 use crate::run::{Answer, Effect, Input, Run, SendState};
-use crate::runbook::prelude;
-use crate::telemetry;
+use crate::runbook::{Action, prelude};
 
 use super::Services;
+use super::asking::{self, Look};
 use super::limits::Kind;
 use super::runner::Handle;
 use super::token::{self, token};
@@ -72,7 +72,8 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
     }
     // From here on the intent is durable, and this task owes its answer.
     let committed = tokio::time::Instant::now();
-    let Some(request) = handle.read(|run| request(run, shard, session, mark, signed_at)) else {
+    let Some(request) = handle.read(|run| request(run, shard, &run.due_targets(shard), session, mark, signed_at))
+    else {
         let answer = Answer::Refused { cause: "the plan has no such step; this is a fault in Muster".into() };
         let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
         return;
@@ -89,7 +90,8 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             }
             Err(SendError::NotSent(cause)) => Answer::NotTaken { cause },
             Err(SendError::InvalidInstance) => gone(services, handle, shard, &request).await,
-            Err(SendError::Unknown(cause)) => Answer::Unknown { cause },
+            // The look-up asks again, hears the same and hands it to people.
+            Err(SendError::Unknown(cause) | SendError::Mismatch(cause)) => Answer::Unknown { cause },
         }
     };
     let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
@@ -130,59 +132,46 @@ pub async fn lost(handle: &Handle, shard: u32, step: u32, send: u32) {
     let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
 }
 
-/// Looks for a command whose answer was lost, until AWS can no longer take it.
+/// Looks for what was sent and whose answer was lost, until AWS can no longer take it.
 pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
-    let Some((account, region, mark, signed_at)) = handle.read(|run| {
-        let s = &run.proposal.plan.shards[shard as usize];
-        match &run.shards[shard as usize].state {
-            SendState::Unsure { token, signed_at, .. } => {
-                Some((s.account.clone(), s.region.clone(), token.clone(), *signed_at))
-            }
-            _ => None,
+    let Some((lost, signed_at)) = handle.read(|run| match &run.shards[shard as usize].state {
+        SendState::Unsure { token, signed_at, targets, .. } => {
+            let session = session(run, shard);
+            Some((request(run, shard, targets, session, token.clone(), *signed_at)?, *signed_at))
         }
+        _ => None,
     }) else {
         return;
     };
-    let since = signed_at.saturating_sub(jiff::SignedDuration::from_secs(120)).unwrap_or(signed_at);
     let settled_at = signed_at.saturating_add(services.settings.settle_after()).unwrap_or(Timestamp::MAX);
     let began = tokio::time::Instant::now();
     let confirm = CONFIRM_AFTER.min(services.settings.request_expiry / 4);
+    let mut asking = asking::Asking::new(lost);
     let mut absent_before = false;
     for look in 0.. {
         // Read the clock before the list: only an empty list that is younger than the expiry says that it is absent, and
         // only two of them prove it.
         let late = services.cloud.aws_now() >= settled_at;
         let mut absent_now = false;
-        match services.cloud.commands(&account, &region, since, std::slice::from_ref(&mark), &[]).await {
-            Ok(mut found) if !found.is_empty() => {
-                found.sort_by(|a, b| (a.requested_at, &a.id).cmp(&(b.requested_at, &b.id)));
-                for other in found.drain(1..) {
-                    tracing::error!(run = %handle.id, shard, command = %other.id, "AWS holds two commands for one send; the later one is cancelled");
-                    metrics::counter!(telemetry::DOUBLE_SENDS).increment(1);
-                    if let Err(fault) = services.cloud.cancel(&account, &region, &other.id, &[]).await {
-                        tracing::error!(run = %handle.id, %fault, "the second command could not be cancelled");
-                    }
-                }
-                let answer = Answer::Taken { command: found.remove(0).id, adopted: true };
-                let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
-                return;
+        let answer = match asking.look(services, handle, shard).await {
+            Look::Found(command) => Some(Answer::Taken { command, adopted: true }),
+            Look::Nowhere if late && absent_before => Some(Answer::Absent),
+            Look::Nowhere => {
+                absent_now = late;
+                None
             }
-            Ok(_) if late && absent_before => {
-                let _ = handle.input(Input::Answered { shard, step, send, answer: Answer::Absent }).await;
-                return;
-            }
-            Ok(_) => absent_now = late,
-            Err(fault) => {
+            Look::Unverifiable(cause) => Some(Answer::Unverifiable { cause }),
+            Look::Failed(fault) => {
                 tracing::warn!(run = %handle.id, shard, %fault, "a look for a lost command failed");
                 let given_up = settled_at.saturating_add(LOOK_FOR_AT_MOST).unwrap_or(Timestamp::MAX);
-                if services.cloud.aws_now() >= given_up {
-                    let cause =
-                        format!("AWS did not answer, and could not be asked whether it took the command: {fault}");
-                    let answer = Answer::Unverifiable { cause };
-                    let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
-                    return;
-                }
+                (services.cloud.aws_now() >= given_up).then(|| Answer::Unverifiable {
+                    cause: format!("AWS did not answer, and could not be asked whether it took the command: {fault}"),
+                })
             }
+        };
+        if let Some(answer) = answer {
+            let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+            return;
         }
         absent_before = absent_now;
         if absent_now {
@@ -199,12 +188,13 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
 
 /// Asks AWS to stop what runs of one shard. Best effort, by AWS's own word.
 pub async fn cancel(services: &Arc<Services>, handle: &Handle, shard: u32, step: u32, send: u32) {
-    let Some((account, region, command)) = handle.read(|run| {
+    let Some((account, region, service, command)) = handle.read(|run| {
         let s = &run.proposal.plan.shards[shard as usize];
         let progress = &run.shards[shard as usize];
         match &progress.state {
             SendState::Sent { command, .. } if progress.step == step && progress.sends == send => {
-                Some((s.account.clone(), s.region.clone(), command.clone()))
+                let service = work(&run.proposal.plan.steps[step as usize].action).service();
+                Some((s.account.clone(), s.region.clone(), service, command.clone()))
             }
             _ => None,
         }
@@ -212,7 +202,7 @@ pub async fn cancel(services: &Arc<Services>, handle: &Handle, shard: u32, step:
         return;
     };
     // Without ids: a foreign one among them would refuse the whole call, and the command has no others.
-    if let Err(fault) = services.cloud.cancel(&account, &region, &command, &[]).await {
+    if let Err(fault) = services.cloud.cancel(&account, &region, service, &command, &[]).await {
         tracing::warn!(run = %handle.id, shard, %fault, "AWS did not take the cancellation");
     }
     // The results tell what became of it; until then it is not asked again every second.
@@ -224,26 +214,52 @@ async fn pause_before_resend(send: u32) {
     tokio::time::sleep(Duration::from_millis(500) * (1 << exponent)).await;
 }
 
-/// One session per run and account: every node of the account in the plan, and every document.
+/// What a step asks SSM for.
+pub(super) fn work(action: &Action) -> Work {
+    match action {
+        Action::Shell { .. } | Action::Powershell { .. } | Action::Document { .. } => Work::Command,
+        Action::Automation { target, .. } => Work::Automation {
+            target_parameter: target.clone(),
+            // No runbook is loaded without one; the adapter refuses a plan that has none all the same.
+            role: action.role().unwrap_or_default().to_owned(),
+        },
+    }
+}
+
+/// One session per run and account: every node of the account in the plan, every document and every automation.
 fn session(run: &Run, shard: u32) -> SendSession {
     let plan = &run.proposal.plan;
     let account = plan.shards[shard as usize].account.clone();
     let mine = |t: &&Target| t.account == account;
     let nodes =
         plan.targets.iter().map(|t| &t.target).filter(mine).map(|t| (t.region.clone(), t.node.clone())).collect();
-    let mut documents: Vec<String> =
-        plan.steps.iter().chain(&plan.rollback).map(|s| prelude::render(s, &plan.arguments, None).document).collect();
+    let (mut documents, mut automations) = (Vec::new(), Vec::new());
+    for step in plan.steps.iter().chain(&plan.rollback) {
+        let document = prelude::render(step, &plan.arguments, None).document;
+        match work(&step.action) {
+            Work::Command => documents.push(document),
+            Work::Automation { role, .. } => automations.push(Automation { document, role }),
+        }
+    }
     documents.sort();
     documents.dedup();
-    SendSession { run: run.id, account, principal: run.proposal.by.clone(), nodes, documents }
+    automations.sort();
+    automations.dedup();
+    SendSession { run: run.id, account, principal: run.proposal.by.clone(), nodes, documents, automations }
 }
 
-fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at: Timestamp) -> Option<SendRequest> {
+fn request(
+    run: &Run,
+    shard: u32,
+    targets: &[u32],
+    session: SendSession,
+    token: String,
+    signed_at: Timestamp,
+) -> Option<SendRequest> {
     let plan: &Plan = &run.proposal.plan;
     let place = &plan.shards[shard as usize];
     let step_index = run.shards[shard as usize].step;
     let step = plan.step(step_index)?;
-    let due = run.due_targets(shard);
     let guard = prelude::needs_guard(plan.risk, step).then_some(prelude::Guard {
         run: run.id,
         step: step_index,
@@ -251,13 +267,21 @@ fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at
     });
     let prelude::Rendered { document, version, hash, parameters } =
         prelude::render(step, &plan.arguments, guard.as_ref());
-    let all = u32::try_from(due.len()).unwrap_or(u32::MAX);
-    // The way back goes to every touched node, whatever fails on the way.
-    let left = if run.rollback.is_some() { all } else { plan.max_errors.saturating_sub(run.counts.errors()) };
+    let all = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+    let work = work(&step.action);
+    let left = match work {
+        // The way back goes to every touched node, whatever fails on the way.
+        _ if run.rollback.is_some() => all,
+        Work::Command => plan.max_errors.saturating_sub(run.counts.errors()),
+        // An automation may have to be sent again, and then everything has to be as it was: what has failed elsewhere
+        // meanwhile must not change it. Its nodes all start at once, so that little depends on it.
+        Work::Automation { .. } => plan.max_errors,
+    };
     Some(SendRequest {
         session,
+        work,
         region: place.region.clone(),
-        nodes: due.iter().map(|t| plan.targets[*t as usize].target.node.clone()).collect(),
+        nodes: targets.iter().map(|t| plan.targets[*t as usize].target.node.clone()).collect(),
         document,
         document_version: version,
         document_hash: hash,

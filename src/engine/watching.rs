@@ -1,20 +1,20 @@
-//! Reading what became of one command, and turning it into reports.
+//! Reading what became of one command or automation, and turning it into reports.
 //!
 //! One list of invocations answers for fifty nodes with exit code and output. Nothing is read per node, except the
-//! full text of a few outputs that SSM cut.
+//! full text of a few outputs that SSM cut, and what an automation's steps gave out where the step extracts from it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{AccountId, CommandId, NodeId, NotStarted, Outcome, Region};
-use crate::ports::{Invocation, InvocationStatus};
+use crate::ports::{Invocation, InvocationStatus, Service};
 use crate::redact::Redactor;
 use crate::run::{Input, NodeReport, SendState};
 use crate::runbook::{Action, Step, extract, prelude};
 
-use super::Services;
 use super::runner::Handle;
+use super::{Services, sending};
 
 /// SSM shows a result about this long after a quick script ended.
 const FIRST_LOOK: Duration = Duration::from_millis(700);
@@ -33,6 +33,7 @@ const FULL_OUTPUTS: usize = 3;
 struct Watched {
     account: AccountId,
     region: Region,
+    service: Service,
     command: CommandId,
     /// Node to its index in the plan.
     nodes: BTreeMap<NodeId, u32>,
@@ -44,6 +45,21 @@ struct Watched {
 }
 
 impl Watched {
+    /// How many nodes are asked for everything. What an automation's steps gave out stands in no list, so where a value is
+    /// extracted from it every node has to be asked.
+    fn full_outputs(&self) -> usize {
+        match self.service {
+            Service::Automation if !self.step.extract.is_empty() => self.nodes.len(),
+            Service::Automation | Service::RunCommand => FULL_OUTPUTS,
+        }
+    }
+
+    /// More can be read of this invocation, and it is wanted.
+    fn wants_more(&self, invocation: &Invocation) -> bool {
+        let told = !self.step.extract.is_empty() || invocation.status != InvocationStatus::Success;
+        invocation.cut || (invocation.execution.is_some() && told)
+    }
+
     fn deadline_of_documents(&self) -> jiff::Timestamp {
         self.deadline.saturating_add(DOCUMENT_MAX).unwrap_or(jiff::Timestamp::MAX)
     }
@@ -64,6 +80,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         Some(Watched {
             account: place.account.clone(),
             region: place.region.clone(),
+            service: sending::work(&definition.action).service(),
             command: command.clone(),
             nodes: targets.iter().map(|t| (plan.targets[*t as usize].target.node.clone(), *t)).collect(),
             is_document: matches!(definition.action, Action::Document { .. } | Action::Automation { .. }),
@@ -78,7 +95,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
     let redactor = Redactor::new(&services.redaction_key(handle.id));
     let mut pause = FIRST_LOOK;
     let mut news = tokio::time::Instant::now();
-    let mut full_budget = FULL_OUTPUTS;
+    let mut full_budget = watched.full_outputs();
     let mut reported: std::collections::BTreeSet<NodeId> = Default::default();
     loop {
         tokio::time::sleep(pause).await;
@@ -86,7 +103,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         pause = (news.elapsed() / 2).clamp(FIRST_LOOK, LOOK_AFTER_MAX);
         let now = services.cloud.aws_now();
         let mut late = now >= watched.deadline;
-        match services.cloud.invocations(&watched.account, &watched.region, &watched.command).await {
+        match services.cloud.invocations(&watched.account, &watched.region, watched.service, &watched.command).await {
             Ok(invocations) => {
                 // A document has time limits of its own, which SSM keeps; while it says that a node runs, it does.
                 let running = invocations.iter().any(|i| i.status == InvocationStatus::Running);
@@ -156,9 +173,11 @@ async fn report(
     let target = watched.nodes[&invocation.node];
     let mut text = invocation.output.clone();
     let mut cut = invocation.cut;
-    if cut && *full_budget > 0 {
+    if watched.wants_more(invocation) && *full_budget > 0 {
         *full_budget -= 1;
-        match services.cloud.output(&watched.account, &watched.region, &watched.command, &invocation.node).await {
+        let id = invocation.execution.as_ref().unwrap_or(&watched.command);
+        let Watched { account, region, service, .. } = watched;
+        match services.cloud.output(account, region, *service, id, &invocation.node).await {
             Ok((full, still_cut)) => (text, cut) = (full, still_cut),
             Err(fault) => tracing::warn!(run = %handle.id, %fault, "the full output could not be read"),
         }
@@ -187,7 +206,11 @@ async fn report(
         InvocationStatus::Success => (Outcome::Succeeded, None),
         InvocationStatus::Failed => (Outcome::Failed, None),
         InvocationStatus::TimedOut => {
-            (Outcome::TimedOut, Some(format!("stopped by the agent after {}", watched.step.timeout)))
+            let cause = match watched.service {
+                Service::RunCommand => format!("stopped by the agent after {}", watched.step.timeout),
+                Service::Automation => "a step of the automation took longer than its own limit".to_owned(),
+            };
+            (Outcome::TimedOut, Some(cause))
         }
         InvocationStatus::Cancelled if invocation.details == "Terminated" => {
             (Outcome::NotStarted(NotStarted::ErrorBudget), None)

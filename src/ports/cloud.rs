@@ -42,6 +42,48 @@ pub enum SendError {
     /// Time-out, reset, 5xx: AWS may have taken it.
     #[error("{0}")]
     Unknown(String),
+    /// AWS took something else under this token: never the same automation, and never to be sent again.
+    #[error("{0}")]
+    Mismatch(String),
+}
+
+/// Which of SSM's services takes what is sent, reads it back and stops it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// It has no client token: a lost command is found by its `Comment`.
+    RunCommand,
+    /// One execution for each send, with a child for each node. It has a client token: the same token with the same content
+    /// is the same execution, however often it is sent.
+    Automation,
+}
+
+/// What one send asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Work {
+    Command,
+    Automation {
+        /// The automation's parameter that takes a node's id.
+        target_parameter: String,
+        /// Name or ARN of the role that it acts with; a name means the account's own role of this name.
+        role: String,
+    },
+}
+
+impl Work {
+    #[must_use]
+    pub fn service(&self) -> Service {
+        match self {
+            Work::Command => Service::RunCommand,
+            Work::Automation { .. } => Service::Automation,
+        }
+    }
+}
+
+/// An Automation runbook and the role that it acts with, as [`Work::Automation`] names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Automation {
+    pub document: String,
+    pub role: String,
 }
 
 /// For whom and over what a sending session is opened. One per run and account.
@@ -53,8 +95,10 @@ pub struct SendSession {
     pub principal: Principal,
     /// Every node of this account in the plan, with its region: the session's policy allows no other, while they fit.
     pub nodes: Vec<(Region, NodeId)>,
-    /// Every document of the plan; always in the session's policy.
+    /// Every document that the plan sends by Run Command; always in the session's policy.
     pub documents: Vec<String>,
+    /// Every automation of the plan; always in the session's policy, which may pass their roles and no other.
+    pub automations: Vec<Automation>,
 }
 
 /// When a request is signed, so that AWS's own expiry bounds when it can still be taken.
@@ -63,23 +107,25 @@ pub struct Signing {
     pub at: Timestamp,
 }
 
-/// One SendCommand.
+/// One SendCommand or StartAutomationExecution.
 #[derive(Debug, Clone)]
 pub struct SendRequest {
     pub session: SendSession,
+    pub work: Work,
     pub region: Region,
     /// At most 50, never a tag.
     pub nodes: Vec<NodeId>,
     pub document: String,
     pub document_version: Option<String>,
-    /// SHA-256 that AWS compares with the document.
+    /// SHA-256 that AWS compares with the document; automations have none.
     pub document_hash: Option<String>,
     pub parameters: BTreeMap<String, Vec<String>>,
-    /// Goes into `Comment`, at most 100 characters: the key by which a lost command is found again.
+    /// At most 100 characters: the key by which a lost send is settled. A command's `Comment`, or what an automation's
+    /// client token is made of.
     pub token: String,
-    /// SSM's `TimeoutSeconds`: how long it waits for the agent.
+    /// SSM's `TimeoutSeconds`: how long it waits for the agent. Automations wait for none.
     pub delivery_timeout_secs: u32,
-    /// SSM's `MaxErrors` for this command.
+    /// SSM's `MaxErrors` for this send.
     pub max_errors: u32,
     pub signing: Signing,
 }
@@ -99,10 +145,13 @@ pub struct CommandStatus {
     pub completed_count: u32,
 }
 
-/// One node's part of one command.
+/// One node's part of one command or automation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
     pub node: NodeId,
+    /// The node's own execution, by which its whole output is asked for. `None`: a command's is asked by the command's id,
+    /// and an automation that never came to this node has none.
+    pub execution: Option<CommandId>,
     pub status: InvocationStatus,
     /// `StatusDetails` with spaces removed.
     pub details: String,
@@ -146,7 +195,7 @@ pub trait Inventory: Send + Sync {
     async fn read(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError>;
 }
 
-/// Run Command in every account and region.
+/// Run Command and Automation in every account and region.
 #[async_trait]
 pub trait Cloud: Send + Sync {
     /// Opens (or reuses) the sending session, so that a refusal by STS is known before an intent is written.
@@ -155,9 +204,11 @@ pub trait Cloud: Send + Sync {
     /// Local clock plus the skew learned from AWS's last `Date`.
     fn aws_now(&self) -> Timestamp;
 
-    /// One SendCommand: never repeated by the SDK, signed with exactly `request.signing.at`, given up after 20 s.
+    /// One SendCommand or StartAutomationExecution: never repeated by the SDK, signed with exactly `request.signing.at`,
+    /// given up after 20 s.
     ///
-    /// Contract: the caller has made the intent durable before, and does not call later than 15 s after it.
+    /// Contract: the caller has made the intent durable before, and does not call later than 15 s after it. An automation
+    /// may be sent again, with another signing time and everything else unchanged: that is how a lost answer is settled.
     async fn send(&self, request: &SendRequest) -> Result<CommandId, SendError>;
 
     /// Every command of the account and region since `since` whose token is in `tokens`, by the reading session. A page
@@ -172,21 +223,31 @@ pub trait Cloud: Send + Sync {
         known: &[CommandId],
     ) -> Result<Vec<CommandStatus>, CloudError>;
 
-    /// Every invocation of one command, all pages; a node that a page repeats is in the answer once.
+    /// Automations that this request may have become, by the reading session and without starting one: those of the
+    /// document with exactly these nodes that began when it was signed or later. For when sending again is out of the question.
+    ///
+    /// # Errors
+    /// `Refused` also where one is there that somebody else may have started: people have to look.
+    async fn started(&self, request: &SendRequest) -> Result<Vec<CommandId>, CloudError>;
+
+    /// Every invocation of one command or automation, all pages; a node that a page repeats is in the answer once.
     async fn invocations(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError>;
 
     /// One node's whole stdout (24,000 characters) and stderr (8,000), not redacted yet, joined as the agent joins them;
-    /// the flag says that it is still cut.
+    /// the flag says that it is still cut. Of an automation, `id` is the node's own execution and the output is what its
+    /// steps gave out.
     async fn output(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         node: &NodeId,
     ) -> Result<(String, bool), CloudError>;
 
@@ -198,12 +259,13 @@ pub trait Cloud: Send + Sync {
         nodes: &[NodeId],
     ) -> Result<BTreeMap<NodeId, bool>, CloudError>;
 
-    /// Best effort, by AWS's own word.
+    /// Best effort, by AWS's own word. An automation is stopped for every node.
     async fn cancel(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         nodes: &[NodeId],
     ) -> Result<(), CloudError>;
 }

@@ -13,8 +13,8 @@ pub use chat::{
     Reply, Search,
 };
 pub use cloud::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,
-    SendSession, Signing,
+    Automation, Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError,
+    SendRequest, SendSession, Service, Signing, Work,
 };
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::AccountId;
+use crate::domain::{AccountId, Region};
 
 use super::CloudError;
 
@@ -70,6 +70,8 @@ pub trait CloudProbe: Send + Sync {
     /// Tries the same without the External ID, for a session that may do nothing. Ask only where [`Self::enter`] succeeds:
     /// before that a refusal proves nothing.
     async fn guard(&self, account: &AccountId) -> Result<Guard, CloudError>;
+    /// Whether automations of the region can be read, which takes rights of their own.
+    async fn automations(&self, account: &AccountId, region: &Region) -> Result<(), CloudError>;
     /// The cloud's clock minus this host's, as the last answer told; zero before any.
     fn clock(&self) -> jiff::SignedDuration;
 }

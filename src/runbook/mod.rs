@@ -189,6 +189,20 @@ pub enum Action {
     },
 }
 
+/// The parameter by which every automation is told the role that it acts with.
+pub const ASSUME_ROLE: &str = "AutomationAssumeRole";
+
+impl Action {
+    /// Name or ARN of the role that an automation acts with. `None` for what acts with the node's own rights.
+    #[must_use]
+    pub fn role(&self) -> Option<&str> {
+        match self {
+            Action::Automation { parameters, .. } => parameters.get(ASSUME_ROLE)?.first().map(String::as_str),
+            Action::Shell { .. } | Action::Powershell { .. } | Action::Document { .. } => None,
+        }
+    }
+}
+
 /// What a node does with its later steps after one has failed on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

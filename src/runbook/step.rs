@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::strict::{At, Table};
+use crate::domain::strict::{At, Kind, Table};
 use crate::domain::{Millis, NodePlatform};
 
 use super::lint::{self, Finding};
 use super::load::{DELIVERY_TIMEOUT_DEFAULT_SECS, TIMEOUT_DEFAULT_SECS};
-use super::{Action, OnFailure, Parameter, Step, flow, names, value};
+use super::{ASSUME_ROLE, Action, OnFailure, Parameter, Step, flow, names, value};
 
 /// More would make one run last for days.
 const STEPS_MAX: usize = 20;
@@ -289,6 +289,29 @@ fn read_one(
     }
 }
 
+/// Without a role an automation acts with its caller's session, and Muster's is narrowed to starting it. Which role it is
+/// stands in the reviewed file: whoever runs it must not choose its rights.
+fn role_of_automation(table: &Table<'_>, name: &At<&str>) {
+    let document = table.document();
+    let given = table.optional_table("parameters").map(|inner| inner.entries()).unwrap_or_default();
+    let Some((_, item)) = given.into_iter().find(|(key, _)| key.value == ASSUME_ROLE) else {
+        let what = format!("`{}` has no role to act with, and Muster's own session may only start it", name.value);
+        let remedy = "add `AutomationAssumeRole = \"NAME\"` to its `parameters`: a role of each account that Systems Manager may assume";
+        return document.fault(&name.span, what, remedy);
+    };
+    // A list holds one, as Systems Manager takes every parameter as a list.
+    let one = if item.kind() == Kind::List { item.list().unwrap_or_default().into_iter().next() } else { None };
+    let Some(role) = one.as_ref().unwrap_or(&item).scalar() else { return };
+    let plain =
+        role.value.strip_prefix("arn:").and_then(|arn| arn.split_once(":role/")).map_or(role.value.as_str(), |r| r.1);
+    if role.value.starts_with('$') {
+        let what = format!("`{}` lets whoever runs it choose the rights of the automation", role.value);
+        document.fault(&role.span, what, "write the role's name into the file");
+    } else if plain.is_empty() || !plain.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&b)) {
+        document.fault(&role.span, format!("`{}` is not a role", role.value), "write it like `muster-automation`");
+    }
+}
+
 fn read_document(
     table: &Table<'_>,
     is_automation: bool,
@@ -321,7 +344,7 @@ fn read_document(
     let mut values = BTreeMap::new();
     if let Some(inner) = table.optional_table("parameters") {
         for (key, item) in inner.entries() {
-            let items = if item.kind() == crate::domain::strict::Kind::List { item.list()? } else { vec![item] };
+            let items = if item.kind() == Kind::List { item.list()? } else { vec![item] };
             let texts: Vec<At<String>> = items.iter().filter_map(|item| item.scalar()).collect();
             for text in &texts {
                 if let Some(parameter) = text.value.strip_prefix('$') {
@@ -351,6 +374,7 @@ fn read_document(
             let what = format!("`{target}` takes the node's id and cannot be given");
             document.fault(&taken, what, "take it out, or name another parameter in `target_parameter`");
         }
+        role_of_automation(table, name);
         let version = version.map(|v| v.value.to_owned());
         return Some(Action::Automation { name: name.value.to_owned(), version, target, parameters: values });
     }

@@ -14,7 +14,8 @@ use muster::playground::aws::{
     CENTRAL, Execution, FaultName, FaultSpec, MEMBER_ROLE, Organisation, Pace, Running, Settings as World, serve,
 };
 use muster::ports::{
-    Clock, Cloud, CloudError, Inventory, Invocation, InvocationStatus, SendError, SendRequest, SendSession, Signing,
+    Clock, Cloud, CloudError, Inventory, Invocation, InvocationStatus, SendError, SendRequest, SendSession, Service,
+    Signing, Work,
 };
 
 struct SystemClock;
@@ -25,17 +26,17 @@ impl Clock for SystemClock {
 }
 
 /// An organisation on a port, and what an operator would have configured for it.
-struct Play {
-    organisation: Organisation,
+pub struct Play {
+    pub organisation: Organisation,
     running: Running,
 }
 
-fn quick() -> World {
+pub fn quick() -> World {
     World { execution: Execution::Table { script_time: Millis(5) }, ..World::quick() }
 }
 
 impl Play {
-    async fn new(world: World) -> Self {
+    pub async fn new(world: World) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let organisation = Organisation::new(world).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -75,7 +76,7 @@ impl Play {
         settings
     }
 
-    async fn aws(&self) -> Aws {
+    pub async fn aws(&self) -> Aws {
         Aws::connect(self.settings(), Arc::new(SystemClock)).await
     }
 
@@ -99,10 +100,10 @@ impl Play {
     }
 }
 
-fn region(text: &str) -> Region {
+pub fn region(text: &str) -> Region {
     text.parse().unwrap()
 }
-fn acme() -> AccountId {
+pub fn acme() -> AccountId {
     "111111111111".parse().unwrap()
 }
 
@@ -113,16 +114,18 @@ fn session(account: &AccountId, nodes: Vec<(Region, NodeId)>) -> SendSession {
         principal: Principal::slack("T0MUSTER", "U0SUSAN"),
         nodes,
         documents: vec!["AWS-RunShellScript".to_owned()],
+        automations: Vec::new(),
     }
 }
 
-fn request(play: &Play, aws: &Aws) -> SendRequest {
+pub fn request(play: &Play, aws: &Aws) -> SendRequest {
     let home = region("eu-west-1");
     let nodes: Vec<NodeId> = play.nodes(&acme(), &home).into_iter().take(3).collect();
     SendRequest {
         session: session(&acme(), nodes.iter().map(|n| (home.clone(), n.clone())).collect()),
         region: home,
         nodes,
+        work: Work::Command,
         document: "AWS-RunShellScript".to_owned(),
         document_version: None,
         document_hash: None,
@@ -139,7 +142,8 @@ fn request(play: &Play, aws: &Aws) -> SendRequest {
 
 async fn ended(aws: &Aws, request: &SendRequest, command: &CommandId) -> Vec<Invocation> {
     for _ in 0..500 {
-        let found = aws.invocations(&request.session.account, &request.region, command).await.unwrap();
+        let found =
+            aws.invocations(&request.session.account, &request.region, request.work.service(), command).await.unwrap();
         if found.len() == request.nodes.len() && found.iter().all(|i| i.status != InvocationStatus::Running) {
             return found;
         }
@@ -217,7 +221,8 @@ async fn a_command_runs_on_exactly_its_nodes_and_cloudtrail_names_the_human() {
         "{invocations:?}"
     );
     assert!(invocations.iter().all(|i| !i.output.is_empty() && !i.cut));
-    let (whole, cut) = aws.output(&acme(), &request.region, &command, &request.nodes[0]).await.unwrap();
+    let (whole, cut) =
+        aws.output(&acme(), &request.region, Service::RunCommand, &command, &request.nodes[0]).await.unwrap();
     let first = invocations.iter().find(|i| i.node == request.nodes[0]).unwrap();
     assert_eq!((whole.trim_end(), cut), (first.output.trim_end(), false));
 
@@ -395,7 +400,7 @@ async fn a_cancelled_command_reads_cancelled() {
     let aws = play.aws().await;
     let request = request(&play, &aws);
     let command = aws.send(&request).await.unwrap();
-    aws.cancel(&acme(), &request.region, &command, &[]).await.unwrap();
+    aws.cancel(&acme(), &request.region, Service::RunCommand, &command, &[]).await.unwrap();
     let invocations = ended(&aws, &request, &command).await;
     assert!(invocations.iter().all(|i| i.status == InvocationStatus::Cancelled), "{invocations:?}");
 }

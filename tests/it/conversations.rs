@@ -38,6 +38,7 @@ const ORDINARY: Stage = Stage {
         "budget",
         "cancel",
         "two-runs",
+        "automation",
     ],
 };
 /// A runbook with a gate and a way back, made of a shipped one.
@@ -285,6 +286,11 @@ fn a_form_in_place_of_syntax_leads_to_the_same_run() {
 #[test]
 fn a_refusal_is_a_door_to_the_allowed_part_and_to_those_who_may() {
     holds(&PLAYED_ORDINARY, "doors");
+}
+
+#[test]
+fn an_automation_whose_answer_is_lost_restarts_every_machine_once() {
+    holds(&PLAYED_ORDINARY, "automation");
 }
 
 #[test]

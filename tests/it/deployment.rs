@@ -9,7 +9,7 @@ use muster::adapters::aws::actions::{ACTIONS, Rights};
 use muster::adapters::aws::policy;
 use muster::domain::{Principal, Region};
 use muster::playground::aws::iam::{Access, Policy, check};
-use muster::ports::SendSession;
+use muster::ports::{Automation, SendSession};
 use serde_json::Value;
 
 fn fixture(name: &str) -> Value {
@@ -38,6 +38,8 @@ fn with<'a>(mut set: BTreeSet<String>, more: impl IntoIterator<Item = &'a str>) 
 fn the_member_role_allows_exactly_what_the_adapter_calls() {
     let member = fixture("member");
     assert_eq!(actions(&member["rights"]), listed(&[Rights::Reading, Rights::Sending]));
+    let all = [Rights::Reading, Rights::Sending, Rights::ReadingAutomations, Rights::SendingAutomations];
+    assert_eq!(actions(&fixture("member-automations")["rights"]), listed(&all), "automations are off unless asked for");
     // What may be asked of the role is what the hub may ask for.
     let entering = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"].map(str::to_owned);
     assert_eq!(actions(&member["trust"]), entering.into());
@@ -55,9 +57,11 @@ fn the_hub_role_enters_accounts_and_does_nothing_else() {
 
 #[test]
 fn the_fixtures_name_the_actions_of_the_templates() {
-    let action = regex::Regex::new(r"\b(?:ssm|ec2|sts|organizations):[A-Z][A-Za-z]+\b").unwrap();
-    let keys = ["sts:ExternalId", "sts:SourceIdentity"];
-    for (template, fixture_name) in [("member", "member"), ("hub", "hub-discovers")] {
+    let action = regex::Regex::new(r"\b(?:ssm|ec2|sts|iam|organizations):[A-Z][A-Za-z]+\b").unwrap();
+    let keys = ["sts:ExternalId", "sts:SourceIdentity", "iam:PassedToService"];
+    let roles: [(&str, &[&str]); 2] =
+        [("member", &["member-automations", "automation-role"]), ("hub", &["hub-discovers"])];
+    for (template, fixtures) in roles {
         let text = fs::read_to_string(format!("deploy/cloudformation/{template}.yaml")).unwrap();
         let code: String = text.lines().map(|l| format!("{}\n", l.split(" #").next().unwrap())).collect();
         let resources = &code[code.find("\nResources:").unwrap()..];
@@ -66,8 +70,9 @@ fn the_fixtures_name_the_actions_of_the_templates() {
             .map(|m| m.as_str().to_owned())
             .filter(|name| !keys.contains(&name.as_str()))
             .collect();
-        let role = fixture(fixture_name);
-        let resolved = with(actions(&role["rights"]), actions(&role["trust"]).iter().map(String::as_str));
+        let parts = fixtures.iter().map(|name| fixture(name));
+        let resolved: BTreeSet<String> =
+            parts.flat_map(|role| actions(&role["rights"]).into_iter().chain(actions(&role["trust"]))).collect();
         assert_eq!(named, resolved, "{template}.yaml: run `.ci/witness-deploy --write`");
     }
 }
@@ -93,8 +98,12 @@ impl Judge {
     }
 
     fn allows(&self, action: &str, resource: &str, tag: Option<&str>) -> bool {
+        self.allows_if(action, resource, tag.map(|value| ("ssm:resourcetag/Muster", value)))
+    }
+
+    fn allows_if(&self, action: &str, resource: &str, context: Option<(&str, &str)>) -> bool {
         let context: BTreeMap<String, String> =
-            tag.map(|value| ("ssm:resourcetag/Muster".to_owned(), value.to_owned())).into_iter().collect();
+            context.map(|(key, value)| (key.to_owned(), value.to_owned())).into_iter().collect();
         check(&self.role, Some(&self.session), &Access { action, resource, context: &context }).is_ok()
     }
 }
@@ -111,6 +120,7 @@ fn sending(nodes: usize, document: &str) -> Vec<String> {
         principal: Principal::slack("T0MUSTER", "U0SUSAN"),
         nodes: all,
         documents: vec![document.to_owned()],
+        automations: Vec::new(),
     };
     let tag = ("Muster".to_owned(), "allowed".to_owned());
     policy::sending(&session, &region, Some(&tag)).unwrap().into_iter().map(|(_, policy)| policy).collect()
@@ -118,8 +128,9 @@ fn sending(nodes: usize, document: &str) -> Vec<String> {
 
 #[test]
 fn the_role_suffices_for_every_reading_call_and_a_reading_session_sends_nothing() {
-    let judge = Judge::new("member", policy::READING);
-    for action in ACTIONS.iter().filter(|a| a.rights == Rights::Reading) {
+    let judge = Judge::new("member-automations", policy::READING);
+    let reading = [Rights::Reading, Rights::ReadingAutomations];
+    for action in ACTIONS.iter().filter(|a| reading.contains(&a.rights)) {
         let resource = match action.name {
             "ssm:ListTagsForResource" => format!("arn:aws:ssm:eu-west-1:111111111111:managed-instance/{HYBRID}"),
             _ => "*".to_owned(),
@@ -128,6 +139,75 @@ fn the_role_suffices_for_every_reading_call_and_a_reading_session_sends_nothing(
     }
     let node = "arn:aws:ec2:eu-west-1:111111111111:instance/i-00000000000000000";
     assert!(!judge.allows("ssm:SendCommand", node, Some("allowed")));
+    assert!(!judge.allows(START, &definition("eu-west-1", "AWS-RestartEC2Instance"), None));
+}
+
+const START: &str = "ssm:StartAutomationExecution";
+
+fn definition(region: &str, name: &str) -> String {
+    format!("arn:aws:ssm:{region}::automation-definition/{name}:$DEFAULT")
+}
+
+#[test]
+fn the_role_starts_the_one_automation_and_passes_the_one_role_to_systems_manager() {
+    let region: Region = "eu-west-1".parse().unwrap();
+    let session = |document: &str, role: &str| {
+        let session = SendSession {
+            run: "01J9ZX0000000000000000AB7F".parse().unwrap(),
+            account: "111111111111".parse().unwrap(),
+            principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+            nodes: vec![(region.clone(), HYBRID.parse().unwrap())],
+            documents: Vec::new(),
+            automations: vec![Automation { document: document.to_owned(), role: role.to_owned() }],
+        };
+        policy::sending(&session, &region, None).unwrap().remove(0).1
+    };
+    let restart = "AWS-RestartEC2Instance";
+    let judge = Judge::new("member-automations", &session(restart, "muster-automation"));
+    // What AWS asks about, now and before.
+    let document = "arn:aws:ssm:eu-west-1::document/AWS-RestartEC2Instance";
+    let execution = "arn:aws:ssm:eu-west-1:111111111111:automation-execution/6d1cb32b-0000-4000-8000-000000000001";
+    let (here, elsewhere) = (definition("eu-west-1", restart), definition("ap-south-1", restart));
+    assert!([document, execution, here.as_str()].iter().all(|resource| judge.allows(START, resource, None)));
+    assert!(!judge.allows(START, &elsewhere, None), "a region that the role does not name");
+    let role = "arn:aws:iam::111111111111:role/muster-automation";
+    let to = |service| Some(("iam:passedtoservice", service));
+    assert!(judge.allows_if("iam:PassRole", role, to("ssm.amazonaws.com")));
+    assert!(!judge.allows_if("iam:PassRole", role, to("ec2.amazonaws.com")));
+    assert!(!judge.allows_if("iam:PassRole", "arn:aws:iam::111111111111:role/admin", to("ssm.amazonaws.com")));
+    assert!(!judge.allows("ssm:SendCommand", "arn:aws:ssm:eu-west-1::document/AWS-RunShellScript", None));
+    assert!(!judge.allows(
+        "ec2:StopInstances",
+        "arn:aws:ec2:eu-west-1:111111111111:instance/i-00000000000000000",
+        None
+    ));
+
+    // What a runbook names beyond it the role does not have.
+    let other = Judge::new("member-automations", &session("AWS-TerminateEC2Instance", "admin"));
+    assert!(!other.allows(START, &definition("eu-west-1", "AWS-TerminateEC2Instance"), None));
+    assert!(!other.allows_if("iam:PassRole", "arn:aws:iam::111111111111:role/admin", to("ssm.amazonaws.com")));
+    let off = Judge::new("member", &session(restart, "muster-automation"));
+    assert!(!off.allows(START, &here, None) && !off.allows_if("iam:PassRole", role, to("ssm.amazonaws.com")));
+}
+
+#[test]
+fn automations_stop_and_start_tagged_instances_and_only_systems_manager_acts_as_their_role() {
+    let role = fixture("automation-role");
+    let trust = &role["trust"]["Statement"][0];
+    assert_eq!(trust["Principal"]["Service"], "ssm.amazonaws.com");
+    assert_eq!(trust["Condition"]["StringEquals"]["aws:SourceAccount"], "111111111111");
+    let rights = Policy::parse(&role["rights"].to_string()).unwrap();
+    let may = |action: &str, region: &str, tag: Option<&str>| {
+        let resource = format!("arn:aws:ec2:{region}:111111111111:instance/i-00000000000000000");
+        let context = tag.map(|value| ("aws:resourcetag/Muster".to_owned(), value.to_owned())).into_iter().collect();
+        check(&rights, None, &Access { action, resource: &resource, context: &context }).is_ok()
+    };
+    for action in ["ec2:StopInstances", "ec2:StartInstances"] {
+        assert!(may(action, "eu-west-1", Some("allowed")));
+        assert!(!may(action, "eu-west-1", None) && !may(action, "eu-west-1", Some("never")), "without the tag");
+        assert!(!may(action, "ap-south-1", Some("allowed")), "a region that the role does not name");
+    }
+    assert!(!may("ec2:TerminateInstances", "eu-west-1", Some("allowed")));
 }
 
 #[test]

@@ -252,16 +252,39 @@ impl Cloud for World {
     ) -> Result<Vec<CommandStatus>, CloudError> {
         Ok(Vec::new())
     }
-    async fn invocations(&self, _: &AccountId, _: &Region, _: &CommandId) -> Result<Vec<Invocation>, CloudError> {
+    async fn started(&self, _: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
         Ok(Vec::new())
     }
-    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
+    async fn invocations(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+    ) -> Result<Vec<Invocation>, CloudError> {
+        Ok(Vec::new())
+    }
+    async fn output(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &NodeId,
+    ) -> Result<(String, bool), CloudError> {
         Ok((String::new(), false))
     }
     async fn known_nodes(&self, _: &AccountId, _: &Region, _: &[NodeId]) -> Result<BTreeMap<NodeId, bool>, CloudError> {
         Ok(BTreeMap::new())
     }
-    async fn cancel(&self, _: &AccountId, _: &Region, _: &CommandId, _: &[NodeId]) -> Result<(), CloudError> {
+    async fn cancel(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &[NodeId],
+    ) -> Result<(), CloudError> {
         Ok(())
     }
 }

@@ -3,6 +3,8 @@
 mod architecture;
 #[cfg(all(feature = "ec2", feature = "playground"))]
 mod aws_adapter;
+#[cfg(all(feature = "ec2", feature = "playground"))]
+mod aws_automation;
 #[cfg(feature = "ec2")]
 mod aws_moto;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled"))]

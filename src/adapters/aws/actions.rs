@@ -12,6 +12,10 @@ pub enum Rights {
     Reading,
     /// The member role's, in a session of one run.
     Sending,
+    /// As [`Rights::Reading`], where the member role is given automations.
+    ReadingAutomations,
+    /// As [`Rights::Sending`], where the member role is given automations.
+    SendingAutomations,
     /// No policy can deny it, so none has to allow it.
     Anybody,
 }
@@ -45,6 +49,12 @@ pub const ACTIONS: &[Action] = &[
     action("ec2:DescribeInstances", Rights::Reading, ".describe_instances()"),
     action("ec2:DescribeRegions", Rights::Reading, ".describe_regions()"),
     action("ssm:SendCommand", Rights::Sending, ".send_command()"),
+    action("ssm:DescribeAutomationExecutions", Rights::ReadingAutomations, ".describe_automation_executions()"),
+    action("ssm:GetAutomationExecution", Rights::ReadingAutomations, ".get_automation_execution()"),
+    action("ssm:StopAutomationExecution", Rights::ReadingAutomations, ".stop_automation_execution()"),
+    action("ssm:StartAutomationExecution", Rights::SendingAutomations, ".start_automation_execution()"),
+    // No call of its own: whoever starts an automation passes it the role that it acts with.
+    action("iam:PassRole", Rights::SendingAutomations, "parameters.insert(ASSUME_ROLE.to_owned()"),
 ];
 
 #[cfg(test)]
@@ -91,7 +101,8 @@ mod tests {
         let policy: serde_json::Value = serde_json::from_str(policy::READING).unwrap();
         let allowed: BTreeSet<&str> =
             policy["Statement"][0]["Action"].as_array().unwrap().iter().map(|a| a.as_str().unwrap()).collect();
-        let listed: BTreeSet<&str> = ACTIONS.iter().filter(|a| a.rights == Rights::Reading).map(|a| a.name).collect();
+        let reading = [Rights::Reading, Rights::ReadingAutomations];
+        let listed: BTreeSet<&str> = ACTIONS.iter().filter(|a| reading.contains(&a.rights)).map(|a| a.name).collect();
         assert_eq!(allowed, listed);
     }
 }

@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use crate::domain::Unmanaged;
 use crate::domain::{Account, AccountId, CommandId, Node, NodeId, NodePlatform, Region, Target, Timestamp, Unread};
 use crate::ports::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession,
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession, Service,
 };
 
 use super::Aws;
@@ -52,7 +52,7 @@ impl Cloud for Aws {
     }
 
     async fn send(&self, request: &SendRequest) -> Result<CommandId, SendError> {
-        self.send_command(request).await
+        self.send_once(request).await
     }
 
     async fn commands(
@@ -66,23 +66,35 @@ impl Cloud for Aws {
         self.list_commands(account, region, since, tokens, known).await
     }
 
+    async fn started(&self, request: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
+        self.automations_like(request).await
+    }
+
     async fn invocations(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError> {
-        self.list_invocations(account, region, command).await
+        match service {
+            Service::RunCommand => self.list_invocations(account, region, id).await,
+            Service::Automation => self.list_children(account, region, id).await,
+        }
     }
 
     async fn output(
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         node: &NodeId,
     ) -> Result<(String, bool), CloudError> {
-        self.get_output(account, region, command, node).await
+        match service {
+            Service::RunCommand => self.get_output(account, region, id, node).await,
+            Service::Automation => self.get_steps(account, region, id).await,
+        }
     }
 
     async fn known_nodes(
@@ -98,10 +110,14 @@ impl Cloud for Aws {
         &self,
         account: &AccountId,
         region: &Region,
-        command: &CommandId,
+        service: Service,
+        id: &CommandId,
         nodes: &[NodeId],
     ) -> Result<(), CloudError> {
-        self.cancel_command(account, region, command, nodes).await
+        match service {
+            Service::RunCommand => self.cancel_command(account, region, id, nodes).await,
+            Service::Automation => self.stop_automation(account, region, id).await,
+        }
     }
 }
 

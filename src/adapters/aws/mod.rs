@@ -1,11 +1,12 @@
-//! AWS by the official SDKs: who is there ([`inventory`]), and Run Command in every account ([`send`],
-//! [`reading`]).
+//! AWS by the official SDKs: who is there ([`inventory`]), and Run Command and Automation in every account ([`send`],
+//! [`reading`], [`automation`]).
 //!
 //! One [`Aws`] serves the process: one HTTP client, one STS client, per account one session for reading and per run and
 //! account one for sending ([`sessions`]), whose policy ([`policy`]) allows the plan's nodes and documents and nothing
 //! else. Calls are counted here; how many may be made in a second is the engine's business.
 
 pub mod actions;
+mod automation;
 mod fault;
 #[cfg(feature = "ec2")]
 mod instances;

@@ -8,9 +8,13 @@
 //!
 //! and where none fits, nothing: the run is refused for that account with the remedy. A policy that AWS's packed form
 //! finds too large falls to the next, never to no policy. A reading session may read and cancel, never send.
+//!
+//! Where the plan has automations the session may start exactly these and pass exactly their roles to Systems Manager. Nodes
+//! cannot be named there: they are parameters to AWS, not resources. The adapter sends no other, and what an automation can
+//! do at all is what its role allows. A session must not stand in for that role: without one an automation acts with its
+//! caller's session, and this one may do nothing but start it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use crate::domain::{AccountId, NodeId, Region};
 use crate::ports::SendSession;
@@ -22,7 +26,8 @@ pub const LENGTH_MAX: usize = 2048;
 pub const READING: &str = concat!(
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["#,
     r#""ssm:DescribeInstanceInformation","ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","#,
-    r#""ssm:CancelCommand","ssm:ListTagsForResource","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#
+    r#""ssm:CancelCommand","ssm:DescribeAutomationExecutions","ssm:GetAutomationExecution","#,
+    r#""ssm:StopAutomationExecution","ssm:ListTagsForResource","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#
 );
 
 /// A session that may do nothing at all: it is opened only to learn whether it can be.
@@ -45,8 +50,7 @@ pub fn sending(
     region: &Region,
     boundary_tag: Option<&(String, String)>,
 ) -> Result<Vec<(Scope, String)>, String> {
-    let documents: Vec<String> =
-        session.documents.iter().flat_map(|d| document_arns(d, &session.account, region)).collect();
+    let grants = Grants::of(session, region)?;
     let nodes = |wanted: Option<&Region>| -> Vec<String> {
         session
             .nodes
@@ -55,12 +59,13 @@ pub fn sending(
             .map(|(r, node)| node_arn(node, &session.account, r))
             .collect()
     };
-    let tagged = boundary_tag.map(|tag| tagged(session, &documents, tag));
+    // Without a document there are no nodes to be named, one way or the other.
+    let tagged = boundary_tag.filter(|_| !grants.documents.is_empty()).map(|tag| tagged(session, &grants, tag));
     let all = [
-        Some((Scope::Exact, exact(&documents, &nodes(None)))),
+        Some((Scope::Exact, exact(&grants, &nodes(None)))),
         // Every region of the account must fit, or a run would start that cannot be finished.
-        (tagged.is_some() || regions(session).iter().all(|r| exact(&documents, &nodes(Some(r))).len() <= LENGTH_MAX))
-            .then(|| (Scope::Exact, exact(&documents, &nodes(Some(region))))),
+        (tagged.is_some() || regions(session).iter().all(|r| exact(&grants, &nodes(Some(r))).len() <= LENGTH_MAX))
+            .then(|| (Scope::Exact, exact(&grants, &nodes(Some(region))))),
         tagged.map(|policy| (Scope::Tagged, policy)),
     ];
     let mut fitting: Vec<(Scope, String)> = all.into_iter().flatten().filter(|(_, p)| p.len() <= LENGTH_MAX).collect();
@@ -86,13 +91,45 @@ fn regions(session: &SendSession) -> BTreeSet<&Region> {
     session.nodes.iter().map(|(region, _)| region).collect()
 }
 
-fn exact(documents: &[String], nodes: &[String]) -> String {
-    let resources: Vec<&String> = documents.iter().chain(nodes).collect();
-    format!(r#"{{"Version":"2012-10-17","Statement":[{{{}}}]}}"#, allow(&resources))
+/// What is allowed beside the nodes, as ARNs.
+struct Grants {
+    documents: Vec<String>,
+    automations: Vec<String>,
+    roles: BTreeSet<String>,
+}
+
+impl Grants {
+    fn of(session: &SendSession, region: &Region) -> Result<Self, String> {
+        let account = &session.account;
+        let mut automations: Vec<String> =
+            session.automations.iter().flat_map(|a| automation_arns(&a.document, account, region)).collect();
+        if !automations.is_empty() {
+            automations.push(format!("arn:{}:ssm:*:{account}:automation-execution/*", partition(region)));
+        }
+        Ok(Grants {
+            documents: session.documents.iter().flat_map(|d| document_arns(d, account, region)).collect(),
+            automations,
+            roles: session.automations.iter().map(|a| role_arn(&a.role, account, region)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// With the statements about nodes, which come first.
+    fn policy(&self, mut statements: Vec<String>) -> String {
+        if !self.automations.is_empty() {
+            statements.push(allow("ssm:StartAutomationExecution", &self.automations, None));
+            statements.push(allow("iam:PassRole", &self.roles, Some(("iam:PassedToService", "ssm.amazonaws.com"))));
+        }
+        format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","))
+    }
+}
+
+fn exact(grants: &Grants, nodes: &[String]) -> String {
+    let send = || allow("ssm:SendCommand", grants.documents.iter().chain(nodes), None);
+    grants.policy(if grants.documents.is_empty() { Vec::new() } else { vec![send()] })
 }
 
 /// Documents stand in a statement of their own: they do not carry the nodes' tag.
-fn tagged(session: &SendSession, documents: &[String], (key, value): &(String, String)) -> String {
+fn tagged(session: &SendSession, grants: &Grants, (key, value): &(String, String)) -> String {
     let mut nodes = Vec::new();
     for region in regions(session) {
         let here = |hybrid: bool| session.nodes.iter().any(|(r, n)| r == region && n.is_hybrid() == hybrid);
@@ -104,21 +141,19 @@ fn tagged(session: &SendSession, documents: &[String], (key, value): &(String, S
             nodes.push(format!("arn:{partition}:ssm:{region}:{account}:managed-instance/*"));
         }
     }
-    let condition =
-        format!(r#""Condition":{{"StringEquals":{{{}:{}}}}}"#, json(&format!("ssm:resourceTag/{key}")), json(value));
-    format!(
-        r#"{{"Version":"2012-10-17","Statement":[{{{}}},{{{},{condition}}}]}}"#,
-        allow(&documents.iter().collect::<Vec<_>>()),
-        allow(&nodes.iter().collect::<Vec<_>>()),
-    )
+    let tag = format!("ssm:resourceTag/{key}");
+    grants.policy(vec![
+        allow("ssm:SendCommand", &grants.documents, None),
+        allow("ssm:SendCommand", &nodes, Some((&tag, value))),
+    ])
 }
 
-fn allow(resources: &[&String]) -> String {
-    let mut list = String::new();
-    for (i, resource) in resources.iter().enumerate() {
-        let _ = write!(list, "{}{}", if i == 0 { "" } else { "," }, json(resource));
-    }
-    format!(r#""Effect":"Allow","Action":"ssm:SendCommand","Resource":[{list}]"#)
+fn allow<'r>(action: &str, resources: impl IntoIterator<Item = &'r String>, equals: Option<(&str, &str)>) -> String {
+    let list: Vec<String> = resources.into_iter().map(|resource| json(resource)).collect();
+    let condition = equals.map_or(String::new(), |(key, value)| {
+        format!(r#","Condition":{{"StringEquals":{{{}:{}}}}}"#, json(key), json(value))
+    });
+    format!(r#"{{"Effect":"Allow","Action":"{action}","Resource":[{}]{condition}}}"#, list.join(","))
 }
 
 fn json(text: &str) -> String {
@@ -151,6 +186,36 @@ fn document_arns(document: &str, account: &AccountId, region: &Region) -> Vec<St
     }
 }
 
+/// AWS used to ask about `automation-definition` and now asks about the document and the execution, region by region: its
+/// own managed policies name both, and so does this. Names that start with `AWS` are AWS's alone, in no account.
+fn automation_arns(document: &str, account: &AccountId, region: &Region) -> [String; 2] {
+    if document.starts_with("arn:") {
+        let definition = document.replacen(":document/", ":automation-definition/", 1);
+        return [document.to_owned(), format!("{definition}:*")];
+    }
+    let partition = partition(region);
+    let owner = if document.starts_with("AWS") { "*" } else { account.as_str() };
+    [
+        format!("arn:{partition}:ssm:*:{owner}:document/{document}"),
+        format!("arn:{partition}:ssm:*:{owner}:automation-definition/{document}:*"),
+    ]
+}
+
+/// The ARN of an automation's role, which a runbook names once for every account.
+///
+/// The error is a clause for people: no role can be passed out of its account.
+pub fn role_arn(role: &str, account: &AccountId, region: &Region) -> Result<String, String> {
+    if !role.starts_with("arn:") {
+        return Ok(format!("arn:{}:iam::{account}:role/{role}", partition(region)));
+    }
+    if role.split(':').nth(4) == Some(account.as_str()) {
+        return Ok(role.to_owned());
+    }
+    Err(format!(
+        "its role `{role}` belongs to another account: write the role's name alone in the runbook, which means each account's own"
+    ))
+}
+
 /// `aws`, `aws-cn` or `aws-us-gov`: the second word of every ARN there.
 #[must_use]
 pub fn partition(region: &Region) -> &'static str {
@@ -165,6 +230,7 @@ pub fn partition(region: &Region) -> &'static str {
 mod unit {
     use super::*;
     use crate::domain::{Principal, RunId};
+    use crate::ports::Automation;
 
     fn region(text: &str) -> Region {
         text.parse().unwrap()
@@ -188,6 +254,7 @@ mod unit {
                 })
                 .collect(),
             documents: documents.iter().map(|d| (*d).to_owned()).collect(),
+            automations: Vec::new(),
         }
     }
 
@@ -295,6 +362,52 @@ mod unit {
                 insta::assert_snapshot!(sending(&session, &region(r), None).unwrap_err(), @r#"AWS's session policy has room for about 38 nodes by id and 60 were asked for in one region: set `boundary_tag` under `[aws]` to a tag that every such node carries, or run on fewer nodes at once"#);
             }
         }
+    }
+
+    fn restart(role: &str) -> Automation {
+        Automation { document: "AWS-RestartEC2Instance".to_owned(), role: role.to_owned() }
+    }
+
+    #[test]
+    fn an_automation_may_be_started_with_its_role_and_no_other_and_nothing_is_sent() {
+        let mut session = session(&[("eu-west-1", 300)], &[]);
+        let own = Automation {
+            document: "Acme-Failover".to_owned(),
+            role: "arn:aws:iam::111111111111:role/ops/failover".into(),
+        };
+        session.automations = vec![restart("muster-automation"), own];
+        let policies = sending(&session, &region("eu-west-1"), Some(&tag())).unwrap();
+        assert_eq!(policies.iter().map(|(scope, _)| *scope).collect::<Vec<_>>(), [Scope::Exact]);
+        assert!(policies[0].1.len() <= LENGTH_MAX);
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&policies[0].1)).unwrap(), @"");
+    }
+
+    #[test]
+    fn commands_and_automations_of_one_plan_share_a_policy_within_the_limit() {
+        for count in 1..=60 {
+            let mut session = session(&[("eu-west-1", count)], &["AWS-RunShellScript"]);
+            session.automations = vec![restart("muster-automation")];
+            let policies = sending(&session, &region("eu-west-1"), Some(&tag())).unwrap();
+            assert!(policies.iter().all(|(_, p)| p.len() <= LENGTH_MAX), "{count} nodes");
+            for (_, policy) in &policies {
+                let policy = json_of(policy);
+                let statements = policy["Statement"].as_array().unwrap();
+                let actions: Vec<&str> = statements.iter().map(|s| s["Action"].as_str().unwrap()).collect();
+                assert_eq!(actions[0], "ssm:SendCommand");
+                assert_eq!(actions[actions.len() - 2..], ["ssm:StartAutomationExecution", "iam:PassRole"]);
+            }
+            assert_eq!(policies[0].0, if count <= 26 { Scope::Exact } else { policies[0].0 }, "{count} nodes");
+        }
+    }
+
+    #[test]
+    fn a_role_of_another_account_is_refused_with_the_remedy() {
+        let mut session = session(&[("eu-west-1", 1)], &[]);
+        session.automations = vec![restart("arn:aws:iam::222222222222:role/muster-automation")];
+        let refused = sending(&session, &region("eu-west-1"), None).unwrap_err();
+        insta::assert_snapshot!(refused, @"");
+        let gov = role_arn("muster-automation", &session.account, &region("us-gov-west-1"));
+        assert_eq!(gov.unwrap(), "arn:aws-us-gov:iam::111111111111:role/muster-automation");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::domain::AccountId;
+use crate::domain::{AccountId, Region};
 use crate::ports::{CloudError, CloudProbe, Guard};
 
 use super::Aws;
@@ -23,6 +23,10 @@ impl CloudProbe for Aws {
 
     async fn guard(&self, account: &AccountId) -> Result<Guard, CloudError> {
         self.sessions.guard(account).await.map_err(CloudError::from)
+    }
+
+    async fn automations(&self, account: &AccountId, region: &Region) -> Result<(), CloudError> {
+        self.can_read_automations(account, region).await
     }
 
     fn clock(&self) -> jiff::SignedDuration {

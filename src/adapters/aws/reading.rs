@@ -284,7 +284,8 @@ fn invocation(invocation: &CommandInvocation) -> Option<Invocation> {
     let status = status::invocation(word, &details);
     let (output, cut) = status::output(invocation);
     let exit_code = status::exit_code(invocation, status, &details);
-    Some(Invocation { node: invocation.instance_id()?.parse().ok()?, status, details, exit_code, output, cut })
+    let node = invocation.instance_id()?.parse().ok()?;
+    Some(Invocation { node, execution: None, status, details, exit_code, output, cut })
 }
 
 enum StepError {

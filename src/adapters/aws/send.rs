@@ -1,8 +1,9 @@
-//! SendCommand, once.
+//! SendCommand or StartAutomationExecution, once.
 //!
-//! SSM has no client token and the SDK repeats a call by itself, so here repetition is off, the signing time is the
+//! SendCommand has no client token and the SDK repeats a call by itself, so here repetition is off, the signing time is the
 //! caller's (AWS takes the request only until `request_expiry` after it) and the SDK's own correction of that time is
-//! off. What an error means is decided on one question: can AWS have taken it?
+//! off. An automation has a client token and is sent by the same rules, so that each attempt is the engine's own. What an
+//! error means is decided on one question: can AWS have taken it?
 
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
@@ -13,10 +14,10 @@ use aws_sdk_ssm::types::DocumentHashType;
 use aws_smithy_async::time::StaticTimeSource;
 
 use crate::domain::CommandId;
-use crate::ports::{CloudError, SendError, SendRequest, SendSession};
+use crate::ports::{CloudError, SendError, SendRequest, SendSession, Work};
 
-use super::Aws;
 use super::fault::{Failure, Fault, Reached, Site};
+use super::{Aws, automation, policy};
 
 /// SSM's limit on ids in one call.
 const NODES_MAX: usize = 50;
@@ -35,7 +36,7 @@ impl Aws {
         Ok(())
     }
 
-    pub(super) async fn send_command(&self, request: &SendRequest) -> Result<CommandId, SendError> {
+    pub(super) async fn send_once(&self, request: &SendRequest) -> Result<CommandId, SendError> {
         within_session(request)?;
         let asked = tokio::time::Instant::now();
         let session = self.sessions.sending(&request.session, &request.region).await.map_err(no_session)?;
@@ -57,52 +58,83 @@ impl Aws {
             )
             .time_source(StaticTimeSource::new(SystemTime::from(request.signing.at)))
             .disable_clock_skew_correction(true);
-        let parameters: HashMap<String, Vec<String>> =
-            request.parameters.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-        let answer = session
-            .ssm(&request.region)
-            .send_command()
-            .set_instance_ids(Some(request.nodes.iter().map(ToString::to_string).collect()))
-            .document_name(&request.document)
-            .set_document_version(request.document_version.clone())
-            .set_document_hash(request.document_hash.clone())
-            .set_document_hash_type(request.document_hash.as_ref().map(|_| DocumentHashType::Sha256))
-            .set_parameters((!parameters.is_empty()).then_some(parameters))
-            .comment(&request.token)
-            .timeout_seconds(i32::try_from(request.delivery_timeout_secs).unwrap_or(i32::MAX))
-            .max_concurrency("100%")
-            .max_errors(request.max_errors.to_string())
-            .customize()
-            .config_override(once)
-            .send()
-            .await;
-        match answer {
-            Ok(answer) => {
-                session.taken();
-                let id = answer.command().and_then(|c| c.command_id()).and_then(|id| id.parse().ok());
-                id.ok_or_else(|| SendError::Unknown(format!("AWS took a command in {site} and did not say its id")))
+        let client = session.ssm(&request.region);
+        let answer = match &request.work {
+            Work::Command => send_command(&client, request, once).await,
+            Work::Automation { target_parameter, role } => {
+                let role = policy::role_arn(role, &request.session.account, &request.region)
+                    .map_err(|why| SendError::Refused(format!("cannot start an automation in {site}: {why}")))?;
+                automation::start(&client, request, target_parameter, &role, once).await
             }
-            Err(error) => {
-                let failure = Failure::of(&error);
+        };
+        match answer {
+            Ok(id) => {
+                session.taken();
+                let id = id.and_then(|id| id.parse().ok());
+                id.ok_or_else(|| {
+                    SendError::Unknown(format!("AWS took {} in {site} and did not say its id", noun(request)))
+                })
+            }
+            Err(failure) => {
                 let again = failure.expired() && session.forget(generation).await > 1;
-                Err(meaning(&failure, &site, &request.document, again, timeouts.send))
+                Err(meaning(&failure, &site, request, again, timeouts.send))
             }
         }
     }
 }
 
+async fn send_command(
+    client: &aws_sdk_ssm::Client,
+    request: &SendRequest,
+    once: aws_sdk_ssm::config::Builder,
+) -> Result<Option<String>, Failure> {
+    let parameters: HashMap<String, Vec<String>> =
+        request.parameters.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let answer = client
+        .send_command()
+        .set_instance_ids(Some(request.nodes.iter().map(ToString::to_string).collect()))
+        .document_name(&request.document)
+        .set_document_version(request.document_version.clone())
+        .set_document_hash(request.document_hash.clone())
+        .set_document_hash_type(request.document_hash.as_ref().map(|_| DocumentHashType::Sha256))
+        .set_parameters((!parameters.is_empty()).then_some(parameters))
+        .comment(&request.token)
+        .timeout_seconds(i32::try_from(request.delivery_timeout_secs).unwrap_or(i32::MAX))
+        .max_concurrency("100%")
+        .max_errors(request.max_errors.to_string())
+        .customize()
+        .config_override(once)
+        .send()
+        .await
+        .map_err(|error| Failure::of(&error))?;
+    Ok(answer.command().and_then(|c| c.command_id()).map(str::to_owned))
+}
+
+fn noun(request: &SendRequest) -> &'static str {
+    match request.work {
+        Work::Command => "a command",
+        Work::Automation { .. } => "an automation",
+    }
+}
+
 /// What the session does not name is not sent, whatever the caller asks.
 fn within_session(request: &SendRequest) -> Result<(), SendError> {
-    let SendRequest { session, region, nodes, document, .. } = request;
+    let SendRequest { session, region, nodes, document, work, .. } = request;
     let refuse =
         |what: String| Err(SendError::Refused(format!("{what}; nothing was sent (this is a fault in Muster)")));
     if nodes.is_empty() || nodes.len() > NODES_MAX {
-        return refuse(format!("one command takes 1 to {NODES_MAX} nodes, not {}", nodes.len()));
+        return refuse(format!("one send takes 1 to {NODES_MAX} nodes, not {}", nodes.len()));
     }
     if let Some(stray) = nodes.iter().find(|n| !session.nodes.iter().any(|(r, planned)| r == region && planned == *n)) {
         return refuse(format!("`{stray}` in {region} is not in the plan"));
     }
-    if !session.documents.contains(document) {
+    let planned = match work {
+        Work::Command => session.documents.contains(document),
+        Work::Automation { role, .. } => {
+            session.automations.iter().any(|planned| planned.document == *document && planned.role == *role)
+        }
+    };
+    if !planned {
         return refuse(format!("the document `{document}` is not in the plan"));
     }
     Ok(())
@@ -117,7 +149,7 @@ fn no_session(fault: Fault) -> SendError {
     }
 }
 
-fn meaning(failure: &Failure, site: &Site, document: &str, expired_again: bool, limit: Duration) -> SendError {
+fn meaning(failure: &Failure, site: &Site, request: &SendRequest, expired_again: bool, limit: Duration) -> SendError {
     if let Some(fault) = &failure.credentials {
         return no_session(fault.clone());
     }
@@ -141,6 +173,11 @@ fn meaning(failure: &Failure, site: &Site, document: &str, expired_again: bool, 
     }
     match failure.code() {
         "InvalidInstanceId" => SendError::InvalidInstance,
+        // So many automations run in the account already that it takes no further one for now.
+        "AutomationExecutionLimitExceededException" => SendError::Throttled { retry_after: None },
+        "IdempotentParameterMismatch" => SendError::Mismatch(format!(
+            "AWS already took another automation under this send's token in {site}: look for it in Systems Manager there before anything is run again"
+        )),
         _ if failure.expired() && expired_again => SendError::Refused(format!(
             "AWS calls one session after the other for {site} expired: set this host's clock by NTP"
         )),
@@ -151,7 +188,7 @@ fn meaning(failure: &Failure, site: &Site, document: &str, expired_again: bool, 
             "AWS did not accept the time or the signature of the request for {site} ({}): set this host's clock by NTP",
             failure.said()
         )),
-        _ => SendError::Refused(refusal(failure, site, document)),
+        _ => SendError::Refused(refusal(failure, site, &request.document)),
     }
 }
 
@@ -167,6 +204,19 @@ fn refusal(failure: &Failure, site: &Site, document: &str) -> String {
         "InvalidParameters" => format!(
             "the document `{document}` in {site} does not take these parameters ({}): publish the runbook there again",
             failure.message
+        ),
+        "AutomationDefinitionNotFoundException" => {
+            format!("the automation `{document}` does not exist in {site}: publish it there or correct its name")
+        }
+        "AutomationDefinitionVersionNotFoundException" => {
+            format!("the automation `{document}` has no such version in {site}: publish it there again")
+        }
+        "AutomationDefinitionNotApprovedException" => {
+            format!("the automation `{document}` is not approved in {site}: have it approved in Change Manager")
+        }
+        "InvalidAutomationExecutionParametersException" => format!(
+            "the automation `{document}` in {site} does not take its parameters ({}): correct them in the runbook, and see that the role of `AutomationAssumeRole` is there and trusts `ssm.amazonaws.com`",
+            failure.message.trim_end_matches('.')
         ),
         "MaxDocumentSizeExceeded" => format!(
             "script and parameters are larger than the 97 KB that AWS takes in one command ({site}): shorten the script or publish it as a document"

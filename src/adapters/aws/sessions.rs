@@ -210,8 +210,7 @@ impl Sessions {
             return session.clone();
         }
         sending.retain(|_, (_, used)| now.duration_since(*used) < SENDING_IDLE);
-        let name = format!("muster-{}", wanted.run);
-        let session = self.session(self.ask(account, name, wanted.principal.source_identity(), &key.2));
+        let session = self.session(self.ask(account, session_name(wanted), wanted.principal.source_identity(), &key.2));
         sending.insert(key, (session.clone(), now));
         session
     }
@@ -272,6 +271,11 @@ impl Session {
     fn partition(&self, region: &Region) -> RetryPartition {
         RetryPartition::custom(format!("{}-{region}", self.assumed.site().account)).build()
     }
+}
+
+/// What CloudTrail and everything that the session starts name it by.
+pub(super) fn session_name(wanted: &SendSession) -> String {
+    format!("muster-{}", wanted.run)
 }
 
 async fn base(settings: &Settings) -> SdkConfig {

@@ -32,6 +32,20 @@ pub(super) fn invocation(status: &str, details: &str) -> InvocationStatus {
     }
 }
 
+/// What an automation stands at, the whole or one node's. What waits for a person, a time or a calendar has not ended.
+pub(super) fn automation(status: &str) -> InvocationStatus {
+    match status {
+        "Success" | "CompletedWithSuccess" => InvocationStatus::Success,
+        // Rejected: by a person who was asked, or by a change calendar.
+        "Failed" | "CompletedWithFailure" | "Rejected" | "ChangeCalendarOverrideRejected" | "Exited" => {
+            InvocationStatus::Failed
+        }
+        "TimedOut" => InvocationStatus::TimedOut,
+        "Cancelled" => InvocationStatus::Cancelled,
+        _ => InvocationStatus::Running,
+    }
+}
+
 /// Nothing will change any more.
 pub(super) fn command_over(status: Option<&SsmCommandStatus>) -> bool {
     matches!(
@@ -102,6 +116,36 @@ mod unit {
         ] {
             assert_eq!(invocation(status, &without_spaces(details)), meaning, "{status}/{details}");
         }
+    }
+
+    #[test]
+    fn every_status_of_an_automation_has_a_meaning() {
+        let of = |meaning: S| -> Vec<&str> {
+            let all = aws_sdk_ssm::types::AutomationExecutionStatus::values();
+            all.iter().copied().filter(|word| automation(word) == meaning).collect()
+        };
+        assert_eq!(of(S::Success), ["CompletedWithSuccess", "Success"]);
+        assert_eq!(
+            of(S::Failed),
+            ["ChangeCalendarOverrideRejected", "CompletedWithFailure", "Exited", "Failed", "Rejected"]
+        );
+        assert_eq!((of(S::TimedOut), of(S::Cancelled)), (vec!["TimedOut"], vec!["Cancelled"]));
+        assert_eq!(
+            of(S::Running),
+            [
+                "Approved",
+                "Cancelling",
+                "ChangeCalendarOverrideApproved",
+                "InProgress",
+                "Pending",
+                "PendingApproval",
+                "PendingChangeCalendarOverride",
+                "RunbookInProgress",
+                "Scheduled",
+                "Waiting"
+            ]
+        );
+        assert_eq!(automation("SomethingNew"), S::Running);
     }
 
     #[test]

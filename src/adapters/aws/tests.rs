@@ -9,11 +9,13 @@ use serde_json::json;
 
 use crate::domain::{Account, AccountId, AccountSource, Principal, Region, RunId, Secret, Timestamp};
 use crate::ports::{
-    Clock, Cloud, CloudError, Inventory, InvocationStatus, SendError, SendRequest, SendSession, Signing,
+    Clock, Cloud, CloudError, Inventory, InvocationStatus, SendError, SendRequest, SendSession, Service, Signing, Work,
 };
 
 use super::scripted::{Reply, Scripted, Seen, credentials, json_error, xml_error};
 use super::{AccountSettings, Aws, BaseKeys, Organization, Settings};
+
+mod automations;
 
 const FAR: &str = "2099-01-01T00:00:00Z";
 const COMMAND: &str = "6d1cb32b-0000-4000-8000-000000000001";
@@ -64,6 +66,7 @@ fn session(nodes: usize) -> SendSession {
         principal: Principal::slack("T0MUSTER", "U0SUSAN"),
         nodes: (1..=nodes).map(|n| (region(), format!("i-{n:017x}").parse().unwrap())).collect(),
         documents: vec!["AWS-RunShellScript".to_owned()],
+        automations: Vec::new(),
     }
 }
 
@@ -72,6 +75,7 @@ fn request() -> SendRequest {
     SendRequest {
         nodes: session.nodes.iter().map(|(_, n)| n.clone()).collect(),
         session,
+        work: Work::Command,
         region: region(),
         document: "AWS-RunShellScript".to_owned(),
         document_version: None,
@@ -467,7 +471,7 @@ async fn a_node_that_pages_repeat_counts_once_and_stays_ended() {
     })
     .await;
     let aws = aws(settings(&server.url)).await;
-    let found = aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await.unwrap();
+    let found = aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await.unwrap();
     let told: Vec<_> = found.iter().map(|i| (i.status, i.exit_code, i.output.as_str(), i.cut)).collect();
     assert_eq!(
         told,
@@ -498,7 +502,8 @@ async fn the_output_of_a_document_with_several_steps_is_read_step_by_step() {
     .await;
     let aws = aws(settings(&server.url)).await;
     let node = session(1).nodes[0].1.clone();
-    let (text, cut) = aws.output(&account(), &region(), &COMMAND.parse().unwrap(), &node).await.unwrap();
+    let (text, cut) =
+        aws.output(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap(), &node).await.unwrap();
     insta::assert_snapshot!(text, @r#"
     one
     xxxxxxxxxx--output truncated--

@@ -25,6 +25,8 @@ pub struct Wanted<'a> {
     pub accounts: &'a [String],
     pub has_central_role: bool,
     pub boundary_tag: Option<&'a (String, String)>,
+    /// Runbooks with an automation among their steps, for which an account needs rights of their own.
+    pub automations: &'a [&'a str],
     pub bar: &'a ProgressBar,
 }
 
@@ -83,6 +85,7 @@ async fn account<A: CloudProbe>(
             let (state, says) = guarded(within(aws.guard(&account.id)).await, discovered);
             report.add(AREA, name, state, says);
             regions(&mut report, account, inventory, wanted.boundary_tag).await;
+            automations(&mut report, account, aws, wanted.automations).await;
         }
         Ok(reached) => {
             let says =
@@ -140,6 +143,23 @@ async fn regions(
         };
         report.add(AREA, subject(account, region), state, says);
     }
+}
+
+/// An account without the rights is as somebody meant it: they are off unless asked for. IAM is the same in every region.
+async fn automations<A: CloudProbe>(report: &mut Report, account: &Account, aws: &A, runbooks: &[&str]) {
+    let (Some(region), false) = (account.regions.first(), runbooks.is_empty()) else { return };
+    let named = crate::domain::fault::quoted_list(runbooks.iter().copied());
+    let (state, says) = match within(aws.automations(&account.id, region)).await {
+        Ok(()) => (State::Ok, format!("can be read, as {named} needs it")),
+        Err(CloudError::Refused(why)) => (
+            State::NotChecked,
+            format!(
+                "{named} cannot run here: {why}, where it should (RestartInstances of deploy/cloudformation/member.yaml)"
+            ),
+        ),
+        Err(error) => (State::Warning, sentence(&error)),
+    };
+    report.add(AREA, format!("{} automations", account.name), state, says);
 }
 
 fn subject(account: &Account, region: &Region) -> String {

@@ -17,6 +17,7 @@ use crate::config::{Config, Host};
 use crate::engine::cloud::Limited;
 use crate::engine::limits::{Limits, Rate};
 use crate::ports::Clock;
+use crate::runbook::{Action, Library, Runbook};
 
 use super::terminal::{self, Terminal};
 use report::{Report, State};
@@ -60,6 +61,15 @@ pub fn run(args: &Args) -> ExitCode {
     report.exit_code()
 }
 
+/// Runbooks that start an automation, by name.
+fn with_automations(library: &Library) -> impl Iterator<Item = &str> {
+    let starts = |runbook: &&Runbook| {
+        let mut steps = runbook.steps.iter().chain(&runbook.rollback);
+        steps.any(|step| matches!(step.action, Action::Automation { .. }))
+    };
+    library.runbooks.values().map(AsRef::as_ref).filter(starts).map(|runbook| runbook.name.as_str())
+}
+
 async fn examine(args: &Args) -> Report {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut report = Report::default();
@@ -87,6 +97,7 @@ async fn examine(args: &Args) -> Report {
             Err(fault) => at_slack.add("slack", "configuration", State::Broken, fault.to_string()),
         }
     };
+    let automations: Vec<&str> = rules.iter().flat_map(|rules| with_automations(&rules.runbooks)).collect();
     let ask_aws = async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let aws = Aws::connect(super::setup::aws_settings(&config), clock).await;
@@ -96,6 +107,7 @@ async fn examine(args: &Args) -> Report {
             accounts: &args.accounts,
             has_central_role: config.aws.central_role.is_some(),
             boundary_tag: config.aws.boundary_tag.as_ref(),
+            automations: &automations,
             bar: &bar,
         };
         aws::check(&mut at_aws, &aws, inventory, &wanted).await;

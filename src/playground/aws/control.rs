@@ -98,7 +98,8 @@ fn nodes(world: &World) -> Vec<Value> {
                 "agent_version": m.agent_version,
                 "managed": m.managed,
                 "online": m.online,
-                "state": if m.gone { "terminated" } else { "running" },
+                "state": super::ec2::state(m).1,
+                "boots": m.boots,
                 "condition": {
                     "root_used": m.condition.root_used,
                     "var_used": m.condition.var_used,

@@ -88,8 +88,12 @@ fn matches(machine: &Machine, (name, values): &(String, Vec<String>)) -> Result<
     })
 }
 
-fn state(machine: &Machine) -> (u8, &'static str) {
-    if machine.gone { (48, "terminated") } else { (16, "running") }
+pub(super) fn state(machine: &Machine) -> (u8, &'static str) {
+    match (machine.gone, machine.stopped) {
+        (true, _) => (48, "terminated"),
+        (false, true) => (80, "stopped"),
+        (false, false) => (16, "running"),
+    }
 }
 
 fn instances(world: &World, caller: &Caller, region: &str, pairs: &[(String, String)]) -> Result<Reply, Refusal> {

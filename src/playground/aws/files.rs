@@ -51,6 +51,9 @@ pub(super) fn rotated(machine: &Machine) -> Vec<(u64, String, u64)> {
         .collect()
 }
 
+/// What says that a reboot is due. None of it outlives one.
+pub(super) const REBOOT_MARKS: [&str; 3] = ["run/reboot-required", "run/reboot-required.pkgs", ".node/reboot"];
+
 /// Path and text of each file.
 pub(super) fn of(machine: &Machine, now: Timestamp) -> Vec<(String, String)> {
     let trouble = machine.condition.trouble;

@@ -10,6 +10,8 @@ use crate::domain::{AccountId, Digest, NodeId, NodePlatform, Region};
 pub const CENTRAL: &str = "999999999999";
 pub const HUB_ROLE: &str = "muster-hub";
 pub const MEMBER_ROLE: &str = "muster-runner";
+/// The role of each member account that automations act with.
+pub const AUTOMATION_ROLE: &str = "muster-automation";
 
 /// One member account, as a muster.toml describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +93,10 @@ pub struct Machine {
     pub online: bool,
     /// It was terminated.
     pub gone: bool,
+    /// Stopped, not terminated: SSM does not list it.
+    pub stopped: bool,
+    /// How often it was started since this world began.
+    pub boots: u32,
     pub condition: Condition,
     /// Keys of once-guards taken by scripts that were answered from tables, in place of folders.
     pub once: BTreeSet<String>,
@@ -271,6 +277,8 @@ fn machine(member: &Member, region: &Region, name: &str, role: &str, windows: bo
         managed: true,
         online: true,
         gone: false,
+        stopped: false,
+        boots: 0,
         once: BTreeSet::new(),
         condition: Condition {
             root_used: 31 + u8::try_from((lot >> 32) % 32).unwrap_or(0),

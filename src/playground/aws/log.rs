@@ -7,13 +7,14 @@ use tokio::sync::watch;
 
 use crate::domain::Timestamp;
 
-/// One SendCommand that was taken.
+/// One SendCommand or StartAutomationExecution that was taken.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sent {
     pub command_id: String,
     pub account: String,
     pub region: String,
     pub nodes: Vec<String>,
+    /// Of an automation: its client token.
     pub comment: String,
     pub document: String,
     /// SHA-256 of the parameters as canonical JSON.
@@ -37,7 +38,7 @@ pub struct Execution {
     pub comment: String,
     /// SHA-256 of the script's text.
     pub script_sha256: String,
-    /// `script` or `table`.
+    /// `script`, `table` or `automation`.
     pub by: &'static str,
     pub started_at: Timestamp,
     /// Empty while it runs.

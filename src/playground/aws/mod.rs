@@ -1,4 +1,4 @@
-//! The simulated AWS organisation: STS, SSM Run Command, EC2 and Organizations on their real wire protocols.
+//! The simulated AWS organisation: STS, SSM Run Command and Automation, EC2 and Organizations on their real wire protocols.
 //!
 //! It is a witness of its own: it checks signatures itself, names no SDK, and writes down what really happened.
 //! Shapes and messages follow captures of the real services where there are some, else AWS's API models and the
@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod answers;
+pub mod automation;
 pub mod command;
 pub mod confine;
 pub mod control;
@@ -36,7 +37,7 @@ pub mod xml;
 mod tests;
 
 pub use faults::{FaultName, FaultSpec};
-pub use generate::{CENTRAL, HUB_ROLE, MEMBER_ROLE, Member};
+pub use generate::{AUTOMATION_ROLE, CENTRAL, HUB_ROLE, MEMBER_ROLE, Member};
 pub use organisation::{Organisation, base_arn, hub_role_arn};
 pub use serve::{Running, serve};
 pub use settings::{Execution, Pace, Rate, Rates, Settings};

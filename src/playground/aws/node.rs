@@ -28,6 +28,20 @@ pub(super) fn refresh(world: &World, account: &str, machine: &Machine) {
     }
 }
 
+/// A new boot: what stood in the memory of the old one is gone, and services run.
+pub(super) fn booted(world: &World, account: &str, machine: &Machine) {
+    if let Some(path) = world.confinement.as_ref().and_then(|c| c.existing(account, machine.id.as_str())) {
+        for mark in files::REBOOT_MARKS {
+            let _ = fs::remove_file(path.join(mark));
+        }
+        let now = world.now();
+        let boot = now.strftime("%a %Y-%m-%d %H:%M:%S UTC; 1min ago\n").to_string();
+        let uptime = now.strftime(" %H:%M:%S up 1 min,  0 users,  load average: 0.52, 0.13, 0.04\n").to_string();
+        let _ = fs::write(path.join(".node/boot"), boot).and_then(|()| fs::write(path.join(".node/uptime"), uptime));
+        let _ = tell(&path, machine);
+    }
+}
+
 /// What a script changed: a service that was restarted runs again.
 pub(super) fn learn(path: &Path, machine: &mut Machine) {
     let unit = path.join(".node/units").join(&machine.condition.unit);

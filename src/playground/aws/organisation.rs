@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{AccountId, Invalid, Region, Timestamp};
+use crate::domain::{AccountId, Digest, Invalid, Region, Timestamp};
 
+use super::automation::Automation;
 use super::command::Command;
 use super::confine::Confinement;
 use super::faults::{FaultBook, FaultName, FaultSpec, Place};
@@ -30,7 +31,13 @@ pub fn hub_role_arn() -> String {
 /// The rights of the roles. They allow more than a run's session policy does, never less.
 const MEMBER_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":"ssm:SendCommand","Resource":["arn:aws:ssm:*:*:document/AWS-RunShellScript","arn:aws:ssm:*:*:document/AWS-RunPowerShellScript","arn:aws:ssm:*:*:document/AWS-RunPatchBaseline","arn:aws:ssm:*:*:document/AWS-ApplyAnsiblePlaybooks","arn:aws:ssm:*:*:document/Muster-*","arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:managed-instance/*"]},
- {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#;
+ {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ssm:DescribeAutomationExecutions","ssm:GetAutomationExecution","ssm:StopAutomationExecution","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"},
+ {"Effect":"Allow","Action":"ssm:StartAutomationExecution","Resource":["arn:aws:ssm:*:*:document/AWS-*EC2Instance","arn:aws:ssm:*:*:automation-definition/AWS-*EC2Instance:*","arn:aws:ssm:*:*:automation-execution/*"]},
+ {"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/muster-automation","Condition":{"StringEquals":{"iam:PassedToService":"ssm.amazonaws.com"}}}]}"#;
+/// What automations may do in a member account.
+const AUTOMATION_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
+ {"Effect":"Allow","Action":["ec2:StartInstances","ec2:StopInstances"],"Resource":"arn:aws:ec2:*:*:instance/*"},
+ {"Effect":"Allow","Action":["ec2:DescribeInstances","ec2:DescribeInstanceStatus"],"Resource":"*"}]}"#;
 const CENTRAL_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":["sts:AssumeRole","sts:SetSourceIdentity"],"Resource":"arn:aws:iam::*:role/muster-*"},
  {"Effect":"Allow","Action":["organizations:*","ec2:DescribeRegions"],"Resource":"*"}]}"#;
@@ -77,6 +84,10 @@ pub(super) struct Cell {
     pub machines: Vec<Machine>,
     pub commands: Vec<Command>,
     pub by_id: HashMap<String, usize>,
+    /// Parents and children, in the order in which they began.
+    pub automations: Vec<Automation>,
+    /// Of automations: what was asked for with each, and what became of it.
+    pub client_tokens: HashMap<String, (Digest, String)>,
     pub buckets: Buckets,
 }
 
@@ -86,6 +97,15 @@ impl Cell {
     }
     pub fn command_mut(&mut self, id: &str) -> Option<&mut Command> {
         self.commands.get_mut(*self.by_id.get(id)?)
+    }
+    pub fn automation(&self, id: &str) -> Option<&Automation> {
+        self.automations.iter().find(|a| a.id == id)
+    }
+    pub fn automation_mut(&mut self, id: &str) -> Option<&mut Automation> {
+        self.automations.iter_mut().find(|a| a.id == id)
+    }
+    pub fn keep(&mut self, automation: Automation) {
+        self.automations.push(automation);
     }
     pub fn machine(&self, id: &str) -> Option<&Machine> {
         self.machines.iter().find(|m| m.id.as_str() == id)
@@ -106,6 +126,7 @@ pub(super) struct World {
     pub base: Signer,
     pub central_rights: Arc<Policy>,
     pub member_rights: Arc<Policy>,
+    pub automation_rights: Arc<Policy>,
     /// How scripts run here; `None`: nodes answer from tables.
     pub confinement: Option<Confinement>,
     /// Why not, where scripts were asked for and cannot run.
@@ -291,6 +312,7 @@ impl Organisation {
             base,
             central_rights,
             member_rights: policy(MEMBER_RIGHTS)?,
+            automation_rights: policy(AUTOMATION_RIGHTS)?,
             confinement,
             confinement_fault,
             slots: Arc::new(tokio::sync::Semaphore::new(settings.scripts_at_once.max(1))),

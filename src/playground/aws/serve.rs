@@ -162,7 +162,11 @@ async fn dispatch(world: &Arc<World>, request: &Signed<'_>) -> Outcome {
         },
         "ssm" => match target.strip_prefix("AmazonSSM.") {
             Some(operation) => {
-                let rate = if operation == "SendCommand" { rates.send } else { rates.read };
+                let rate = if matches!(operation, "SendCommand" | "StartAutomationExecution") {
+                    rates.send
+                } else {
+                    rates.read
+                };
                 let result = match throttled(world, &caller, region, operation, rate) {
                     Some(()) => Err(Refusal::new(400, "ThrottlingException", "Rate exceeded").into()),
                     None => ssm::answer(world, &caller, &claim, operation, &body),

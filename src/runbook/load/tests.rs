@@ -81,6 +81,8 @@ fn what_leads_from_step_to_step_must_name_what_is_there() {
       add `extract.state = '…'` to a step before this one
     runbooks/x.toml:12:8: a gate before the first step
       approval rules of the policy ask before a run; take it out
+    runbooks/x.toml:15:14: `AWS-StopEC2Instance` has no role to act with, and Muster's own session may only start it
+      add `AutomationAssumeRole = "NAME"` to its `parameters`: a role of each account that Systems Manager may assume
     runbooks/x.toml:16:11: `reboots` is for `shell` and `powershell` steps
       take it out; a document reboots by its own means
     runbooks/x.toml:17:14: `on_failure = "rollback"` and no rollback is defined
@@ -127,6 +129,37 @@ fn what_leads_from_step_to_step_must_name_what_is_there() {
     runbooks/x.toml:12:12: `rollout.deadline` is 1 m, and one node alone may take 11 m
       use a time that every step fits in, at most `14d`
     ");
+}
+
+#[test]
+fn an_automation_acts_with_one_role_that_the_file_names() {
+    let with = |parameters: &str| {
+        let parameter =
+            "[parameters.role]\ntype = \"string\"\npattern = \".*\"\ndescription = \"x\"\nexamples = [\"a\"]\n";
+        let parameter = if parameters.contains('$') { parameter } else { "" };
+        faults(&small(parameter, &format!("automation = \"AWS-RestartEC2Instance\"\nparameters = {{ {parameters} }}")))
+    };
+    for good in ["\"muster-automation\"", "\"arn:aws:iam::111111111111:role/ops/restart\"", "[\"muster-automation\"]"] {
+        assert_eq!(with(&format!("AutomationAssumeRole = {good}")), "", "{good}");
+    }
+    insta::assert_snapshot!(
+        ["", "AutomationAssumeRole = \"$role\"", "AutomationAssumeRole = \"the role\"", "AutomationAssumeRole = \"\""]
+            .map(with)
+            .join("---\n"),
+        @r#"
+    runbooks/x.toml:9:14: `AWS-RestartEC2Instance` has no role to act with, and Muster's own session may only start it
+      add `AutomationAssumeRole = "NAME"` to its `parameters`: a role of each account that Systems Manager may assume
+    ---
+    runbooks/x.toml:15:39: `$role` lets whoever runs it choose the rights of the automation
+      write the role's name into the file
+    ---
+    runbooks/x.toml:10:39: `the role` is not a role
+      write it like `muster-automation`
+    ---
+    runbooks/x.toml:10:39: `` is not a role
+      write it like `muster-automation`
+    "#
+    );
 }
 
 #[test]

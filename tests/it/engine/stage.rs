@@ -19,7 +19,7 @@ use muster::message::{Card, Form, Home};
 use muster::ports::{
     Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError,
     Inbound, Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest,
-    SendSession,
+    SendSession, Service,
 };
 use muster::{rules, shipped};
 use tokio::sync::Notify;
@@ -236,11 +236,21 @@ impl Cloud for FakeCloud {
     ) -> Result<Vec<CommandStatus>, CloudError> {
         Ok(vec![])
     }
-    async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
+    async fn started(&self, _: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
+        Ok(vec![])
+    }
+    async fn invocations(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        command: &CommandId,
+    ) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
         let fails = |node: &NodeId| self.fails.load(Ordering::Relaxed) && node.as_str().ends_with('1');
         let invocation = |node: &NodeId| Invocation {
             node: node.clone(),
+            execution: None,
             status: match (ended, fails(node)) {
                 (true, true) => InvocationStatus::Failed,
                 (true, false) => InvocationStatus::Success,
@@ -253,7 +263,14 @@ impl Cloud for FakeCloud {
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
-    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
+    async fn output(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &NodeId,
+    ) -> Result<(String, bool), CloudError> {
         Ok((String::new(), false))
     }
     async fn known_nodes(
@@ -264,7 +281,14 @@ impl Cloud for FakeCloud {
     ) -> Result<BTreeMap<NodeId, bool>, CloudError> {
         Ok(nodes.iter().map(|n| (n.clone(), true)).collect())
     }
-    async fn cancel(&self, _: &AccountId, _: &Region, _: &CommandId, _: &[NodeId]) -> Result<(), CloudError> {
+    async fn cancel(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: Service,
+        _: &CommandId,
+        _: &[NodeId],
+    ) -> Result<(), CloudError> {
         Ok(())
     }
 }

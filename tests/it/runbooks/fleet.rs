@@ -7,7 +7,9 @@ use muster::playground::aws::generate::{Machine, Trouble};
 use muster::playground::aws::{
     Execution, FaultName, FaultSpec, Organisation, Running, Settings, Signer, hub_role_arn, serve,
 };
-use muster::runbook::{Action, Guard, Library, Runbook, check, commands, extract, needs_guard, render};
+use muster::runbook::{
+    ASSUME_ROLE, Action, Guard, Library, Rendered, Runbook, Step, check, commands, extract, needs_guard, render,
+};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -164,6 +166,9 @@ impl Fleet {
             rendered.parameters.insert("executionTimeout".into(), vec![timeout.into()]);
         }
         let ids: Vec<&str> = machines.iter().map(|m| m.id.as_str()).collect();
+        if let Action::Automation { target, .. } = &step.action {
+            return self.automation((account, region), &ids, step, target, rendered).await;
+        }
         let input = json!({
             "DocumentName": rendered.document, "Parameters": rendered.parameters, "InstanceIds": ids,
             "MaxConcurrency": "100%", "MaxErrors": "100%", "TimeoutSeconds": 600,
@@ -196,6 +201,54 @@ impl Fleet {
                 answers.push((machine.id.to_string(), Answer { class, extracted, output }));
                 break;
             }
+        }
+        answers
+    }
+
+    /// An automation on nodes of one account and region, with what the steps of each give out as its output.
+    async fn automation(
+        &self,
+        (account, region): (&str, &str),
+        ids: &[&str],
+        step: &Step,
+        target: &str,
+        mut rendered: Rendered,
+    ) -> Vec<(String, Answer)> {
+        let role = format!("arn:aws:iam::{account}:role/{}", step.action.role().unwrap());
+        rendered.parameters.insert(ASSUME_ROLE.to_owned(), vec![role]);
+        let input = json!({
+            "DocumentName": rendered.document, "Parameters": rendered.parameters, "TargetParameterName": target,
+            "Targets": [{"Key": "ParameterValues", "Values": ids}], "MaxConcurrency": "50", "MaxErrors": "50",
+        });
+        let parent = self.ssm(account, region, "StartAutomationExecution", &input).await.unwrap();
+        let filters = json!({"Filters": [{"Key": "ParentExecutionId", "Values": [parent["AutomationExecutionId"]]}]});
+        let children = loop {
+            let list = self.ssm(account, region, "DescribeAutomationExecutions", &filters).await.unwrap();
+            let children = list["AutomationExecutionMetadataList"].as_array().unwrap().clone();
+            if children.len() == ids.len() && children.iter().all(|c| c["ExecutionEndTime"].is_number()) {
+                break children;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        };
+        let mut answers = Vec::new();
+        for child in children {
+            let asked = json!({"AutomationExecutionId": child["AutomationExecutionId"]});
+            let whole = self.ssm(account, region, "GetAutomationExecution", &asked).await.unwrap();
+            let mut output = String::new();
+            for done in whole["AutomationExecution"]["StepExecutions"].as_array().unwrap() {
+                for (name, values) in done["Outputs"].as_object().unwrap() {
+                    let values: Vec<&str> = values.as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+                    output += &format!("{}.{name} = {}\n", done["StepName"].as_str().unwrap(), values.join(", "));
+                }
+            }
+            let (extracted, unmet) = extract::evaluate(step, &output);
+            let class = match child["AutomationExecutionStatus"].as_str().unwrap() {
+                "Success" if unmet.is_empty() => Class::Succeeded,
+                "Success" => Class::ExpectNotMet,
+                "Failed" => Class::Failed,
+                other => panic!("{} on {}: {other}", step.name, child["Target"]),
+            };
+            answers.push((child["Target"].as_str().unwrap().to_owned(), Answer { class, extracted, output }));
         }
         answers
     }
@@ -290,6 +343,8 @@ async fn every_runbook_gives_a_verdict(fleet: &Fleet, library: &Library, hangs: 
     ] {
         assert!(verdicts[both].len() > 1, "{both} is the same everywhere: {:?}", verdicts[both]);
     }
+    let booted = fleet.organisation.machines().into_iter().filter(|(_, _, m)| m.boots == 1 && m.online).count();
+    assert_eq!(booted, count("restart-instance state", "running"), "every machine runs again, once");
     // A gone node is refused by SendCommand, which Muster reads as undeliverable.
     let (cell, machine) = fleet.with(Trouble::SecondRoot);
     let gone = FaultSpec { node: Some(machine.id.to_string()), ..FaultSpec::new(FaultName::GoneNode) };

@@ -185,6 +185,7 @@ promises! {
     a_patch_report_is_read "patch-baseline"
     pending_security_patches_fail_a_node "pending-patches"
     a_due_reboot_is_told "reboot-required"
+    a_machine_that_does_not_run_again_fails "restart-instance"
     a_service_that_does_not_come_back_fails "restart-service"
     a_windows_service_that_does_not_come_back_fails "restart-service-windows"
     a_service_is_restarted_where_it_does_not_run_and_nowhere_else "restart-where-failed"

@@ -60,7 +60,7 @@ pub(super) fn answer(call: &Call<'_>) -> Result<Value, Refusal> {
         Some(cell) => cell
             .machines
             .iter()
-            .filter(|m| m.managed && !m.gone && filters.iter().all(|f| pass(m, f)))
+            .filter(|m| m.listed() && filters.iter().all(|f| pass(m, f)))
             .map(|m| {
                 let seconds = if m.online { 40 } else { 7200 };
                 let (platform, name, version) = match m.platform {

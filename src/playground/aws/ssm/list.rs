@@ -144,11 +144,11 @@ fn instance(call: &Call<'_>) -> Option<String> {
 }
 
 /// A page of `items` from the token on, with the token of the next.
-fn page(call: &Call<'_>, kind: &str, name: &str, items: &[Value]) -> Result<Value, Refusal> {
+pub(super) fn page(call: &Call<'_>, kind: &str, name: &str, items: &[Value]) -> Result<Value, Refusal> {
     let (size, from) = (call.max_results(1, 50, 50)?, call.offset(kind)?);
     let mut slice: Vec<Value> = items.iter().skip(from).take(size).cloned().collect();
     let account = call.caller.account.as_str();
-    if kind == "invocations"
+    if ["invocations", "children"].contains(&kind)
         && !slice.is_empty()
         && call.world.strike(FaultName::RepeatedPage, call.world.place(account, call.region, "", "")).is_some()
     {

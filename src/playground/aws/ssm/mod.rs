@@ -1,8 +1,9 @@
-//! SSM Run Command: send, list, read, cancel, and which nodes are managed.
+//! SSM: Run Command and Automation (send, list, read, cancel), and which nodes are managed.
 //!
 //! JSON 1.1: timestamps are epoch seconds, unknown commands give an empty 200, and every member of a command is
 //! present, empty ones as `""`, `[]`, `0` or `false` (as in captures of the real service).
 
+mod automation;
 mod cancel;
 mod document;
 mod instances;
@@ -53,6 +54,10 @@ pub(super) fn answer(
         "ListCommandInvocations" => list::invocations(&call)?,
         "GetCommandInvocation" => invocation::answer(&call)?,
         "CancelCommand" => cancel::answer(&call)?,
+        "StartAutomationExecution" => automation::start(&call)?,
+        "DescribeAutomationExecutions" => automation::describe(&call)?,
+        "GetAutomationExecution" => automation::get(&call)?,
+        "StopAutomationExecution" => automation::stop(&call)?,
         "DescribeInstanceInformation" => instances::answer(&call)?,
         "DescribeDocument" => document::describe(&call)?,
         "GetDocument" => document::get(&call)?,

@@ -244,11 +244,11 @@ fn targets(call: &Call<'_>, asked: &Asked) -> Result<Vec<Machine>, Refusal> {
         }
     }
     if !asked.instance_ids.is_empty() {
-        let known = |id: &String| cell.machine(id).filter(|m| m.managed && !m.gone).cloned().ok_or_else(unknown);
+        let known = |id: &String| cell.machine(id).filter(|m| m.listed()).cloned().ok_or_else(unknown);
         return asked.instance_ids.iter().map(known).collect();
     }
     let mut found = Vec::new();
-    for machine in cell.machines.iter().filter(|m| m.managed && !m.gone) {
+    for machine in cell.machines.iter().filter(|m| m.listed()) {
         let mut all = true;
         for target in asked.targets.as_array().into_iter().flatten() {
             let values = texts(target.get("Values"));

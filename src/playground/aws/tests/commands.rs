@@ -76,7 +76,7 @@ async fn refusals_have_the_native_words() {
             "DescribeInstanceInformation",
             json!({"Filters": [{"Key": "PingStatus", "Values": ["Online"]}], "InstanceInformationFilterList": [{"key": "PingStatus", "valueSet": ["Online"]}]}),
         ),
-        ("StartAutomationExecution", json!({})),
+        ("StartChangeRequestExecution", json!({})),
     ] {
         let refusal = w.refused(&member, operation, input).await;
         told.push(format!("{operation} {}", refusal.replace(&"x".repeat(101), "<101 characters>")));

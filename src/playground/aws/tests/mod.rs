@@ -1,5 +1,6 @@
 //! The organisation seen from the wire: what a client sends and reads, over real sockets.
 
+mod automations;
 mod commands;
 mod faults;
 mod protocol;
