@@ -10,7 +10,7 @@ use crate::domain::{NodeId, Target, Timestamp};
 use crate::plan::Plan;
 use crate::ports::{CloudError, SendError, SendRequest, SendSession, Signing};
 use crate::run::{Answer, Effect, Input, Run, SendState};
-use crate::runbook::prelude;
+use crate::runbook::{Guard, needs_guard, prelude};
 use crate::telemetry;
 
 use super::Services;
@@ -239,8 +239,7 @@ fn request(run: &Run, shard: u32, session: SendSession, token: String, signed_at
     let step_index = run.shards[shard as usize].step;
     let step = &plan.steps[step_index as usize];
     let due = run.due_targets(shard);
-    let guard =
-        prelude::needs_guard(plan.risk, step).then_some(prelude::Guard { run: run.id, step: step_index, attempt: 1 });
+    let guard = needs_guard(plan.risk, step).then_some(Guard { run: run.id, step: step_index, attempt: 1 });
     let prelude::Rendered { document, version, hash, parameters } =
         prelude::render(step, &plan.arguments, guard.as_ref());
     let left = plan.max_errors.saturating_sub(run.counts.errors());

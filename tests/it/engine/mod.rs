@@ -4,3 +4,4 @@ mod cards;
 mod memory;
 mod planning;
 mod stage;
+mod watching;

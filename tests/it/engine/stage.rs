@@ -166,10 +166,15 @@ impl Directory for FakeDirectory {
     }
 }
 
+/// How a node ends: status, exit code, output, and whether the output is cut.
+pub type Ending = Box<dyn Fn(&NodeId) -> (InvocationStatus, i32, String, bool) + Send>;
+
 /// Takes every command; its nodes end when the test lets them.
 #[derive(Default)]
 pub struct FakeCloud {
     pub let_end: AtomicBool,
+    /// How they end, where not well.
+    pub ending: Mutex<Option<Ending>>,
     pub account_reads: AtomicU32,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
@@ -233,13 +238,16 @@ impl Cloud for FakeCloud {
     }
     async fn invocations(&self, _: &AccountId, _: &Region, command: &CommandId) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
-        let invocation = |node: &NodeId| Invocation {
-            node: node.clone(),
-            status: if ended { InvocationStatus::Success } else { InvocationStatus::Running },
-            details: String::new(),
-            exit_code: ended.then_some(0),
-            output: if ended { "fullest: 41% on /\n".into() } else { String::new() },
-            cut: false,
+        let ending = self.ending.lock().unwrap();
+        let end = |node: &NodeId| match &*ending {
+            _ if !ended => (InvocationStatus::Running, -1, String::new(), false),
+            Some(end) => end(node),
+            None => (InvocationStatus::Success, 0, "fullest: 41% on /\n".into(), false),
+        };
+        let invocation = |node: &NodeId| {
+            let (status, code, output, cut) = end(node);
+            let (node, details) = (node.clone(), String::new());
+            Invocation { node, status, details, exit_code: ended.then_some(code), output, cut }
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
