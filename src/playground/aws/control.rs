@@ -98,6 +98,7 @@ fn nodes(world: &World) -> Vec<Value> {
                 "agent_version": m.agent_version,
                 "managed": m.managed,
                 "online": m.online,
+                "reboots": m.reboots,
                 "state": if m.gone { "terminated" } else { "running" },
                 "condition": {
                     "root_used": m.condition.root_used,
