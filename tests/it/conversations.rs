@@ -34,6 +34,7 @@ const ORDINARY: Stage = Stage {
         "expired-credentials",
         "slack-outage",
         "doors",
+        "reboot",
     ],
 };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
@@ -208,6 +209,11 @@ fn late_double_and_forbidden_clicks_change_nothing() {
 #[test]
 fn a_slack_outage_passes_without_anybodys_help() {
     holds(&PLAYED_ORDINARY, "slack-outage");
+}
+
+#[test]
+fn machines_are_rebooted_in_waves_and_seen_to_come_back() {
+    holds(&PLAYED_ORDINARY, "reboot");
 }
 
 #[test]
