@@ -17,6 +17,7 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
     ("runbooks/package-version.toml", include_str!("../runbooks/package-version.toml")),
     ("runbooks/patch-baseline.toml", include_str!("../runbooks/patch-baseline.toml")),
     ("runbooks/pending-patches.toml", include_str!("../runbooks/pending-patches.toml")),
+    ("runbooks/reboot-node.toml", include_str!("../runbooks/reboot-node.toml")),
     ("runbooks/reboot-required.toml", include_str!("../runbooks/reboot-required.toml")),
     ("runbooks/restart-instance.toml", include_str!("../runbooks/restart-instance.toml")),
     ("runbooks/restart-service-windows.toml", include_str!("../runbooks/restart-service-windows.toml")),

@@ -10,7 +10,7 @@ use crate::domain::{NodeId, Target, Timestamp};
 use crate::plan::Plan;
 use crate::ports::{Automation, CloudError, SendError, SendRequest, SendSession, Signing, Work};
 use crate::run::{Answer, Effect, Input, Run, SendState};
-use crate::runbook::{Action, prelude};
+use crate::runbook::{Action, Guard, needs_guard, prelude};
 
 use super::Services;
 use super::asking::{self, Look};
@@ -260,11 +260,7 @@ fn request(
     let place = &plan.shards[shard as usize];
     let step_index = run.shards[shard as usize].step;
     let step = plan.step(step_index)?;
-    let guard = prelude::needs_guard(plan.risk, step).then_some(prelude::Guard {
-        run: run.id,
-        step: step_index,
-        attempt: run.attempt(),
-    });
+    let guard = needs_guard(plan.risk, step).then_some(Guard { run: run.id, step: step_index, attempt: run.attempt() });
     let prelude::Rendered { document, version, hash, parameters } =
         prelude::render(step, &plan.arguments, guard.as_ref());
     let all = u32::try_from(targets.len()).unwrap_or(u32::MAX);

@@ -11,7 +11,8 @@ use crate::domain::{AccountId, CommandId, NodeId, NotStarted, Outcome, Region};
 use crate::ports::{Invocation, InvocationStatus, Service};
 use crate::redact::Redactor;
 use crate::run::{Input, NodeReport, SendState};
-use crate::runbook::{Action, Step, extract, prelude};
+use crate::runbook::guard::{self, Stop};
+use crate::runbook::{Action, Step, extract};
 
 use super::runner::Handle;
 use super::{Services, sending};
@@ -20,7 +21,7 @@ use super::{Services, sending};
 const FIRST_LOOK: Duration = Duration::from_millis(700);
 /// The longest pause between two looks at one command.
 const LOOK_AFTER_MAX: Duration = Duration::from_secs(10);
-/// After SSM's own deadlines: what has no end by then is told as unknown.
+/// After SSM's own deadlines, and all the reboots that a step may take: what has no end by then is told as unknown.
 const GRACE: Duration = Duration::from_secs(60);
 /// Results that cannot be read are tried for so long after the deadline.
 const READ_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
@@ -76,7 +77,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
             return None;
         }
         let definition = plan.step(step)?.clone();
-        let limit = definition.timeout.std() + definition.delivery_timeout.std() + GRACE;
+        let limit = definition.longest().std() + GRACE;
         Some(Watched {
             account: place.account.clone(),
             region: place.region.clone(),
@@ -185,22 +186,23 @@ async fn report(
     let redacted = redactor.redact(&text).text;
     let output = if redacted.is_empty() { None } else { Some(services.outputs.put(handle.id, &redacted).await?) };
     let mut report = NodeReport { exit_code: invocation.exit_code, output, cut, ..NodeReport::blank(target) };
-    if invocation.exit_code.is_some_and(|code| prelude::already_ran(code, &redacted)) {
-        report.outcome = Outcome::Unknown;
-        report.cause =
-            Some("a second copy reached the node and did nothing; what the first one did is not known".into());
-        return Ok(report);
+    let scripted = matches!(watched.step.action, Action::Shell { .. } | Action::Powershell { .. });
+    if let Some(code) = invocation.exit_code.filter(|_| scripted && invocation.status == InvocationStatus::Failed)
+        && let Some(stop) = Stop::told(code, &redacted, cut)
+    {
+        let (outcome, cause) = stopped(stop);
+        let not_run = matches!(stop, Stop::NotGuarded | Stop::NotDecoded);
+        return Ok(NodeReport { outcome, cause: Some(cause), not_run, ..report });
     }
     report.not_run = match invocation.status {
         InvocationStatus::Denied => true,
         InvocationStatus::Cancelled => invocation.details == "Terminated",
         // A lost reply reads like a delivery that timed out.
         InvocationStatus::Undeliverable => invocation.details != "DeliveryTimedOut",
-        InvocationStatus::Failed => {
-            invocation.exit_code.is_some_and(|c| [prelude::NOT_GUARDED, prelude::NOT_DECODED].contains(&c))
-                && redacted.contains(prelude::SAYS)
-        }
-        InvocationStatus::Success | InvocationStatus::TimedOut | InvocationStatus::Running => false,
+        InvocationStatus::Success
+        | InvocationStatus::Failed
+        | InvocationStatus::TimedOut
+        | InvocationStatus::Running => false,
     };
     (report.outcome, report.cause) = match invocation.status {
         InvocationStatus::Success => (Outcome::Succeeded, None),
@@ -241,4 +243,45 @@ async fn report(
         report.extracted = extract::evaluate(&watched.step, &redacted).0;
     }
     Ok(report)
+}
+
+/// What became of a node whose script was ended by Muster's own words: nothing of it is the script's result.
+fn stopped(stop: Stop) -> (Outcome, String) {
+    let reboot = guard::REBOOT;
+    let (outcome, cause) = match stop {
+        Stop::AlreadyRan => (
+            Outcome::Unknown,
+            "a second copy reached the node and did nothing; what the first one did is not known".to_owned(),
+        ),
+        Stop::NotGuarded => (
+            Outcome::Failed,
+            "the script did not run, because the node could not guard it against a second copy; see its output"
+                .to_owned(),
+        ),
+        Stop::NotDecoded => (
+            Outcome::Failed,
+            "the script did not run, because the node could not decode a value; is `base64` installed there?"
+                .to_owned(),
+        ),
+        Stop::AskedForReboot => (
+            Outcome::Failed,
+            format!(
+                "it asked for a reboot (exit {reboot}) without announcing it and got none; a step that needs it says \
+                 `reboots = true`"
+            ),
+        ),
+        Stop::Rebooted => (
+            Outcome::Failed,
+            "the node was rebooted, which the step does not announce, and the step was not run again; look at the node"
+                .to_owned(),
+        ),
+        Stop::TooManyBoots => (
+            Outcome::Failed,
+            format!(
+                "it asked for a reboot in each of {} boots and was not run again; see what it still waits for",
+                guard::BOOTS_MAX
+            ),
+        ),
+    };
+    (outcome, cause)
 }

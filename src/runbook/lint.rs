@@ -1,10 +1,12 @@
-//! What a script must not do, found before anybody runs it: evaluate a value, or hold what the agent would replace.
+//! What a script must not do, found before anybody runs it: evaluate a value, hold what the agent would replace, or ask
+//! for a reboot that nobody announced.
 //!
 //! Values are data by the prelude's construction; these rules keep an author from making program text of them again.
 //! They see the common ways, not every way: a runbook is reviewed by people too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::guard::{REBOOT, REBOOT_WINDOWS, Stop};
 use super::shell::{self, Command, Word};
 use super::{Kind, Parameter};
 use crate::domain::fault::closest;
@@ -59,9 +61,9 @@ pub fn text(script: &str) -> Vec<Finding> {
     found
 }
 
-/// Rules for `shell` scripts, in the order of the script.
+/// Rules for `shell` scripts, in the order of the script. `reboots`: the step says so.
 #[must_use]
-pub fn shell(script: &str, parameters: &BTreeMap<String, Parameter>) -> Vec<Finding> {
+pub fn shell(script: &str, parameters: &BTreeMap<String, Parameter>, reboots: bool) -> Vec<Finding> {
     let scanned = shell::scan(script);
     let mut found = Vec::new();
     if script.starts_with("#!") {
@@ -84,6 +86,10 @@ pub fn shell(script: &str, parameters: &BTreeMap<String, Parameter>) -> Vec<Find
                 found.push(Finding::new(use_.at, what, format!("write `\"${name}\"`")));
             }
             Some(_) => {}
+            None if !reboots && matches!(name.as_str(), "MUSTER_BOOT" | "MUSTER_NOTES") => {
+                let what = format!("`${name}` is set only for a step that reboots");
+                found.push(Finding::new(use_.at, what, ANNOUNCE));
+            }
             // The prelude sets `-u`, so a misspelt name would end the script on the node.
             None if !use_.arithmetic && !assigned.contains(name) && name.chars().all(|c| !c.is_uppercase()) => {
                 if let Some(near) = closest(name, parameters.keys().map(String::as_str)) {
@@ -95,7 +101,10 @@ pub fn shell(script: &str, parameters: &BTreeMap<String, Parameter>) -> Vec<Find
         }
     }
     for command in &scanned.commands {
-        command_rules(command, parameters, &mut found);
+        command_rules(command, parameters, reboots, &mut found);
+    }
+    if !reboots {
+        found.extend(lost_trap(&scanned.commands));
     }
     found.sort();
     found.dedup();
@@ -125,7 +134,7 @@ const INTERPRETERS: &[&str] = &["python", "python3", "perl", "ruby", "node", "ph
 const RUNNERS: &[&str] =
     &["exec", "command", "builtin", "nohup", "sudo", "env", "nice", "setsid", "xargs", "chroot", "time", "doas"];
 
-fn command_rules(command: &Command, parameters: &BTreeMap<String, Parameter>, found: &mut Vec<Finding>) {
+fn command_rules(command: &Command, parameters: &BTreeMap<String, Parameter>, reboots: bool, found: &mut Vec<Finding>) {
     let of_parameter =
         |word: &Word| word.expansions.iter().find(|e| parameters.contains_key(&e.name)).map(|e| e.name.clone());
     let data = "values are data: give them to a fixed program as arguments";
@@ -171,7 +180,12 @@ fn command_rules(command: &Command, parameters: &BTreeMap<String, Parameter>, fo
                 found.push(Finding::new(head.at, format!("`{name}` evaluates `${parameter}`"), data));
             }
         }
-        "exit" => exit_rule(head, rest.first().copied(), found),
+        "exit" => {
+            if let Some(code) = rest.first() {
+                let asks = (!reboots).then_some(REBOOT);
+                found.extend(exit_rule(head.at, &code.literal, asks));
+            }
+        }
         "awk" | "gawk" | "mawk" | "sed" | "jq" => {
             if let Some(parameter) = program_word(&rest).and_then(of_parameter) {
                 let what = format!("`${parameter}` becomes part of a `{name}` program");
@@ -215,27 +229,46 @@ fn program_word<'w>(rest: &[&'w Word]) -> Option<&'w Word> {
     None
 }
 
-/// Exit codes that mean something to the agent or to the prelude.
-fn exit_rule(head: &Word, code: Option<&Word>, found: &mut Vec<Finding>) {
-    let Some(code) = code else { return };
+const ANNOUNCE: &str = "say `reboots = true` in the step";
+
+/// Exit codes that mean something to the agent or to the prelude. `asks` is the one that asks for a reboot, where the
+/// step does not announce any.
+fn exit_rule(at: usize, code: &str, asks: Option<i32>) -> Option<Finding> {
+    let number = code.parse::<i32>().ok()?;
     let other = "exit with another code, such as `1`";
-    match code.literal.as_str() {
-        "194" => found.push(Finding::new(
-            head.at,
-            "exit code `194` asks the agent for a reboot, and steps that reboot are not supported by this version",
-            other,
-        )),
-        "168" | "169" => {
-            let what = format!("exit code `{}` tells the agent to stop the document", code.literal);
-            found.push(Finding::new(head.at, what, other));
-        }
-        "137" => found.push(Finding::new(head.at, "exit code `137` reads as a time-out", other)),
-        "212" | "213" | "214" => {
-            let what = format!("exit code `{}` is kept for Muster's own messages", code.literal);
-            found.push(Finding::new(head.at, what, other));
-        }
-        _ => {}
+    if asks == Some(number) {
+        let what = format!("exit code `{code}` asks the agent for a reboot, which the step does not announce");
+        return Some(Finding::new(at, what, format!("{ANNOUNCE}, or {other}")));
     }
+    let what = match number {
+        168 | 169 => format!("exit code `{code}` tells the agent to stop the document"),
+        137 => "exit code `137` reads as a time-out".to_owned(),
+        _ if Stop::ALL.iter().any(|s| s.code() == number) => {
+            format!("exit code `{code}` is kept for Muster's own messages")
+        }
+        _ => return None,
+    };
+    Some(Finding::new(at, what, other))
+}
+
+/// The prelude's EXIT trap keeps 194 from the agent. A script may take its place with its own, but not one that may
+/// end so: nothing else protects a node from a `read` runbook, which has no once-guard.
+fn lost_trap(commands: &[Command]) -> Option<Finding> {
+    let code = REBOOT.to_string();
+    let number = |w: &Word| w.literal.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| part == code);
+    let on_exit = |c: &&Command| {
+        let mut words = c.words.iter().map(|w| w.literal.as_str());
+        words.any(|w| w == "trap") && words.skip(1).any(|w| matches!(w, "EXIT" | "0"))
+    };
+    let trap = commands.iter().find(on_exit)?.words.first()?;
+    let plain = |c: &Command| !c.words.first().is_some_and(|w| w.literal == "exit");
+    commands.iter().filter(|c| plain(c)).flat_map(|c| &c.words).any(number).then(|| {
+        let what = format!(
+            "this trap takes the place of the one that keeps exit code {REBOOT} from rebooting the node, and the script \
+             names {REBOOT}"
+        );
+        Finding::new(trap.at, what, format!("{ANNOUNCE}, or take {REBOOT} out"))
+    })
 }
 
 fn is_assignment(word: &Word) -> bool {
@@ -252,7 +285,7 @@ fn base(command: &str) -> &str {
 
 /// Rules for `powershell` scripts. PowerShell reads `$env:name` as data by itself; these are the ways around that.
 #[must_use]
-pub fn powershell(script: &str, parameters: &BTreeMap<String, Parameter>) -> Vec<Finding> {
+pub fn powershell(script: &str, parameters: &BTreeMap<String, Parameter>, reboots: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut start = 0;
     for line in script.split_inclusive('\n') {
@@ -268,6 +301,16 @@ pub fn powershell(script: &str, parameters: &BTreeMap<String, Parameter>) -> Vec
         if code.contains("[scriptblock]::create") {
             let what = "`[scriptblock]::Create` makes program text of values";
             found.push(Finding::new(column("[scriptblock]"), what, "write a fixed script block"));
+        }
+        let numbered: Vec<&str> = words().filter(|w| !w.is_empty()).collect();
+        for pair in numbered.windows(2).filter(|pair| pair[0] == "exit") {
+            found.extend(exit_rule(column("exit"), pair[1], (!reboots).then_some(REBOOT_WINDOWS)));
+        }
+        for name in ["muster_boot", "muster_notes"] {
+            if !reboots && code.contains(&format!("$env:{name}")) {
+                let what = format!("`$env:{}` is set only for a step that reboots", name.to_uppercase());
+                found.push(Finding::new(column("$env:muster_"), what, ANNOUNCE));
+            }
         }
         for name in parameters.keys() {
             let variable = format!("$env:{name}");

@@ -71,6 +71,13 @@ fn read(document: &Document<'_>, name: Option<RunbookName>, revision: Digest) ->
     let rollout = read_rollout(&root, risk.as_ref().map_or(Risk::Change, |r| r.value), &steps);
     root.finish();
 
+    let reboots = || steps.iter().chain(&rollback).find(|s| s.reboots);
+    if let Some(risk) = risk.as_ref().filter(|r| r.value == Risk::Read)
+        && let Some(step) = reboots()
+    {
+        let what = format!("the step `{}` reboots, and a runbook of risk `read` changes nothing", step.name);
+        document.fault(&risk.span, what, "write `risk = \"change\"`, or take `reboots` out");
+    }
     for line in [&title, &owner].into_iter().flatten().chain(&tags) {
         if line.value.chars().any(char::is_control) {
             document.fault(&line.span, "this text has more than one line", "write it on one line");
@@ -207,7 +214,7 @@ fn read_rollout(root: &Table<'_>, risk: Risk, steps: &[super::Step]) -> Option<R
 
 /// The time that the steps may take on one node, by their own limits.
 fn longest(steps: &[super::Step]) -> Millis {
-    Millis(steps.iter().map(|s| s.timeout.0.saturating_add(s.delivery_timeout.0)).fold(0, u64::saturating_add))
+    Millis(steps.iter().map(|s| s.longest().0).fold(0, u64::saturating_add))
 }
 
 /// Waves are cumulative: counts first, then shares, each larger than the one before, and the last is everything.

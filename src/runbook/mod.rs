@@ -3,6 +3,7 @@
 pub mod arguments;
 pub mod extract;
 mod flow;
+pub mod guard;
 pub mod library;
 pub mod lint;
 pub mod load;
@@ -18,8 +19,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use arguments::{ArgumentFault, check};
+pub use guard::{Guard, Stop, needs_guard};
 pub use library::Library;
-pub use prelude::{ALREADY_RAN, Guard, NOT_DECODED, NOT_GUARDED, Rendered, already_ran, commands, needs_guard, render};
+pub use prelude::{Rendered, commands, render};
 pub use step::ROLLBACK;
 
 use crate::domain::{Amount, Digest, GroupName, Millis, NodePlatform, RunbookName};
@@ -149,6 +151,21 @@ pub struct Step {
     /// The script may ask for a reboot by exit 194 and is run again after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reboots: bool,
+}
+
+/// What a node may need from asking for a reboot until its agent answers again: big machines test their memory for
+/// longer than most people wait.
+const REBOOT_MAX: Millis = Millis::from_secs(15 * 60);
+
+impl Step {
+    /// The longest that the step may take on one node. After a reboot the agent gives the script its whole time again.
+    #[must_use]
+    pub fn longest(&self) -> Millis {
+        let (runs, reboots) =
+            if self.reboots { (u64::from(guard::BOOTS_MAX), u64::from(guard::BOOTS_MAX)) } else { (1, 0) };
+        let runs = self.timeout.0.saturating_mul(runs);
+        Millis(self.delivery_timeout.0.saturating_add(runs).saturating_add(REBOOT_MAX.0 * reboots))
+    }
 }
 
 /// So many different people of one group, none of them the requester, asked between two steps.

@@ -1,10 +1,9 @@
-//! Carries values to the node as data, and keeps a step from running twice there.
+//! Carries values to the node as data.
 //!
 //! A script is sent as a fixed prelude followed by the author's text, unchanged. The prelude decodes each value from
 //! base64 into a variable of the parameter's own name, so that no character of a value is ever program text. For
-//! steps that change something it then takes a folder named by run, step and try: `mkdir` is atomic, so a second
-//! copy of the same command finds the folder there and ends without doing anything. Values come first, because a
-//! node that cannot decode them has not run the step.
+//! steps that change something it then takes the once-guard (`guard`). Values come first, because a node that cannot
+//! decode them has not run the step.
 //!
 //! The text is joined by newlines and run by `/bin/sh` as root (dash, bash or busybox), or by PowerShell.
 
@@ -14,55 +13,8 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Action, Arguments, Risk, Step};
-use crate::domain::RunId;
-
-/// This step of this try has already run (or is running) on the node, and this copy did nothing.
-///
-/// Never a result: what counts is what the first copy reported.
-pub const ALREADY_RAN: i32 = 212;
-/// The once-guard's folder could not be made (read-only disk, no rights), so the script did not run.
-pub const NOT_GUARDED: i32 = 213;
-/// A value could not be decoded (no `base64` on the node), so the script did not run.
-pub const NOT_DECODED: i32 = 214;
-
-/// How the first words of the prelude's own messages read, on stderr.
-pub const SAYS: &str = "muster: ";
-
-/// Which execution a once-guard stands for. Every send of one try has the same key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guard {
-    pub run: RunId,
-    /// Index of the step.
-    pub step: u32,
-    /// The try, from 1: a person's retry is a new one, a re-send is not.
-    pub attempt: u32,
-}
-
-impl Guard {
-    /// The folder's name: `01J9ZX….0.1`.
-    #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}.{}.{}", self.run, self.step, self.attempt)
-    }
-}
-
-/// Whether a step has to be guarded. Steps that run a named document cannot be.
-#[must_use]
-pub fn needs_guard(risk: Risk, step: &Step) -> bool {
-    match (risk, &step.action) {
-        (Risk::Read, _) | (_, Action::Document { .. } | Action::Automation { .. }) => false,
-        (Risk::Change | Risk::Destructive, Action::Shell { .. } | Action::Powershell { .. }) => true,
-    }
-}
-
-/// Whether a node's exit code and output say that a copy of the step did nothing because another ran.
-///
-/// The code alone could be the script's own.
-#[must_use]
-pub fn already_ran(exit_code: i32, output: &str) -> bool {
-    exit_code == ALREADY_RAN && output.contains(SAYS)
-}
+use super::guard::{self, Guard, SAYS, Stop};
+use super::{Action, Arguments, Step};
 
 /// Parameters of a document.
 type Values = BTreeMap<String, Vec<String>>;
@@ -113,65 +65,44 @@ fn whole(value: &str, arguments: &Arguments) -> String {
 #[must_use]
 pub fn commands(step: &Step, arguments: &Arguments, guard: Option<&Guard>) -> Vec<String> {
     match &step.action {
-        Action::Shell { script } => vec![shell(arguments, guard), script.clone()],
-        Action::Powershell { script } => vec![powershell(arguments, guard), script.clone()],
+        Action::Shell { script } => vec![shell(arguments, guard, step.reboots), script.clone()],
+        Action::Powershell { script } => vec![powershell(arguments, guard, step.reboots), script.clone()],
         Action::Document { .. } | Action::Automation { .. } => Vec::new(),
     }
 }
 
 // Every line below is complete in itself, names have an underscore (parameters cannot), and there is neither `{{`
 // nor a double dollar, which the agent would replace.
-fn shell(arguments: &Arguments, guard: Option<&Guard>) -> String {
+fn shell(arguments: &Arguments, guard: Option<&Guard>, reboots: bool) -> String {
     let mut text = String::from("set -eu\nexport ROOT=\"${ROOT-}\"\n");
+    if !reboots {
+        text.push_str(&guard::shell_trap());
+    }
     for (name, value) in arguments {
         let coded = STANDARD.encode(value);
+        let not_decoded = Stop::NotDecoded.code();
         // `$(…)` drops newlines at the end; the dot keeps them. `.` is no second byte in any character set.
         let _ = writeln!(
             text,
             "{name}=$(printf %s '{coded}' | base64 -d && printf .) || {{ echo '{SAYS}cannot decode `{name}`; is base64 \
-             installed here?' >&2; exit {NOT_DECODED}; }}\n{name}=${{{name}%.}}"
+             installed here?' >&2; exit {not_decoded}; }}\n{name}=${{{name}%.}}"
         );
     }
     if let Some(guard) = guard {
-        let key = guard.key();
-        let _ = write!(
-            text,
-            "muster_once=\"$ROOT/var/lib/muster/once\"\n\
-             (umask 077 && mkdir -p \"$muster_once\") || :\n\
-             if mkdir \"$muster_once/{key}\" 2>/dev/null; then :\n\
-             elif [ -d \"$muster_once/{key}\" ]; then \
-             echo '{SAYS}this step of this run already ran here; nothing was done' >&2; exit {ALREADY_RAN}\n\
-             else echo \"{SAYS}cannot write to $muster_once, so this step was not run; is the disk read-only or full?\" \
-             >&2; exit {NOT_GUARDED}\n\
-             fi\n\
-             unset muster_once\n"
-        );
+        text.push_str(&guard::shell(guard, reboots));
     }
     text.pop();
     text
 }
 
-fn powershell(arguments: &Arguments, guard: Option<&Guard>) -> String {
+fn powershell(arguments: &Arguments, guard: Option<&Guard>, reboots: bool) -> String {
     let mut text = String::from("$ErrorActionPreference = 'Stop'\nif (-not (Test-Path Env:ROOT)) { $env:ROOT = '' }\n");
     for (name, value) in arguments {
         let coded = STANDARD.encode(value);
         let _ = writeln!(text, "$env:{name} = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('{coded}'))");
     }
     if let Some(guard) = guard {
-        let key = guard.key();
-        let _ = write!(
-            text,
-            "$muster_once = Join-Path $env:ProgramData 'Muster\\once'\n\
-             $muster_mine = Join-Path $muster_once '{key}'\n\
-             try {{ New-Item -ItemType Directory -Force -Path $muster_once | Out-Null; \
-             New-Item -ItemType Directory -Path $muster_mine | Out-Null }} catch {{\n\
-             if (Test-Path -LiteralPath $muster_mine) {{ \
-             [Console]::Error.WriteLine('{SAYS}this step of this run already ran here; nothing was done'); exit {ALREADY_RAN} }}\n\
-             [Console]::Error.WriteLine('{SAYS}cannot write to ' + $muster_once + ', so this step was not run; is the disk \
-             read-only or full?'); exit {NOT_GUARDED}\n\
-             }}\n\
-             Remove-Variable muster_once, muster_mine\n"
-        );
+        text.push_str(&guard::powershell(guard, reboots));
     }
     text.pop();
     text
@@ -207,8 +138,11 @@ mod tests {
 
     #[test]
     fn the_prelude_holds_nothing_that_the_agent_replaces() {
-        for text in [shell(&arguments(), Some(&guard())), powershell(&arguments(), Some(&guard()))] {
-            assert!(!text.contains("{{") && !text.contains("$$") && !text.contains('\r'), "{text}");
+        for reboots in [false, true] {
+            let (arguments, guard) = (arguments(), guard());
+            for text in [shell(&arguments, Some(&guard), reboots), powershell(&arguments, Some(&guard), reboots)] {
+                assert!(!text.contains("{{") && !text.contains("$$") && !text.contains('\r'), "{text}");
+            }
         }
     }
 
@@ -221,17 +155,24 @@ mod tests {
         insta::assert_snapshot!(rendered.parameters["commands"].join("\n"), @r#"
         set -eu
         export ROOT="${ROOT-}"
+        trap 'if [ "$?" -eq 194 ]; then echo "muster: the script asked for a reboot (exit 194), which its step does not announce; the node was not rebooted" >&2; exit 215; fi' EXIT
         empty=$(printf %s '' | base64 -d && printf .) || { echo 'muster: cannot decode `empty`; is base64 installed here?' >&2; exit 214; }
         empty=${empty%.}
         service=$(printf %s 'JChybSAtcmYgLyknYA==' | base64 -d && printf .) || { echo 'muster: cannot decode `service`; is base64 installed here?' >&2; exit 214; }
         service=${service%.}
         muster_once="$ROOT/var/lib/muster/once"
+        muster_mine="$muster_once/01J9ZX0000000000000000AB7F.0.1"
+        muster_of="$muster_mine/of.${SSM_COMMAND_ID-}"
         (umask 077 && mkdir -p "$muster_once") || :
-        if mkdir "$muster_once/01J9ZX0000000000000000AB7F.0.1" 2>/dev/null; then :
-        elif [ -d "$muster_once/01J9ZX0000000000000000AB7F.0.1" ]; then echo 'muster: this step of this run already ran here; nothing was done' >&2; exit 212
+        { read -r muster_boot <"$ROOT/proc/sys/kernel/random/boot_id"; } 2>/dev/null || muster_boot=$(sysctl -n kern.boottime 2>/dev/null) || muster_boot=
+        muster_boot=${muster_boot%%,*}
+        muster_in="$muster_mine/in.${muster_boot##* }"
+        if mkdir "$muster_mine" 2>/dev/null; then mkdir "$muster_in" 2>/dev/null && mkdir "$muster_of" 2>/dev/null || :
+        elif [ -d "$muster_of" ] && [ -n "$muster_boot" ] && [ ! -d "$muster_in" ]; then echo "muster: the node was rebooted after this step had begun here, which the step does not announce; it was not run again" >&2; exit 216
+        elif [ -d "$muster_mine" ]; then echo "muster: this step of this run already ran here; nothing was done" >&2; exit 212
         else echo "muster: cannot write to $muster_once, so this step was not run; is the disk read-only or full?" >&2; exit 213
         fi
-        unset muster_once
+        unset muster_once muster_mine muster_of muster_boot muster_in
         systemctl restart -- "$service"
         "#);
     }
@@ -239,20 +180,27 @@ mod tests {
     #[test]
     fn a_powershell_step_is_sent_as_prelude_and_script() {
         let step = step(Action::Powershell { script: "Restart-Service $env:service".into() });
-        insta::assert_snapshot!(commands(&step, &arguments(), Some(&guard())).join("\n"), @r#"
+        insta::assert_snapshot!(commands(&step, &arguments(), Some(&guard())).join("\n"), @r"
         $ErrorActionPreference = 'Stop'
         if (-not (Test-Path Env:ROOT)) { $env:ROOT = '' }
         $env:empty = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String(''))
         $env:service = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String('JChybSAtcmYgLyknYA=='))
+        function muster_stop($code, $why) { [Console]::Error.WriteLine($why); exit $code }
+        function muster_made($path) { try { New-Item -ItemType Directory -Path $path | Out-Null; $true } catch { $false } }
         $muster_once = Join-Path $env:ProgramData 'Muster\once'
         $muster_mine = Join-Path $muster_once '01J9ZX0000000000000000AB7F.0.1'
-        try { New-Item -ItemType Directory -Force -Path $muster_once | Out-Null; New-Item -ItemType Directory -Path $muster_mine | Out-Null } catch {
-        if (Test-Path -LiteralPath $muster_mine) { [Console]::Error.WriteLine('muster: this step of this run already ran here; nothing was done'); exit 212 }
-        [Console]::Error.WriteLine('muster: cannot write to ' + $muster_once + ', so this step was not run; is the disk read-only or full?'); exit 213
-        }
-        Remove-Variable muster_once, muster_mine
+        $muster_of = Join-Path $muster_mine ('of.' + $env:SSM_COMMAND_ID)
+        $muster_boot = try { [string](Get-CimInstance Win32_OperatingSystem).LastBootUpTime.Ticks } catch { '' }
+        $muster_in = Join-Path $muster_mine ('in.' + $muster_boot)
+        try { New-Item -ItemType Directory -Force -Path $muster_once | Out-Null } catch { }
+        if (muster_made $muster_mine) { (muster_made $muster_in) -and (muster_made $muster_of) | Out-Null
+        } elseif ($muster_boot -and (Test-Path -LiteralPath $muster_of) -and -not (Test-Path -LiteralPath $muster_in)) { muster_stop 216 'muster: the node was rebooted after this step had begun here, which the step does not announce; it was not run again'
+        } elseif (Test-Path -LiteralPath $muster_mine) { muster_stop 212 'muster: this step of this run already ran here; nothing was done'
+        } else { muster_stop 213 ('muster: cannot write to ' + $muster_once + ', so this step was not run; is the disk read-only or full?') }
+        Remove-Variable muster_once, muster_mine, muster_of, muster_boot, muster_in
+        Remove-Item function:muster_stop, function:muster_made
         Restart-Service $env:service
-        "#);
+        ");
     }
 
     #[test]
@@ -269,9 +217,22 @@ mod tests {
     }
 
     #[test]
-    fn only_the_preludes_own_word_makes_a_duplicate() {
-        assert!(already_ran(ALREADY_RAN, "\n----------ERROR-------\nmuster: this step of this run already ran here"));
-        assert!(!already_ran(ALREADY_RAN, "something else"));
-        assert!(!already_ran(0, "muster: "));
+    fn a_step_that_reboots_is_sent_with_a_guard_that_knows_the_boot() {
+        let script = Action::Shell { script: "exit 194".into() };
+        let step = Step { reboots: true, ..step(script) };
+        insta::assert_snapshot!(commands(&step, &BTreeMap::new(), Some(&guard())).join("\n"));
+        let step = Step { action: Action::Powershell { script: "exit 3010".into() }, ..step };
+        insta::assert_snapshot!(commands(&step, &BTreeMap::new(), Some(&guard())).join("\n"));
+    }
+
+    #[test]
+    fn only_the_preludes_own_words_end_a_script_in_its_place() {
+        for stop in Stop::ALL {
+            let said = "\n----------ERROR-------\nmuster: why";
+            assert_eq!(Stop::told(stop.code(), said, false), Some(stop));
+            assert_eq!(Stop::told(stop.code(), "something else", false), None);
+            assert_eq!(Stop::told(stop.code(), "a very long output", true), Some(stop));
+        }
+        assert_eq!(Stop::told(0, "muster: ", true), None);
     }
 }

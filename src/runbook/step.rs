@@ -97,11 +97,12 @@ fn read_body(
     platforms: Option<&[At<NodePlatform>]>,
     used: &mut BTreeSet<String>,
 ) -> Option<Step> {
-    let action = read_action(&table, parameters, platforms, used);
+    let reboots = table.optional_bool("reboots");
+    let action = read_action(&table, parameters, platforms, used, reboots.as_ref().is_some_and(|r| r.value));
     let timeout = within(&table, "timeout", 5, 48 * 3600, TIMEOUT_DEFAULT_SECS, "`5s` to `48h`");
     let delivery = within(&table, "delivery_timeout", 30, 30 * 86_400, DELIVERY_TIMEOUT_DEFAULT_SECS, "`30s` to `30d`");
     let (extract, expect) = read_extract(&table);
-    let reboots = read_reboots(&table, action.as_ref());
+    check_reboots(&table, reboots.as_ref(), action.as_ref());
     table.finish();
     Some(Step {
         name: ROLLBACK.to_owned(),
@@ -114,7 +115,7 @@ fn read_body(
         when: BTreeMap::new(),
         unless: BTreeMap::new(),
         gate: None,
-        reboots,
+        reboots: reboots.is_some_and(|r| r.value),
     })
 }
 
@@ -137,13 +138,12 @@ pub(super) fn read_rollback(
 }
 
 /// Only a script that the agent runs can ask for a reboot.
-fn read_reboots(table: &Table<'_>, action: Option<&Action>) -> bool {
-    let Some(reboots) = table.optional_bool("reboots") else { return false };
-    if reboots.value && matches!(action, Some(Action::Document { .. } | Action::Automation { .. })) {
+fn check_reboots(table: &Table<'_>, reboots: Option<&At<bool>>, action: Option<&Action>) {
+    let by_document = matches!(action, Some(Action::Document { .. } | Action::Automation { .. }));
+    if let Some(reboots) = reboots.filter(|r| r.value && by_document) {
         let what = "`reboots` is for `shell` and `powershell` steps";
         table.document().fault(&reboots.span, what, "take it out; a document reboots by its own means");
     }
-    reboots.value
 }
 
 fn within(table: &Table<'_>, key: &str, low: u64, high: u64, default: u64, range: &str) -> Millis {
@@ -212,6 +212,7 @@ fn read_action(
     parameters: &Parameters,
     platforms: Option<&[At<NodePlatform>]>,
     used: &mut BTreeSet<String>,
+    reboots: bool,
 ) -> Option<Action> {
     let kinds = ["shell", "powershell", "document", "automation"];
     let present: Vec<&str> = kinds.into_iter().filter(|key| table.has(key)).collect();
@@ -228,7 +229,7 @@ fn read_action(
         }
     }
     match present.as_slice() {
-        [one] => read_one(table, one, parameters, platforms, used),
+        [one] => read_one(table, one, parameters, platforms, used, reboots),
         [] => {
             table.fault(
                 format!("`{}` does nothing", table.path()),
@@ -251,6 +252,7 @@ fn read_one(
     parameters: &Parameters,
     platforms: Option<&[At<NodePlatform>]>,
     used: &mut BTreeSet<String>,
+    reboots: bool,
 ) -> Option<Action> {
     let text = table.item(kind)?.text()?;
     let document = table.document();
@@ -272,7 +274,7 @@ fn read_one(
             used.extend(scanned.exported());
             used.extend(scanned.expansions.into_iter().map(|e| e.name));
             report(lint::text(text.value));
-            report(lint::shell(text.value, parameters));
+            report(lint::shell(text.value, parameters, reboots));
             Some(Action::Shell { script: text.value.to_owned() })
         }
         "powershell" => {
@@ -282,7 +284,7 @@ fn read_one(
             let lower = text.value.to_lowercase();
             used.extend(parameters.keys().filter(|name| lower.contains(&format!("env:{name}"))).cloned());
             report(lint::text(text.value));
-            report(lint::powershell(text.value, parameters));
+            report(lint::powershell(text.value, parameters, reboots));
             Some(Action::Powershell { script: text.value.to_owned() })
         }
         _ => read_document(table, kind == "automation", &text, parameters, used),

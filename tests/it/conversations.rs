@@ -39,6 +39,7 @@ const ORDINARY: Stage = Stage {
         "cancel",
         "two-runs",
         "automation",
+        "reboot",
     ],
 };
 /// A runbook with a gate and a way back, made of a shipped one.
@@ -276,6 +277,11 @@ fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_co
 #[test]
 fn what_was_touched_is_rolled_back_by_a_person_or_by_itself_and_what_could_not_be_is_named() {
     holds(&PLAYED_CONTROL, "way-back");
+}
+
+#[test]
+fn machines_are_rebooted_in_waves_and_seen_to_come_back() {
+    holds(&PLAYED_ORDINARY, "reboot");
 }
 
 #[test]

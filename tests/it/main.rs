@@ -28,6 +28,7 @@ mod policy_offers;
 mod policy_oracle;
 mod policy_random;
 mod policy_world;
+mod reboots;
 mod runbooks;
 mod shells;
 mod sentences;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use muster::domain::Millis;
-use muster::runbook::{ALREADY_RAN, Action, Guard, NOT_GUARDED, OnFailure, Step, already_ran, commands};
+use muster::runbook::{Action, Guard, OnFailure, Step, Stop, commands};
 use tempfile::TempDir;
 
 fn shells() -> Vec<Vec<String>> {
@@ -162,8 +162,9 @@ fn a_second_copy_of_the_same_try_does_nothing_and_says_so() {
             |attempt| run(&shell, folder.path(), &commands(&step(script), &BTreeMap::new(), Some(&guard(attempt))));
         assert_eq!(send(1).status.code(), Some(3), "{shell:?}");
         let again = send(1);
-        assert_eq!(again.status.code(), Some(ALREADY_RAN), "{shell:?}");
-        assert!(already_ran(ALREADY_RAN, &String::from_utf8_lossy(&again.stderr)), "{shell:?}");
+        assert_eq!(again.status.code(), Some(Stop::AlreadyRan.code()), "{shell:?}");
+        let said = String::from_utf8_lossy(&again.stderr).into_owned();
+        assert_eq!(Stop::told(Stop::AlreadyRan.code(), &said, false), Some(Stop::AlreadyRan), "{shell:?}");
         assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "ran\n", "{shell:?}");
         assert_eq!(send(2).status.code(), Some(3), "{shell:?}: a person's retry is a new try");
         assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "ran\nran\n", "{shell:?}");
@@ -181,7 +182,7 @@ fn copies_that_start_together_run_once() {
         .collect();
     let codes: Vec<_> = copies.into_iter().map(|mut c| c.wait().unwrap().code()).collect();
     assert_eq!(codes.iter().filter(|c| **c == Some(0)).count(), 1, "{codes:?}");
-    assert_eq!(codes.iter().filter(|c| **c == Some(ALREADY_RAN)).count(), 15, "{codes:?}");
+    assert_eq!(codes.iter().filter(|c| **c == Some(Stop::AlreadyRan.code())).count(), 15, "{codes:?}");
     assert_eq!(fs::read_to_string(folder.path().join("log")).unwrap(), "ran\n");
 }
 
@@ -194,7 +195,7 @@ fn without_a_place_for_the_guard_nothing_runs() {
         fs::write(folder.path().join("var/lib/muster"), "").unwrap();
         let script = "echo ran >> \"$ROOT/log\"";
         let out = run(&shell, folder.path(), &commands(&step(script), &BTreeMap::new(), Some(&guard(1))));
-        assert_eq!(out.status.code(), Some(NOT_GUARDED), "{shell:?}");
+        assert_eq!(out.status.code(), Some(Stop::NotGuarded.code()), "{shell:?}");
         let said = String::from_utf8_lossy(&out.stderr).into_owned();
         assert!(said.contains("muster: cannot write to "), "{said}");
         assert!(!folder.path().join("log").exists(), "{shell:?}");

@@ -170,7 +170,8 @@ pub struct Step {
     pub extract: Option<BTreeMap<String, String>>,
     /// Extracted name to the value it must have, or the node has failed
     pub expect: Option<BTreeMap<String, Scalar>>,
-    /// The script may ask for a reboot by exit 194, and is run again after it
+    /// The script may ask for a reboot by exit 194 (3010 on Windows), and is run again after it; `MUSTER_BOOT` counts
+    /// the boots from 1, `MUSTER_NOTES` is a folder that outlives them
     pub reboots: Option<bool>,
     /// What a node does with its later steps after this one failed: `stop` by default
     pub on_failure: Option<OnFailure>,
@@ -230,7 +231,8 @@ pub struct Rollback {
     pub extract: Option<BTreeMap<String, String>>,
     /// Extracted name to the value it must have, or the node has failed
     pub expect: Option<BTreeMap<String, Scalar>>,
-    /// The script may ask for a reboot by exit 194, and is run again after it
+    /// The script may ask for a reboot by exit 194 (3010 on Windows), and is run again after it; `MUSTER_BOOT` counts
+    /// the boots from 1, `MUSTER_NOTES` is a folder that outlives them
     pub reboots: Option<bool>,
 }
 

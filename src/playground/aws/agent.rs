@@ -167,7 +167,7 @@ impl Drive {
 
     /// A silent agent that came back takes what waits for it.
     fn call_back(&mut self) {
-        let back = |n: &usize| self.machine(*n).is_some_and(|m| m.online && !m.gone);
+        let back = |n: &usize| self.machine(*n).is_some_and(|m| m.answers());
         let (here, gone): (Vec<usize>, Vec<usize>) = self.silent.iter().copied().partition(back);
         self.silent = gone;
         self.due.extend(here.into_iter().map(|n| Reverse((Instant::now(), Due::Start, n))));
@@ -220,7 +220,7 @@ impl Drive {
             return self.set(number, State::Undeliverable);
         }
         self.set(number, State::InProgress);
-        if !machine.online {
+        if !machine.answers() {
             self.silent.push(number);
             self.due.push(Reverse((Instant::now() + self.pace.delayed.std(), Due::Delayed, number)));
             return;
@@ -249,7 +249,7 @@ fn script_of(parameters: &Value) -> String {
     joined.join("\n") + "\n"
 }
 
-/// The prelude before it only decodes values, so the script itself is what counts.
+/// The prelude before it only decodes values and takes the once-guard, so the script itself is what counts.
 fn is_shipped(world: &World, parameters: &Value) -> bool {
     let last = parameters.get("commands").and_then(Value::as_array).and_then(|c| c.last()).and_then(Value::as_str);
     last.is_some_and(|script| world.settings.shipped.contains(&Digest::of(script.as_bytes())))

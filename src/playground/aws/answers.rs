@@ -3,12 +3,12 @@
 //! The scripts that Muster ships are answered in their own form, others by the tables of the commands they name. The
 //! values a script is given and its once-guard are read from its prelude.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 
-use super::generate::Machine;
+use super::generate::{Machine, Once};
 use super::tables;
 
 mod shipped;
@@ -21,16 +21,17 @@ pub struct Answer {
     pub stderr: String,
 }
 
-/// The once-guard's exit code for a copy that did nothing.
-const ALREADY_RAN: i32 = 212;
-
-/// Changes that the script makes, to services and once-guards, are made to the machine.
-pub fn answer(script: &str, machine: &mut Machine) -> Answer {
-    if let Some(key) = once_key(script)
-        && !machine.once.insert(key.to_owned())
-    {
-        let stderr = "muster: this step of this run already ran here; nothing was done\n".to_owned();
-        return Answer { code: ALREADY_RAN, stdout: String::new(), stderr };
+/// Changes that the script makes, to services and once-guards, are made to the machine. A script that may ask for a
+/// reboot asks for one.
+pub fn answer(script: &str, command: &str, machine: &mut Machine) -> Answer {
+    let windows = script.contains("$muster_mine = Join-Path");
+    match once(script, command, machine) {
+        Err(answer) => return answer,
+        Ok(1) if announces_reboots(script) => {
+            let code = if windows { 3010 } else { 194 };
+            return Answer { code, stdout: String::new(), stderr: String::new() };
+        }
+        Ok(_) => {}
     }
     let values = values(script);
     let said = |stdout: String| Answer { code: 0, stdout, stderr: String::new() };
@@ -103,9 +104,37 @@ fn values(script: &str) -> BTreeMap<String, String> {
     script.lines().filter_map(value).collect()
 }
 
+/// The once-guard of the prelude, as a node keeps it: in which of its boots the step runs, from 1. Without a guard it
+/// is the first. An answer means that the script is not run.
+fn once(script: &str, command: &str, machine: &mut Machine) -> Result<usize, Answer> {
+    let refuse = |code, why: &str| Err(Answer { code, stdout: String::new(), stderr: format!("muster: {why}\n") });
+    let Some(key) = once_key(script) else { return Ok(1) };
+    let fresh = || Once { command: command.to_owned(), boots: BTreeSet::new() };
+    let guard = machine.once.entry(key.to_owned()).or_insert_with(fresh);
+    let first = guard.boots.is_empty();
+    if guard.command != command || !guard.boots.insert(machine.boots) {
+        return refuse(212, "this step of this run already ran here; nothing was done");
+    }
+    match guard.boots.len() {
+        _ if !first && !announces_reboots(script) => refuse(
+            216,
+            "the node was rebooted after this step had begun here, which the step does not announce; it was not run again",
+        ),
+        6.. => refuse(217, "the script asked for a reboot in each of 5 boots; it was not run again"),
+        boots => Ok(boots),
+    }
+}
+
 fn once_key(script: &str) -> Option<&str> {
     let windows = || Some(script.split_once("$muster_mine = Join-Path $muster_once '")?.1.split_once('\'')?.0);
-    script.split_once("mkdir \"$muster_once/").and_then(|(_, rest)| Some(rest.split_once('"')?.0)).or_else(windows)
+    script
+        .split_once("muster_mine=\"$muster_once/")
+        .and_then(|(_, rest)| Some(rest.split_once('"')?.0))
+        .or_else(windows)
+}
+
+fn announces_reboots(script: &str) -> bool {
+    script.contains("\nMUSTER_BOOT=0\n") || script.contains("\n$env:MUSTER_BOOT = ")
 }
 
 /// The word after the verb, where it stands in the script itself.
@@ -151,11 +180,11 @@ fn status(machine: &Machine, unit: &str) -> String {
         None => format!("Unit {unit}.service could not be found.\n"),
         Some("active") => format!(
             "* {unit}.service - The {unit} service\n{loaded}     Active: active (running) since {BOOT}\n   Main PID: {pid} ({unit})\n",
-            BOOT = super::node::BOOT
+            BOOT = machine.started()
         ),
         Some(_) => format!(
             "x {unit}.service - The {unit} service\n{loaded}     Active: failed (Result: exit-code) since {BOOT}\n    Process: {pid} ExecStart=/usr/sbin/{unit} (code=exited, status=1/FAILURE)\n",
-            BOOT = super::node::BOOT
+            BOOT = machine.started()
         ),
     }
 }
@@ -272,14 +301,17 @@ mod tests {
         let mut machine = web();
         let given = prelude(&[("service", "nginx"), ("lines", "1")]);
         let status = format!("{given}systemctl is-active -- \"$service\"\necho \"state: x\"\n");
-        let before = answer(&status, &mut machine);
+        let before = answer(&status, "c", &mut machine);
         assert!(before.stdout.starts_with("state: failed\n"), "{}", before.stdout);
         assert!(before.stdout.ends_with("Failed to start nginx.service - The nginx service.\n"));
         let restart = format!("{given}systemctl restart -- \"$service\"\n");
-        assert_eq!(answer(&restart, &mut machine).stdout, "active\n");
-        assert!(answer(&status, &mut machine).stdout.starts_with("state: active\n"));
-        let unknown =
-            answer(&format!("{}systemctl restart -- \"$service\"\n", prelude(&[("service", "ngnix")])), &mut machine);
+        assert_eq!(answer(&restart, "c", &mut machine).stdout, "active\n");
+        assert!(answer(&status, "c", &mut machine).stdout.starts_with("state: active\n"));
+        let unknown = answer(
+            &format!("{}systemctl restart -- \"$service\"\n", prelude(&[("service", "ngnix")])),
+            "c",
+            &mut machine,
+        );
         assert_eq!(
             (unknown.code, unknown.stderr.as_str()),
             (5, "Failed to restart ngnix.service: Unit ngnix.service not found.\n")
@@ -287,9 +319,23 @@ mod tests {
     }
 
     #[test]
-    fn a_guarded_script_does_nothing_the_second_time() {
+    fn a_guarded_script_does_nothing_the_second_time_and_knows_its_boots() {
         let mut machine = web();
-        let script = "if mkdir \"$muster_once/01J.0.1\" 2>/dev/null; then :\nfi\nsystemctl restart nginx\n";
-        assert_eq!([answer(script, &mut machine).code, answer(script, &mut machine).code], [0, ALREADY_RAN]);
+        let mut run = |script: &str, command: &str, reboot: bool| {
+            if reboot {
+                machine.reboot();
+            }
+            answer(script, command, &mut machine).code
+        };
+        let guard = "muster_mine=\"$muster_once/01J.0.1\"\n";
+        let quiet = format!("{guard}systemctl restart nginx\n");
+        let codes = [run(&quiet, "a", false), run(&quiet, "a", false), run(&quiet, "b", false), run(&quiet, "a", true)];
+        assert_eq!(codes, [0, 212, 212, 216]);
+        let reboots = format!("{}MUSTER_BOOT=0\nsystemctl restart nginx\n", guard.replace("J.0", "J.1"));
+        let codes =
+            [run(&reboots, "a", false), run(&reboots, "a", false), run(&reboots, "b", true), run(&reboots, "a", false)];
+        assert_eq!(codes, [194, 212, 212, 0]);
+        let codes: Vec<i32> = (0..4).map(|_| run(&reboots, "a", true)).collect();
+        assert_eq!(codes, [0, 0, 0, 217], "five boots and no more");
     }
 }

@@ -357,8 +357,8 @@ fn change(drive: &Drive, node: &str, desired: Desired) -> Result<(), String> {
 fn boot(drive: &Drive, node: &str) {
     let Some(mut cell) = drive.world.cell(&drive.cell.0, &drive.cell.1) else { return };
     if let Some(machine) = cell.machines.iter_mut().find(|m| m.id.as_str() == node && m.stopped) {
-        machine.boot();
-        node::booted(&drive.world, &drive.cell.0, machine);
+        machine.start();
+        node::rebooted(&drive.world, &drive.cell.0, machine);
     }
     cell.commands.iter().for_each(|c| c.wake.notify_one());
 }
@@ -370,11 +370,9 @@ impl Machine {
         self.managed && !self.gone && !self.stopped
     }
 
-    fn boot(&mut self) {
+    fn start(&mut self) {
         self.stopped = false;
         self.online = self.managed;
-        self.boots += 1;
-        self.condition.reboot_due = false;
-        self.condition.failed = false;
+        self.reboot();
     }
 }

@@ -20,6 +20,9 @@ use super::organisation::{CellKey, World, lock};
 use super::settings::Execution as How;
 use super::{answers, documents, tables};
 
+/// How often the agent takes up a command again: its own `CommandRetryLimit`.
+const RUNS_MAX: usize = 15;
+
 /// How an execution ended, as the service learns it.
 pub(super) struct Report {
     /// Which of the command's invocations it is.
@@ -73,13 +76,14 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     }
     let started = task.world.now();
     let mut ended = if never { pretend(&task).await } else { execute(&task).await };
-    for _ in 0..3 {
-        // 194: the script asks for a reboot and to be run again after it.
-        if ended.code != 194 || never || task.kill.load(Ordering::SeqCst) {
+    // The script asks for a reboot, and to be run again after it, for as long as it asks.
+    let asks = if task.machine.platform == NodePlatform::Windows { 3010 } else { 194 };
+    for _ in 1..RUNS_MAX {
+        if ended.code != asks || never {
             break;
         }
-        tokio::time::sleep(pace.reboot.std()).await;
-        ended = execute(&task).await;
+        reboot(&task).await;
+        ended = if task.kill.load(Ordering::SeqCst) { Ended::killed(true) } else { execute(&task).await };
     }
     if let (Some(code), 0) = (fails, ended.code) {
         ended.code = i32::try_from(code).unwrap_or(1);
@@ -137,12 +141,39 @@ struct Ended {
     cancelled: bool,
 }
 
+impl Ended {
+    fn killed(cancelled: bool) -> Self {
+        Ended { code: 137, stdout: String::new(), stderr: String::new(), cancelled }
+    }
+}
+
+/// The machine goes down, its agent with it, and comes back with another boot id. Commands that were sent meanwhile
+/// are taken then.
+async fn reboot(task: &Task) {
+    let (account, region) = (task.cell.0.as_str(), task.cell.1.as_str());
+    let with_machine = |change: &dyn Fn(&mut Machine)| {
+        let Some(mut cell) = task.world.cell(account, region) else { return };
+        if let Some(machine) = cell.machines.iter_mut().find(|m| m.id == task.machine.id) {
+            change(machine);
+        }
+        cell.commands.iter().for_each(|c| c.wake.notify_one());
+    };
+    with_machine(&|machine| machine.rebooting = true);
+    tokio::time::sleep(task.world.settings.pace.reboot.std()).await;
+    with_machine(&|machine| {
+        machine.reboot();
+        machine.rebooting = false;
+        node::rebooted(&task.world, account, machine);
+    });
+    lock(&task.world.log).changed();
+}
+
 /// Success with plausible output, without an execution.
 async fn pretend(task: &Task) -> Ended {
     tokio::time::sleep(Duration::from_millis(30)).await;
     let mut machine = task.machine.clone();
     let told = documents::answer(&task.document, &task.parameters, &mut machine, task.world.now());
-    let answer = told.unwrap_or_else(|| answers::answer(&task.script, &mut machine));
+    let answer = told.unwrap_or_else(|| answers::answer(&task.script, &task.command, &mut machine));
     Ended { code: 0, stdout: answer.stdout, stderr: String::new(), cancelled: false }
 }
 
@@ -180,19 +211,19 @@ async fn from_table(task: &Task) -> Ended {
     let deadline = Instant::now() + script_time.min(task.timeout);
     while Instant::now() < deadline {
         if task.kill.load(Ordering::SeqCst) {
-            return Ended { code: 137, stdout: String::new(), stderr: String::new(), cancelled: true };
+            return Ended::killed(true);
         }
         tokio::time::sleep_until(deadline.min(Instant::now() + Duration::from_millis(250))).await;
     }
     if script_time > task.timeout {
-        return Ended { code: 137, stdout: String::new(), stderr: String::new(), cancelled: false };
+        return Ended::killed(false);
     }
     let mut answer = answers::Answer { code: 1, stdout: String::new(), stderr: String::new() };
     if let Some(mut cell) = task.world.cell(&task.cell.0, &task.cell.1)
         && let Some(machine) = cell.machines.iter_mut().find(|m| m.id == task.machine.id)
     {
         let told = documents::answer(&task.document, &task.parameters, machine, task.world.now());
-        answer = told.unwrap_or_else(|| answers::answer(&task.script, machine));
+        answer = told.unwrap_or_else(|| answers::answer(&task.script, &task.command, machine));
         node::refresh(&task.world, &task.cell.0, machine);
     }
     Ended { code: answer.code, stdout: answer.stdout, stderr: answer.stderr, cancelled: false }

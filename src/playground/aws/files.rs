@@ -8,7 +8,7 @@ use super::generate::{Distribution, Machine, Trouble};
 use super::tables;
 
 /// Folders that are there, empty or not.
-pub(super) const FOLDERS: [&str; 20] = [
+pub(super) const FOLDERS: [&str; 21] = [
     ".node/units",
     ".node/journal",
     ".node/sysctl",
@@ -24,6 +24,7 @@ pub(super) const FOLDERS: [&str; 20] = [
     "root",
     "tmp",
     "proc/pressure",
+    "proc/sys/kernel/random",
     "proc/sys/net/netfilter",
     "home/deploy/.ssh",
     "opt/app",
@@ -51,10 +52,26 @@ pub(super) fn rotated(machine: &Machine) -> Vec<(u64, String, u64)> {
         .collect()
 }
 
-/// What says that a reboot is due. None of it outlives one.
-pub(super) const REBOOT_MARKS: [&str; 3] = ["run/reboot-required", "run/reboot-required.pkgs", ".node/reboot"];
+/// What a reboot takes away: the notes that one is due.
+pub(super) const GONE_BY_REBOOT: [&str; 3] = ["run/reboot-required", "run/reboot-required.pkgs", ".node/reboot"];
 
-/// Path and text of each file.
+/// Path and text of each file that is as it is since the machine was started.
+pub(super) fn since_boot(machine: &Machine) -> Vec<(String, String)> {
+    let mut files: Vec<(String, String)> = Vec::new();
+    let mut file = |name: &str, text: String| files.push((name.to_owned(), text));
+    proc(machine.condition.trouble, &mut file);
+    let (uptime, words) = match machine.boots {
+        0 => ("3564120.11 7002311.54", "up 41 days,  6:02,  0 users,  load average: 0.14, 0.11, 0.09"),
+        _ => ("48.07 81.90", "up 0 min,  0 users,  load average: 0.61, 0.17, 0.06"),
+    };
+    file("proc/uptime", format!("{uptime}\n"));
+    file("proc/sys/kernel/random/boot_id", format!("{}\n", machine.boot_id()));
+    file(".node/uptime", format!(" 09:14:02 {words}\n"));
+    file(".node/boot", format!("{}\n", machine.started()));
+    files
+}
+
+/// Path and text of each other file.
 pub(super) fn of(machine: &Machine, now: Timestamp) -> Vec<(String, String)> {
     let trouble = machine.condition.trouble;
     let mut files: Vec<(String, String)> = Vec::new();
@@ -79,13 +96,10 @@ pub(super) fn of(machine: &Machine, now: Timestamp) -> Vec<(String, String)> {
     } else if machine.condition.reboot_due {
         file(".node/reboot", String::new());
     }
-    proc(trouble, &mut file);
     file(".node/address", format!("{}\n", machine.ip));
-    file(".node/boot", format!("{}\n", super::node::BOOT));
     file(".node/release", format!("{}\n", release(machine.distribution)));
     file(".node/agent", format!("{}\n", machine.agent_version));
     file(".node/clock", if trouble == Some(Trouble::ClockAdrift) { "no\n" } else { "yes\n" }.to_owned());
-    file(".node/uptime", " 09:14:02 up 41 days,  6:02,  0 users,  load average: 0.14, 0.11, 0.09\n".to_owned());
     file(".node/free", "               total        used        free      shared  buff/cache   available\nMem:         3984520      702112     1920348         796     1362060     3044180\nSwap:              0           0           0\n".to_owned());
     if trouble == Some(Trouble::DeadMirror) {
         file(".node/slow", String::new());
@@ -165,7 +179,6 @@ fn proc(trouble: Option<Trouble>, file: &mut impl FnMut(&str, String)) {
     let available = if low { 183_288 } else { 3_044_180 };
     let stall = if low { "avg10=31.02 avg60=23.90 avg300=8.10" } else { "avg10=0.00 avg60=0.00 avg300=0.00" };
     file("proc/loadavg", if low { "5.90 5.14 3.02 9/164 2291\n" } else { "0.14 0.11 0.09 2/164 2291\n" }.to_owned());
-    file("proc/uptime", "3564120.11 7002311.54\n".to_owned());
     file(
         "proc/meminfo",
         format!(

@@ -95,11 +95,51 @@ pub struct Machine {
     pub gone: bool,
     /// Stopped, not terminated: SSM does not list it.
     pub stopped: bool,
-    /// How often it was started since this world began.
+    /// How often it was booted since this world began, by a script or from outside.
     pub boots: u32,
+    /// A script asked for a reboot, and it goes on. SSM's ping lags, so `online` does not follow it.
+    pub rebooting: bool,
     pub condition: Condition,
-    /// Keys of once-guards taken by scripts that were answered from tables, in place of folders.
-    pub once: BTreeSet<String>,
+    /// Once-guards by key, taken by scripts that were answered from tables, in place of folders.
+    pub once: BTreeMap<String, Once>,
+}
+
+/// What a once-guard knows: the command that took it, and the boots in which the step ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    pub command: String,
+    pub boots: BTreeSet<u32>,
+}
+
+impl Machine {
+    /// The agent takes what is sent to it.
+    #[must_use]
+    pub fn answers(&self) -> bool {
+        self.online && !self.gone && !self.rebooting
+    }
+    /// As the kernel tells it: another one after each reboot.
+    #[must_use]
+    pub fn boot_id(&self) -> String {
+        let digits = Digest::of(format!("boot|{}|{}", self.id, self.boots).as_bytes()).to_string();
+        format!("{}-{}-4{}-9{}-{}", &digits[..8], &digits[8..12], &digits[12..15], &digits[15..18], &digits[18..30])
+    }
+    /// Since when its services run, as systemctl says it.
+    #[must_use]
+    pub fn started(&self) -> &'static str {
+        match self.boots {
+            0 => "Sun 2026-11-22 03:12:09 UTC; 6h ago",
+            _ => "Sun 2026-11-22 09:13:14 UTC; 48s ago",
+        }
+    }
+    /// What is different after a reboot: services that had failed and memory that had run out begin anew.
+    pub fn reboot(&mut self) {
+        self.boots += 1;
+        self.condition.failed = false;
+        self.condition.reboot_due = false;
+        if self.condition.trouble == Some(Trouble::LowMemory) {
+            self.condition.trouble = None;
+        }
+    }
 }
 
 /// What a diagnosis finds on the machine.
@@ -279,7 +319,8 @@ fn machine(member: &Member, region: &Region, name: &str, role: &str, windows: bo
         gone: false,
         stopped: false,
         boots: 0,
-        once: BTreeSet::new(),
+        rebooting: false,
+        once: BTreeMap::new(),
         condition: Condition {
             root_used: 31 + u8::try_from((lot >> 32) % 32).unwrap_or(0),
             var_used: if full || generated && (lot >> 40).is_multiple_of(37) {

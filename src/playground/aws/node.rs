@@ -8,9 +8,6 @@ use super::generate::Machine;
 use super::organisation::World;
 use super::{files, tables};
 
-/// When the services of a machine were started, as systemctl says it.
-pub(super) const BOOT: &str = "Sun 2026-11-22 03:12:09 UTC; 6h ago";
-
 /// The node's folder, filled when it is new.
 pub(super) fn scratch(world: &World, account: &str, machine: &Machine) -> Result<Option<PathBuf>, io::Error> {
     let Some(confinement) = &world.confinement else { return Ok(None) };
@@ -28,20 +25,6 @@ pub(super) fn refresh(world: &World, account: &str, machine: &Machine) {
     }
 }
 
-/// A new boot: what stood in the memory of the old one is gone, and services run.
-pub(super) fn booted(world: &World, account: &str, machine: &Machine) {
-    if let Some(path) = world.confinement.as_ref().and_then(|c| c.existing(account, machine.id.as_str())) {
-        for mark in files::REBOOT_MARKS {
-            let _ = fs::remove_file(path.join(mark));
-        }
-        let now = world.now();
-        let boot = now.strftime("%a %Y-%m-%d %H:%M:%S UTC; 1min ago\n").to_string();
-        let uptime = now.strftime(" %H:%M:%S up 1 min,  0 users,  load average: 0.52, 0.13, 0.04\n").to_string();
-        let _ = fs::write(path.join(".node/boot"), boot).and_then(|()| fs::write(path.join(".node/uptime"), uptime));
-        let _ = tell(&path, machine);
-    }
-}
-
 /// What a script changed: a service that was restarted runs again.
 pub(super) fn learn(path: &Path, machine: &mut Machine) {
     let unit = path.join(".node/units").join(&machine.condition.unit);
@@ -50,12 +33,27 @@ pub(super) fn learn(path: &Path, machine: &mut Machine) {
     }
 }
 
+/// The machine was rebooted: what its files tell of its boot and its services is told anew.
+pub(super) fn rebooted(world: &World, account: &str, machine: &Machine) {
+    let Some(path) = world.confinement.as_ref().and_then(|c| c.existing(account, machine.id.as_str())) else { return };
+    for note in files::GONE_BY_REBOOT {
+        let _ = fs::remove_file(path.join(note));
+    }
+    for (name, text) in files::since_boot(machine) {
+        let _ = fs::write(path.join(name), text);
+    }
+    for unit in files::units(machine) {
+        let _ = fs::write(path.join(format!(".node/units/{unit}")), "active\n");
+    }
+    let _ = tell(&path, machine);
+}
+
 fn fill(path: &Path, machine: &Machine) -> io::Result<()> {
     for folder in files::FOLDERS {
         fs::create_dir_all(path.join(folder))?;
     }
     let now = crate::domain::Timestamp::now();
-    for (name, text) in files::of(machine, now) {
+    for (name, text) in files::of(machine, now).into_iter().chain(files::since_boot(machine)) {
         let file = path.join(name);
         if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;

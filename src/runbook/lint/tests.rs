@@ -9,7 +9,7 @@ fn parameters() -> BTreeMap<String, Parameter> {
 }
 
 fn found(script: &str) -> Vec<String> {
-    shell(script, &parameters()).into_iter().map(|f| f.what).collect()
+    shell(script, &parameters(), false).into_iter().map(|f| f.what).collect()
 }
 
 #[test]
@@ -80,8 +80,42 @@ fn slips_are_found() {
     assert_eq!(found("echo 'it").len(), 1);
     assert_eq!(found("echo \"it").len(), 1);
     assert_eq!(found("echo \"$(ls\"").len(), 1);
-    for code in ["194", "168", "137", "212"] {
+    for code in ["194", "168", "137", "212", "217"] {
         assert_eq!(found(&format!("exit {code}")).len(), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_reboot_that_the_step_does_not_announce_is_found() {
+    let unannounced =
+        |script: &str| shell(script, &parameters(), false).into_iter().map(|f| f.what).collect::<Vec<_>>();
+    for script in [
+        "exit 194",
+        "true && exit 194",
+        "trap 'rm -f x' EXIT\ncode=194\nexit \"$code\"",
+        "trap 'rm -f x' INT EXIT\nf() { return 194; }\nf",
+        "trap 'exit 194' 0",
+        "trap \"sh -c 'exit 194'\" EXIT",
+        "[ \"$MUSTER_BOOT\" -gt 1 ]",
+        "echo x >\"$MUSTER_NOTES/x\"",
+    ] {
+        assert_eq!(unannounced(script).len(), 1, "{script}: {:?}", unannounced(script));
+        assert_eq!(shell(script, &parameters(), true), [], "{script}");
+    }
+    for script in ["trap 'rm -f x' EXIT\nexit 3", "trap '' INT\ncode=194\nexit \"$code\"", "echo exit 194", "exit 1940"]
+    {
+        assert_eq!(unannounced(script), Vec::<String>::new(), "{script}");
+    }
+    // On Windows the agent's code is another.
+    for (script, announced, count) in [
+        ("if ($x) { exit 3010 }", false, 1),
+        ("[Environment]::Exit(3010)", false, 1),
+        ("$env:Muster_Boot", false, 1),
+        ("exit 216", true, 1),
+        ("exit 194", false, 0),
+        ("if ($env:MUSTER_BOOT -eq 1) { exit 3010 }", true, 0),
+    ] {
+        assert_eq!(powershell(script, &parameters(), announced).len(), count, "{script}");
     }
 }
 
@@ -104,7 +138,7 @@ fn what_the_agent_would_replace_is_found_where_it_stands() {
 
 #[test]
 fn powershell_that_evaluates_a_value_is_found() {
-    let found = |script: &str| powershell(script, &parameters()).len();
+    let found = |script: &str| powershell(script, &parameters(), false).len();
     for bad in [
         "Invoke-Expression $env:service",
         "  iex \"x\"",
@@ -127,10 +161,10 @@ proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig { cases: 3000, failure_persistence: None, ..Default::default() })]
     #[test]
     fn no_script_makes_the_linter_panic_or_hang(script in "[$`'\"(){}<>\\\\;&|#\\n a-zé=\\-]{0,60}") {
-        for finding in shell(&script, &parameters()) {
+        for finding in shell(&script, &parameters(), false) {
             proptest::prop_assert!(finding.at <= script.len());
         }
         let _ = text(&script);
-        let _ = powershell(&script, &parameters());
+        let _ = powershell(&script, &parameters(), true);
     }
 }

@@ -67,6 +67,25 @@ fn what_is_planned_and_not_built_is_refused_by_name() {
 }
 
 #[test]
+fn only_a_runbook_that_may_change_something_reboots_and_it_says_so() {
+    let quiet = small("", "shell = 'exit 194'");
+    insta::assert_snapshot!(faults(&quiet), @"
+    runbooks/x.toml:9:10: exit code `194` asks the agent for a reboot, which the step does not announce
+      say `reboots = true` in the step, or exit with another code, such as `1`
+    ");
+    let reads = small("", "shell = 'exit 194'\nreboots = true").replace("risk = \"change\"", "risk = \"read\"");
+    insta::assert_snapshot!(faults(&reads), @r#"
+    runbooks/x.toml:4:8: the step `one` reboots, and a runbook of risk `read` changes nothing
+      write `risk = "change"`, or take `reboots` out
+    "#);
+    let runbook =
+        load(Path::new("runbooks/x.toml"), &small("", "shell = 'exit 194'\nreboots = true\ntimeout = \"20m\""));
+    let longest = runbook.unwrap().steps[0].longest();
+    // Five runs of 20 m, five reboots of 15 m, and a minute until the agent has taken it.
+    assert_eq!(longest, Millis::from_secs((5 * (20 + 15) + 1) * 60));
+}
+
+#[test]
 fn what_leads_from_step_to_step_must_name_what_is_there() {
     let text = small(
         "",

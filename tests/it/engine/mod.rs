@@ -5,3 +5,4 @@ mod memory;
 mod planning;
 mod retries;
 mod stage;
+mod watching;

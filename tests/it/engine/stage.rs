@@ -166,14 +166,17 @@ impl Directory for FakeDirectory {
     }
 }
 
+/// How a node ends: status, exit code, output, and whether the output is cut.
+pub type Ending = Box<dyn Fn(&NodeId) -> (InvocationStatus, i32, String, bool) + Send>;
+
 /// Takes every command; its nodes end when the test lets them.
 #[derive(Default)]
 pub struct FakeCloud {
     pub let_end: AtomicBool,
-    /// The first node fails.
-    pub fails: AtomicBool,
     /// The nodes are there no more.
     pub gone: AtomicBool,
+    /// How they end, where not well.
+    pub ending: Mutex<Option<Ending>>,
     pub account_reads: AtomicU32,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
@@ -247,19 +250,16 @@ impl Cloud for FakeCloud {
         command: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError> {
         let ended = self.let_end.load(Ordering::Relaxed);
-        let fails = |node: &NodeId| self.fails.load(Ordering::Relaxed) && node.as_str().ends_with('1');
-        let invocation = |node: &NodeId| Invocation {
-            node: node.clone(),
-            execution: None,
-            status: match (ended, fails(node)) {
-                (true, true) => InvocationStatus::Failed,
-                (true, false) => InvocationStatus::Success,
-                (false, _) => InvocationStatus::Running,
-            },
-            details: String::new(),
-            exit_code: ended.then_some(i32::from(fails(node))),
-            output: if ended { "fullest: 41% on /\n".into() } else { String::new() },
-            cut: false,
+        let ending = self.ending.lock().unwrap();
+        let end = |node: &NodeId| match &*ending {
+            _ if !ended => (InvocationStatus::Running, -1, String::new(), false),
+            Some(end) => end(node),
+            None => (InvocationStatus::Success, 0, "fullest: 41% on /\n".into(), false),
+        };
+        let invocation = |node: &NodeId| {
+            let (status, code, output, cut) = end(node);
+            let (node, details) = (node.clone(), String::new());
+            Invocation { node, execution: None, status, details, exit_code: ended.then_some(code), output, cut }
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }

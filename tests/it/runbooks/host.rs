@@ -113,6 +113,25 @@ impl Host {
         Ran { code: out.status.code().unwrap_or(-1), stdout: plain(&out.stdout), stderr: plain(&out.stderr) }
     }
 
+    /// Another boot id, a clock of uptime that begins anew, and services that start unless they are broken.
+    pub fn reboot(&self) {
+        let place = |path: &str| self.place(path);
+        let boots = fs::read_to_string(place(".host/rebooted")).map_or(0, |text| text.len()) + 1;
+        fs::create_dir_all(place(".host")).unwrap();
+        fs::write(place(".host/rebooted"), "x".repeat(boots)).unwrap();
+        let id = format!("{boots:08x}-9d4b-4c0e-8a4b-0123456789ab\n");
+        fs::write(place("proc/sys/kernel/random/boot_id"), id).unwrap();
+        fs::write(place("proc/uptime"), "21.40 33.10\n").unwrap();
+        for entry in fs::read_dir(place(".host/units")).unwrap() {
+            let path = entry.unwrap().path();
+            let state = fs::read_to_string(&path).unwrap();
+            let broken = place(&format!(".host/broken-{}", path.file_name().unwrap().display())).exists();
+            let now = if broken { "failed" } else { "active" };
+            let (_, boot) = state.trim().split_once(' ').unwrap_or(("", ""));
+            fs::write(&path, format!("{now} {boot}\n")).unwrap();
+        }
+    }
+
     /// What the case says about files afterwards.
     pub fn holds(&self, case: &Case, told: &str) {
         for path in &case.kept {

@@ -13,7 +13,7 @@ type Values = BTreeMap<String, String>;
 /// `None`: the script is none of these.
 pub(super) fn answer(script: &str, values: &Values, machine: &mut Machine) -> Option<Answer> {
     type Teller = fn(&Values, &mut Machine) -> Result<String, String>;
-    const KNOWN: [(&str, Teller); 21] = [
+    const KNOWN: [(&str, Teller); 22] = [
         ("so nothing is known about packages", package),
         ("so users of a directory service would be missed", user),
         ("ss cannot list the sockets", listening),
@@ -30,6 +30,7 @@ pub(super) fn answer(script: &str, values: &Values, machine: &mut Machine) -> Op
         ("ss cannot list the connections", connections),
         ("does not say how much there is", memory),
         ("nothing here tells whether a reboot is due", reboot),
+        ("failed since the reboot:", rebooted),
         ("clock: not synchronised", diagnosis),
         ("rotated logs older than", free),
         ("Win32_LogicalDisk", drives),
@@ -175,6 +176,10 @@ fn memory(_: &Values, machine: &mut Machine) -> Result<String, String> {
 fn reboot(_: &Values, machine: &mut Machine) -> Result<String, String> {
     let verdict = if machine.condition.reboot_due { "reboot" } else { "ok" };
     Ok(format!("up: 41 days\nverdict: {verdict}\n"))
+}
+
+fn rebooted(_: &Values, _: &mut Machine) -> Result<String, String> {
+    Ok("had been up: 41 days\nback after: 48 s\nsystem: running\nverdict: ok\n".to_owned())
 }
 
 fn diagnosis(_: &Values, machine: &mut Machine) -> Result<String, String> {

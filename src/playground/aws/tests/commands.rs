@@ -299,3 +299,62 @@ async fn a_hostile_runbook_harms_nothing_of_this_host() {
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "mine");
     std::fs::remove_file(&victim).unwrap();
 }
+
+#[tokio::test]
+async fn a_reboot_is_a_reboot() {
+    let pace = super::super::Pace { reboot: crate::domain::Millis(300), ..super::super::Pace::quick() };
+    let w = world(Settings { pace, ..quick() }).await;
+    if let Some(why) = w.organisation.confinement_fault() {
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let member = w.member(None).await;
+    let all = w.organisation.machines();
+    let (.., machine) = all.iter().find(|(.., m)| m.condition.failed && m.name == "web-3").unwrap();
+    let node = [machine.id.to_string()];
+    let boot = "read -r id <\"$ROOT/proc/sys/kernel/random/boot_id\"\n";
+    // The script asks for a reboot in its first boot only, and tells of each.
+    let script = format!(
+        "{boot}echo \"$id\" >>\"$ROOT/var/tmp/boots\"\nsystemctl is-active nginx >>\"$ROOT/var/tmp/boots\" || :\n\
+         if [ \"$(wc -l <\"$ROOT/var/tmp/boots\")\" -lt 4 ]; then exit 194; fi\ncat \"$ROOT/var/tmp/boots\""
+    );
+    let reboots = w.send(&member, &node, &[&script], json!({})).await;
+    // What is sent while the node is down waits for its agent.
+    tokio::time::timeout(std::time::Duration::from_secs(20), async {
+        while !w.organisation.machines().iter().any(|(.., m)| m.rebooting) {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
+    })
+    .await
+    .unwrap();
+    let meanwhile = w.send(&member, &node, &[&format!("{boot}echo \"$id\"")], json!({})).await;
+    let (told, _) = w.settled(&member, &reboots).await;
+    let output = |told: &Value| told["Invocations"][0]["CommandPlugins"][0]["Output"].as_str().unwrap().to_owned();
+    let lines: Vec<String> = output(&told).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!((lines[1].as_str(), lines[3].as_str()), ("failed", "active"), "what had failed was started again");
+    assert_ne!(lines[0], lines[2], "another boot has another id");
+    let (told, seen) = w.settled(&member, &meanwhile).await;
+    assert_eq!(output(&told), format!("{}\n", lines[2]), "it ran after the reboot: {seen:?}");
+    let machines = w.organisation.machines();
+    let (.., after) = machines.iter().find(|(.., m)| m.id == machine.id).unwrap();
+    assert_eq!((after.boots, after.rebooting, after.condition.failed), (1, false, false));
+}
+
+#[tokio::test]
+async fn a_script_that_always_asks_for_a_reboot_gets_as_many_as_the_agent_allows() {
+    let w = world(quick()).await;
+    if let Some(why) = w.organisation.confinement_fault() {
+        eprintln!("skipped: {why}");
+        return;
+    }
+    let member = w.member(None).await;
+    let node = [w.nodes()[0].clone()];
+    let command = w.send(&member, &node, &["exit 194"], json!({})).await;
+    let (told, _) = w.settled(&member, &command).await;
+    assert_eq!(
+        (told["Status"].as_str(), told["Invocations"][0]["CommandPlugins"][0]["ResponseCode"].as_i64()),
+        (Some("Failed"), Some(194))
+    );
+    assert_eq!(w.organisation.executions().len(), 15);
+}
