@@ -33,8 +33,8 @@ const ORDINARY: Stage = Stage {
         "clicks",
         "expired-credentials",
         "slack-outage",
-        "doors",
         "automation",
+        "doors",
     ],
 };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so

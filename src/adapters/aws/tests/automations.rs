@@ -103,7 +103,7 @@ async fn every_refusal_of_an_automation_says_what_to_do() {
     Refused("the automation `AWS-RestartEC2Instance` in acme-prod (111111111111) in eu-west-1 does not take its parameters (The defined assume role is unable to be assumed): correct them in the runbook, and see that the role of `AutomationAssumeRole` is there and trusts `ssm.amazonaws.com`")
     Mismatch("AWS already took another automation under this send's token in acme-prod (111111111111) in eu-west-1: look for it in Systems Manager there before anything is run again")
     Throttled { retry_after: None }
-    Refused("AWS refuses the command for acme-prod (111111111111) in eu-west-1: InvalidTarget: no such target")
+    Refused("AWS refuses the automation for acme-prod (111111111111) in eu-west-1: InvalidTarget: no such target")
     "#);
 }
 
@@ -201,8 +201,8 @@ async fn every_node_of_an_automation_has_an_end_also_those_that_it_never_came_to
     01 Cancelled/Cancelled own ""
     02 Cancelled/Cancelled none ""
     ---
-    01 Failed/Failed none "The role cannot be assumed"
-    02 Cancelled/Terminated none ""
+    01 Failed/Failed none "The role cannot be assumed\n"
+    02 Failed/Failed none "The role cannot be assumed\n"
     ---
     01 Success/Success own ""
     "#);
