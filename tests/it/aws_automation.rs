@@ -11,7 +11,7 @@ use muster::ports::{
     Automation, Cloud, CloudError, Invocation, InvocationStatus, SendError, SendRequest, Service, Signing, Work,
 };
 
-use crate::aws_adapter::{Play, acme, quick, region, request};
+use crate::aws_adapter::{Play, acme, quick, request};
 
 const DOCUMENT: &str = "AWS-RestartEC2Instance";
 
@@ -58,7 +58,12 @@ async fn an_automation_runs_on_exactly_its_nodes_and_tells_what_its_steps_gave_o
     let first = &invocations[0];
     let own = first.execution.clone().unwrap();
     let told = aws.output(&acme(), &request.region, Service::Automation, &own, &first.node).await.unwrap();
-    insta::assert_snapshot!(told.0, @"");
+    insta::assert_snapshot!(told.0, @"
+    stopInstances: Success
+    stopInstances.InstanceStates = stopped
+    startInstances: Success
+    startInstances.InstanceStates = running
+    ");
 
     let sends = play.organisation.sends();
     assert_eq!(sends.len(), 1);
@@ -133,7 +138,11 @@ async fn aws_itself_holds_an_automation_to_its_document_and_its_role() {
     unknown.document = "Acme-Failover".to_owned();
     unknown.session.automations[0].document = unknown.document.clone();
     said.push(aws.send(&unknown).await.unwrap_err().to_string());
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @"
+    acme-prod (111111111111) in eu-west-1 does not allow `iam:PassRole` on `arn:aws:iam::111111111111:role/administrator`: grant it to the role `muster-runner`
+    cannot send in acme-prod (111111111111) in eu-west-1: its role `arn:aws:iam::222222222222:role/muster-automation` belongs to another account: write the role's name alone in the runbook, which means each account's own
+    acme-prod (111111111111) in eu-west-1 does not allow `ssm:StartAutomationExecution` on `arn:aws:ssm:eu-west-1::document/Acme-Failover`: grant it to the role `muster-runner`
+    ");
     assert!(play.organisation.sends().is_empty());
     let abroad = restart(&play, &aws, "arn:aws:iam::222222222222:role/muster-automation");
     assert!(matches!(aws.open(&abroad.session).await, Err(CloudError::Refused(_))));

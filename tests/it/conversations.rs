@@ -33,12 +33,12 @@ const ORDINARY: Stage = Stage {
         "clicks",
         "expired-credentials",
         "slack-outage",
+        "automation",
         "doors",
         "canary",
         "budget",
         "cancel",
         "two-runs",
-        "automation",
         "reboot",
     ],
 };

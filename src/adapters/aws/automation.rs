@@ -125,10 +125,8 @@ impl Aws {
                     _ => drop(found.insert(child.node.clone(), child)),
                 }
             }
-            for id in never_begun(&whole, found.values()) {
-                let invocation = left_out(&whole, found.values(), id.clone());
-                found.insert(id, invocation);
-            }
+            let left_out = left_out(&whole, &found);
+            found.extend(left_out.into_iter().map(|invocation| (invocation.node.clone(), invocation)));
             Ok(found.into_values().collect())
         })
         .await
@@ -263,33 +261,35 @@ fn child(child: &AutomationExecutionMetadata) -> Option<Invocation> {
     })
 }
 
-/// Nodes of a parent that is over and never came to them. Where it succeeded, the list lags: it would have come to each.
-fn never_begun<'i>(whole: &AutomationExecution, begun: impl Iterator<Item = &'i Invocation>) -> Vec<NodeId> {
+/// The nodes that a parent which is over never came to, with why: it was stopped, its errors were too many, or it failed
+/// before the first. Where it succeeded the list lags: it came to each.
+fn left_out(whole: &AutomationExecution, begun: &BTreeMap<NodeId, Invocation>) -> Vec<Invocation> {
     let word = whole.automation_execution_status().map_or("", |s| s.as_str());
-    if matches!(status::automation(word), InvocationStatus::Running | InvocationStatus::Success) {
+    let own = status::automation(word);
+    if matches!(own, InvocationStatus::Running | InvocationStatus::Success) {
         return Vec::new();
     }
-    let begun: BTreeSet<&str> = begun.map(|i| i.node.as_str()).collect();
-    let left = targets(whole.targets()).into_iter().filter(|id| !begun.contains(id));
-    left.filter_map(|id| id.parse().ok()).collect()
-}
-
-/// Why it never came to this node: it was stopped, its errors were too many, or it failed before the first.
-fn left_out<'i>(
-    whole: &AutomationExecution,
-    mut begun: impl Iterator<Item = &'i Invocation>,
-    node: NodeId,
-) -> Invocation {
-    let details = whole.automation_execution_status().map_or("", |s| s.as_str()).to_owned();
-    let own = status::automation(&details);
-    let some_failed = begun.any(|i| matches!(i.status, InvocationStatus::Failed | InvocationStatus::TimedOut));
-    let (status, details) = if own != InvocationStatus::Cancelled && some_failed {
-        (InvocationStatus::Cancelled, "Terminated".to_owned())
-    } else {
-        (own, details)
+    let fails = |i: &Invocation| matches!(i.status, InvocationStatus::Failed | InvocationStatus::TimedOut);
+    let (status, details) = match own {
+        InvocationStatus::Cancelled => (own, word),
+        _ if begun.values().any(fails) => (InvocationStatus::Cancelled, "Terminated"),
+        _ => (own, word),
     };
-    let output = whole.failure_message().filter(|_| status == InvocationStatus::Failed).unwrap_or_default().to_owned();
-    Invocation { node, execution: None, status, details, exit_code: None, output, cut: false }
+    let mut output = String::new();
+    add_line(&mut output, whole.failure_message().filter(|_| status != InvocationStatus::Cancelled));
+    let nodes = targets(whole.targets()).into_iter().filter_map(|id| id.parse::<NodeId>().ok());
+    nodes
+        .filter(|node| !begun.contains_key(node))
+        .map(|node| Invocation {
+            node,
+            execution: None,
+            status,
+            details: details.to_owned(),
+            exit_code: None,
+            output: output.clone(),
+            cut: false,
+        })
+        .collect()
 }
 
 /// `step.Output = value`, as a document itself names them; sorted, because a map has no order.

@@ -379,7 +379,37 @@ mod unit {
         let policies = sending(&session, &region("eu-west-1"), Some(&tag())).unwrap();
         assert_eq!(policies.iter().map(|(scope, _)| *scope).collect::<Vec<_>>(), [Scope::Exact]);
         assert!(policies[0].1.len() <= LENGTH_MAX);
-        insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&policies[0].1)).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json_of(&policies[0].1)).unwrap(), @r#"
+        {
+          "Statement": [
+            {
+              "Action": "ssm:StartAutomationExecution",
+              "Effect": "Allow",
+              "Resource": [
+                "arn:aws:ssm:*:*:document/AWS-RestartEC2Instance",
+                "arn:aws:ssm:*:*:automation-definition/AWS-RestartEC2Instance:*",
+                "arn:aws:ssm:*:111111111111:document/Acme-Failover",
+                "arn:aws:ssm:*:111111111111:automation-definition/Acme-Failover:*",
+                "arn:aws:ssm:*:111111111111:automation-execution/*"
+              ]
+            },
+            {
+              "Action": "iam:PassRole",
+              "Condition": {
+                "StringEquals": {
+                  "iam:PassedToService": "ssm.amazonaws.com"
+                }
+              },
+              "Effect": "Allow",
+              "Resource": [
+                "arn:aws:iam::111111111111:role/muster-automation",
+                "arn:aws:iam::111111111111:role/ops/failover"
+              ]
+            }
+          ],
+          "Version": "2012-10-17"
+        }
+        "#);
     }
 
     #[test]
@@ -405,7 +435,7 @@ mod unit {
         let mut session = session(&[("eu-west-1", 1)], &[]);
         session.automations = vec![restart("arn:aws:iam::222222222222:role/muster-automation")];
         let refused = sending(&session, &region("eu-west-1"), None).unwrap_err();
-        insta::assert_snapshot!(refused, @"");
+        insta::assert_snapshot!(refused, @"its role `arn:aws:iam::222222222222:role/muster-automation` belongs to another account: write the role's name alone in the runbook, which means each account's own");
         let gov = role_arn("muster-automation", &session.account, &region("us-gov-west-1"));
         assert_eq!(gov.unwrap(), "arn:aws-us-gov:iam::111111111111:role/muster-automation");
     }

@@ -72,7 +72,7 @@ impl Aws {
                 session.taken();
                 let id = id.and_then(|id| id.parse().ok());
                 id.ok_or_else(|| {
-                    SendError::Unknown(format!("AWS took {} in {site} and did not say its id", noun(request)))
+                    SendError::Unknown(format!("AWS took the {} in {site} and did not say its id", noun(request)))
                 })
             }
             Err(failure) => {
@@ -112,8 +112,8 @@ async fn send_command(
 
 fn noun(request: &SendRequest) -> &'static str {
     match request.work {
-        Work::Command => "a command",
-        Work::Automation { .. } => "an automation",
+        Work::Command => "command",
+        Work::Automation { .. } => "automation",
     }
 }
 
@@ -188,11 +188,12 @@ fn meaning(failure: &Failure, site: &Site, request: &SendRequest, expired_again:
             "AWS did not accept the time or the signature of the request for {site} ({}): set this host's clock by NTP",
             failure.said()
         )),
-        _ => SendError::Refused(refusal(failure, site, &request.document)),
+        _ => SendError::Refused(refusal(failure, site, request)),
     }
 }
 
-fn refusal(failure: &Failure, site: &Site, document: &str) -> String {
+fn refusal(failure: &Failure, site: &Site, request: &SendRequest) -> String {
+    let document = &request.document;
     match failure.code() {
         _ if failure.denied() => failure.denial(site),
         "InvalidDocument" => format!(
@@ -228,6 +229,8 @@ fn refusal(failure: &Failure, site: &Site, document: &str) -> String {
             "AWS does not know Muster's session for {site} ({}): enable the region for the account, or leave it out",
             failure.code()
         ),
-        _ => format!("AWS refuses the command for {site}: {}", failure.said()),
+        _ => {
+            format!("AWS refuses the {} for {site}: {}", noun(request), failure.said())
+        }
     }
 }

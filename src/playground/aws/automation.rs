@@ -280,7 +280,7 @@ async fn child(drive: Drive, id: String, node: String) -> Status {
             Ok(()) => (Status::Cancelled, String::new()),
             Err(why) => (Status::Failed, why),
         };
-        if status != Status::Cancelled && !never && desired == Desired::Running && failure.is_empty() {
+        if !never && desired == Desired::Running && failure.is_empty() {
             boot(&drive, &node);
         }
         drive.with(&id, |a| {

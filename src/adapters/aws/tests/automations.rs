@@ -31,7 +31,30 @@ async fn an_automation_names_its_nodes_its_role_and_the_token_of_the_send() {
     assert_eq!(first.headers["x-amz-date"], "20261122T101112Z");
     assert_eq!(second.headers["x-amz-date"], "20261122T101213Z");
     assert_eq!(first.json(), second.json());
-    insta::assert_snapshot!(serde_json::to_string_pretty(&first.json()).unwrap(), @"");
+    insta::assert_snapshot!(serde_json::to_string_pretty(&first.json()).unwrap(), @r#"
+    {
+      "ClientToken": "4060ca74-9010-415d-9091-2b81371d37ca",
+      "DocumentName": "AWS-RestartEC2Instance",
+      "DocumentVersion": "3",
+      "MaxConcurrency": "2",
+      "MaxErrors": "1",
+      "Parameters": {
+        "AutomationAssumeRole": [
+          "arn:aws:iam::111111111111:role/muster-automation"
+        ]
+      },
+      "TargetParameterName": "InstanceId",
+      "Targets": [
+        {
+          "Key": "ParameterValues",
+          "Values": [
+            "i-00000000000000001",
+            "i-00000000000000002"
+          ]
+        }
+      ]
+    }
+    "#);
 }
 
 #[tokio::test]
@@ -72,7 +95,16 @@ async fn every_refusal_of_an_automation_says_what_to_do() {
         let server = with_sts(move |_| json_error(400, code, message)).await;
         said.push(format!("{:?}", aws(settings(&server.url)).await.send(&automation()).await.unwrap_err()));
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    Refused("acme-prod (111111111111) in eu-west-1 does not allow `iam:PassRole` on `arn:aws:iam::111111111111:role/muster-automation`: grant it to the role `muster-runner`")
+    Refused("the automation `AWS-RestartEC2Instance` does not exist in acme-prod (111111111111) in eu-west-1: publish it there or correct its name")
+    Refused("the automation `AWS-RestartEC2Instance` has no such version in acme-prod (111111111111) in eu-west-1: publish it there again")
+    Refused("the automation `AWS-RestartEC2Instance` is not approved in acme-prod (111111111111) in eu-west-1: have it approved in Change Manager")
+    Refused("the automation `AWS-RestartEC2Instance` in acme-prod (111111111111) in eu-west-1 does not take its parameters (The defined assume role is unable to be assumed): correct them in the runbook, and see that the role of `AutomationAssumeRole` is there and trusts `ssm.amazonaws.com`")
+    Mismatch("AWS already took another automation under this send's token in acme-prod (111111111111) in eu-west-1: look for it in Systems Manager there before anything is run again")
+    Throttled { retry_after: None }
+    Refused("AWS refuses the automation for acme-prod (111111111111) in eu-west-1: InvalidTarget: no such target")
+    "#);
 }
 
 #[tokio::test]
@@ -158,7 +190,22 @@ async fn every_node_of_an_automation_has_an_end_also_those_that_it_never_came_to
     let stopped = read(&|| Box::new(family("Cancelled", "", 2, vec![child(1, "Cancelled", "")]))).await;
     let none = read(&|| Box::new(family("Failed", "The role cannot be assumed", 2, vec![]))).await;
     let lagging = read(&|| Box::new(family("Success", "", 2, vec![child(1, "Success", "")]))).await;
-    insta::assert_snapshot!([running, too_many, stopped, none, lagging].join("\n---\n"), @"");
+    insta::assert_snapshot!([running, too_many, stopped, none, lagging].join("\n---\n"), @r#"
+    01 Success/Success own ""
+    02 Running/Waiting own ""
+    ---
+    01 Failed/Failed own "it broke\n"
+    02 Success/Success own ""
+    03 Cancelled/Terminated none ""
+    ---
+    01 Cancelled/Cancelled own ""
+    02 Cancelled/Cancelled none ""
+    ---
+    01 Failed/Failed none "The role cannot be assumed\n"
+    02 Failed/Failed none "The role cannot be assumed\n"
+    ---
+    01 Success/Success own ""
+    "#);
 }
 
 #[tokio::test]
@@ -215,7 +262,7 @@ async fn what_may_have_been_started_is_told_by_document_nodes_time_and_session()
         match (found, expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found.iter().map(number).collect::<Vec<_>>(), expected),
             (Err(CloudError::Refused(why)), Err(())) => {
-                insta::assert_snapshot!(why, @"");
+                insta::assert_snapshot!(why, @"`arn:aws:sts::111111111111:assumed-role/muster-runner/somebody` started the same automation on the same nodes in acme-prod (111111111111) in eu-west-1 meanwhile: look at 6d1cb32b-0000-4000-8000-000000000006 in Systems Manager there");
             }
             (found, _) => panic!("{found:?}"),
         }
