@@ -178,7 +178,7 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
             tokio::time::sleep(confirm).await;
             continue;
         }
-        let at = LOOKS.get(look).map_or(60 * (look as u64 - 3), |s| *s);
+        let at = LOOKS.get(look).copied().unwrap_or_else(|| 60 * (look as u64).saturating_sub(3));
         let left = settled_at.duration_since(services.cloud.aws_now());
         let left = Duration::try_from(left).unwrap_or_default();
         let next = Duration::from_secs(at).saturating_sub(began.elapsed()).max(Duration::from_millis(500));

@@ -7,6 +7,7 @@ const FAULTS = [
   { fault: "throttle", label: "AWS throttles every account", note: "one call a second each" },
   { fault: "slow-region", label: "us-east-1 answers slowly", note: "3 s for every call", region: "us-east-1" },
   { fault: "expired-credentials", label: "The next session expires", note: "once, in the middle" },
+  { fault: "script-fails", label: "The next script fails", note: "it runs, and ends with an error: watch a canary" },
   { fault: "lost-answer", label: "The next answer to a send is lost", note: "sent and run, but Muster never hears of it" },
   { fault: "secret-in-output", label: "The next output holds a password", note: "watch what reaches the chat" },
 ];
