@@ -16,7 +16,7 @@ pub use cloud::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,
     SendSession, Signing,
 };
-pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
 use crate::domain::{RunId, Timestamp};

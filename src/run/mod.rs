@@ -3,12 +3,13 @@
 //!
 //! The engine appends the events to the journal and carries out the effects; results come back as inputs.
 //! Recovery is not a special case: fold the journal, carry out the effects. Nothing here is `async`, reads
-//! a clock, draws a random number or does I/O.
+//! a clock, draws a random number or does I/O. What is about all runs at once stands in [`halt`].
 
 pub mod decide;
 pub mod effects;
 pub mod event;
 pub mod evolve;
+pub mod halt;
 pub mod motion;
 pub mod state;
 #[cfg(test)]
@@ -18,5 +19,6 @@ pub use decide::{Answer, Input, Refusal};
 pub use effects::Effect;
 pub use event::{Event, NodeReport, PostKey};
 pub use evolve::Misfit;
+pub use halt::{Fact, Halt, Wish};
 pub use motion::Motion;
 pub use state::{Approval, Phase, Proposal, Run, SendState, ShardProgress, TargetState};
