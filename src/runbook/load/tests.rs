@@ -59,10 +59,7 @@ fn the_shipped_runbooks_are_good_and_their_revision_follows_their_text() {
 
 #[test]
 fn what_is_planned_and_not_built_is_refused_by_name() {
-    let text = small(
-        "[parameters.secret]\ntype = \"secret-ref\"\ndescription = \"x\"\n",
-        "shell = 'true'",
-    );
+    let text = small("[parameters.secret]\ntype = \"secret-ref\"\ndescription = \"x\"\n", "shell = 'true'");
     insta::assert_snapshot!(faults(&text), @r#"
     runbooks/x.toml:7:8: parameters of type `secret-ref` are not supported by this version
       let the script read the secret on the node
