@@ -44,6 +44,11 @@ pub enum Command {
     Cancel {
         run: RunRef,
     },
+    /// Nothing new is sent and no run starts, until somebody resumes.
+    Halt {
+        because: Option<String>,
+    },
+    Resume,
     /// The outputs of a run, or of one node of it by id or name.
     Output {
         run: RunRef,
@@ -113,6 +118,8 @@ impl Command {
             Command::Status { .. } => Verb::Status,
             Command::Runs(_) => Verb::Runs,
             Command::Cancel { .. } => Verb::Cancel,
+            Command::Halt { .. } => Verb::Halt,
+            Command::Resume => Verb::Resume,
             Command::Output { .. } => Verb::Output,
             Command::Accounts => Verb::Accounts,
             Command::Targets { .. } => Verb::Targets,

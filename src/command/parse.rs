@@ -27,6 +27,8 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
         Verb::Accounts => arguments.none().map(|()| Command::Accounts),
         Verb::Show => Ok(Command::Show { runbook: arguments.only().and_then(runbook)? }),
         Verb::Cancel => Ok(Command::Cancel { run: arguments.only().and_then(run)? }),
+        Verb::Halt => halt(&arguments),
+        Verb::Resume => arguments.none().map(|()| Command::Resume),
         Verb::Status => match rest {
             [] => Ok(Command::Status { run: None }),
             _ => Ok(Command::Status { run: Some(arguments.only().and_then(run)?) }),
@@ -131,6 +133,22 @@ fn runs(rest: &Rest<'_>) -> Result<Command, Refusal> {
         }
     }
     Ok(Command::Runs(filter))
+}
+
+fn halt(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    match rest.words {
+        [] => Ok(Command::Halt { because: None }),
+        [because, words @ ..] if because.is("because") => Ok(Command::Halt { because: Some(reason(words, rest)?) }),
+        // With its `r-`: many a word could be the end of a run's id.
+        [name] if name.text().to_lowercase().starts_with("r-") && run(name).is_ok() => {
+            let name = name.text();
+            Err(Refusal {
+                what: format!("`halt` stops everything, not `{name}` alone"),
+                remedy: format!("write `cancel {name}` for one run, `halt` for everything"),
+            })
+        }
+        [extra, ..] => Err(rest.superfluous(extra)),
+    }
 }
 
 fn targets(rest: &Rest<'_>) -> Result<Command, Refusal> {

@@ -12,6 +12,8 @@ pub enum Verb {
     Runs,
     Output,
     Cancel,
+    Halt,
+    Resume,
     Accounts,
     Targets,
     Help,
@@ -29,6 +31,8 @@ impl Verb {
         Verb::Runs,
         Verb::Output,
         Verb::Cancel,
+        Verb::Halt,
+        Verb::Resume,
         Verb::Accounts,
         Verb::Targets,
         Verb::Help,
@@ -46,6 +50,8 @@ impl Verb {
             Verb::Runs => "runs",
             Verb::Output => "output",
             Verb::Cancel => "cancel",
+            Verb::Halt => "halt",
+            Verb::Resume => "resume",
             Verb::Accounts => "accounts",
             Verb::Targets => "targets",
             Verb::Help => "help",
@@ -64,6 +70,4 @@ impl Verb {
 pub(super) const LATER: &[(&str, &str)] = &[
     ("retry", "type the `run` again on the nodes that are left"),
     ("approvals", "`status` shows what waits for approval"),
-    ("halt", "`cancel` stops one run"),
-    ("resume", "nothing can be halted yet"),
 ];

@@ -12,6 +12,7 @@ pub mod card;
 pub mod door;
 pub mod fit;
 pub mod form;
+pub mod halt;
 pub mod home;
 pub mod outputs;
 pub mod plan;

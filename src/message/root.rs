@@ -16,7 +16,7 @@ use super::{Block, Button, Card, Span, Style, Tone, Verb, View, blast, plan, ver
 /// reports alone, without outputs.
 #[must_use]
 pub fn root(run: &Run, summary: Option<&Summary>, view: &View) -> Card {
-    let (tone, title) = title(run, summary);
+    let (tone, title) = title(run, summary, view);
     let mut blocks: Vec<Block> = Vec::new();
     let state = state(run, view);
     if !state.is_empty() {
@@ -50,11 +50,14 @@ pub(super) fn expires(run: &Run) -> Option<Timestamp> {
     run.proposal.at.checked_add(wait.signed()).ok()
 }
 
-fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
+fn title(run: &Run, summary: Option<&Summary>, view: &View) -> (Tone, String) {
     let p = &run.proposal.plan;
     let total = run.counts.total;
     let asked = subject(p.runbook.as_str(), size(p.targets.len()));
     match run.phase {
+        Phase::AwaitingApproval if run.is_agreed() && view.halted.is_some() => {
+            (Tone::Warning, format!("{asked}: halted before its start"))
+        }
         Phase::AwaitingApproval if run.is_agreed() => (Tone::Running, format!("{asked}: about to start")),
         Phase::AwaitingApproval => (Tone::Waiting, format!("{asked}: waiting for {}", seats(&open_seats(run)))),
         Phase::Running => {
@@ -68,6 +71,9 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
             } else if run.budget_spent {
                 text.push_str("too many failures, stopping; ");
                 tone = Tone::Bad;
+            } else if view.halted.is_some() {
+                text.push_str("halted; ");
+                tone = Tone::Warning;
             }
             text.push_str(&format!("{} of {} done", number(done), nodes(total)));
             if errors > 0 {
@@ -90,6 +96,7 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
             verdict::outcome(p, summary)
         }
         Phase::Denied => (Tone::Bad, format!("{asked}: denied, nothing was run")),
+        Phase::Expired if run.is_agreed() => (Tone::Warning, format!("{asked}: expired, it could not start in time")),
         Phase::Expired => (Tone::Warning, format!("{asked}: expired, nobody approved it in time")),
         Phase::Cancelled => (Tone::Warning, format!("{asked}: cancelled, nothing was run")),
         Phase::Withdrawn => (Tone::Bad, format!("{asked}: no longer allowed, nothing was run")),
@@ -98,7 +105,7 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
 
 /// Where it stands and whom it waits for.
 fn state(run: &Run, view: &View) -> Vec<Span> {
-    let mut told = Vec::new();
+    let mut told: Vec<Line> = super::halt::line(run, view).into_iter().collect();
     match run.phase {
         // Nobody has to approve it, or nobody more: it waits for the last check, or for another change on its nodes.
         Phase::AwaitingApproval if run.is_agreed() => told.push(say("Nothing has been sent yet.")),
@@ -150,6 +157,9 @@ pub(super) fn ended(run: &Run) -> Option<Line> {
         Phase::Denied => Some(because(whom(say("Denied"), by))),
         Phase::Cancelled => Some(because(whom(say("Cancelled"), by))),
         Phase::Withdrawn => Some(because(say("The policy no longer allows it"))),
+        Phase::Expired if run.is_agreed() => {
+            Some(say("It was allowed and could not start in time. Run again asks once more."))
+        }
         Phase::Expired => {
             let open = open_seats(run);
             let missing = if open.is_empty() { String::new() } else { format!("; it waited for {}", seats(&open)) };
@@ -194,7 +204,8 @@ fn progress(run: &Run, view: &View) -> Vec<Line> {
 }
 
 /// Nodes whose send is on its way or made, and that have not ended.
-fn in_flight(run: &Run) -> u32 {
+#[must_use]
+pub fn in_flight(run: &Run) -> u32 {
     let mut flying = vec![false; run.targets.len()];
     for shard in &run.shards {
         let targets = match &shard.state {

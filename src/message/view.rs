@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::{GroupName, GroupRef, Millis, Timestamp};
 
 use super::Span;
+use super::halt::Halted;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -17,6 +18,8 @@ pub struct View {
     pub command: String,
     /// How long a send can stay unsure at most: AWS's request expiry and a margin.
     pub unsure: Millis,
+    /// Everything is halted.
+    pub halted: Option<Halted>,
 }
 
 impl View {
@@ -25,7 +28,14 @@ impl View {
 
     #[must_use]
     pub fn new(short: impl Into<String>, now: Timestamp, command: impl Into<String>) -> Self {
-        View { short: short.into(), now, groups: BTreeMap::new(), command: command.into(), unsure: Self::UNSURE }
+        View {
+            short: short.into(),
+            now,
+            groups: BTreeMap::new(),
+            command: command.into(),
+            unsure: Self::UNSURE,
+            halted: None,
+        }
     }
 
     /// Mentions the group. Notifies its members, so a card does it once.

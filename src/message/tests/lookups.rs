@@ -73,6 +73,10 @@ fn help_teaches_by_example() {
     what the nodes printed
     `/runbook cancel RUN`
     starts nothing further and stops what can be stopped
+    `/runbook halt [because "REASON"]`
+    stops everything: nothing new is sent, no run starts
+    `/runbook resume`
+    lets everything go on that was halted
     `/runbook accounts`
     the accounts, their labels and regions
     `/runbook targets SELECTOR`

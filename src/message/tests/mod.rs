@@ -1,6 +1,7 @@
 //! Every card as a person reads it, on small hand-built plans and runs.
 
 mod forms;
+mod halts;
 mod lookups;
 mod make;
 mod plans;
