@@ -16,6 +16,8 @@ use super::runner::Handle;
 pub async fn start(services: &Arc<Services>, handle: &Handle) {
     let (by, place, plan) =
         handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
+    // The runner drops this where the start is no longer owed.
+    services.halting.lifted(|| true).await;
     // Two runs that start at the same moment must see each other.
     let one_at_a_time = services.starting.lock().await;
     if services.nodes_taken(handle.id, &plan) {
@@ -34,6 +36,8 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
     };
     let recent = services.recent_targets(&by, &plan.runbook, handle.id);
     let decision = policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent));
+    // Halted meanwhile: the runner asks again.
+    let Some(_passage) = services.halting.passage().await else { return };
     let _ = handle.input(Input::Start { decision }).await;
     drop(one_at_a_time);
 }

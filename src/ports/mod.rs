@@ -5,6 +5,7 @@
 
 pub mod chat;
 pub mod cloud;
+pub mod control;
 pub mod journal;
 pub mod probe;
 
@@ -16,6 +17,7 @@ pub use cloud::{
     Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError, SendRequest,
     SendSession, Signing,
 };
+pub use control::{Control, Order, Told};
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
