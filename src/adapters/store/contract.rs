@@ -373,7 +373,7 @@ mod durable {
 
     #[tokio::test]
     async fn a_fact_that_was_changed_or_taken_out_on_the_disk_is_damage() {
-        for (damage, seq) in [("changed", 0), ("taken out", 1)] {
+        for (damage, seq) in [("changed", 0u64), ("taken out", 1)] {
             let folder = tempfile::tempdir().unwrap();
             SledJournal::open(folder.path()).unwrap().commit(facts(0, vec![fact(1), fact(2)])).await.unwrap();
             {
