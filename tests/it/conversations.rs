@@ -47,6 +47,8 @@ const DOWN: Stage = Stage {
     options: |_| vec!["--break".into(), "refused".into()],
     conversations: &["slack-down-at-start"],
 };
+/// Everything is halted now and then, which others need not meet.
+const HALTING: Stage = Stage { name: "halting", options: |_| Vec::new(), conversations: &["halt"] };
 /// The files that every run depends on were broken at the start.
 const BROKEN: Stage = Stage { name: "broken", options: broken, conversations: &["no-rules"] };
 
@@ -72,6 +74,7 @@ static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY));
 static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE));
 static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
 static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
+static PLAYED_HALTING: LazyLock<Played> = LazyLock::new(|| play(&HALTING));
 static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
 
 struct Played {
@@ -151,7 +154,8 @@ fn holds(played: &Played, name: &str) {
 
 #[test]
 fn every_conversation_belongs_to_a_stage() {
-    let listed = [ORDINARY, PAGE, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
+    let listed =
+        [ORDINARY, PAGE, LARGE, DOWN, HALTING, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
     let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
     let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
     let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
@@ -208,6 +212,11 @@ fn late_double_and_forbidden_clicks_change_nothing() {
 #[test]
 fn a_slack_outage_passes_without_anybodys_help() {
     holds(&PLAYED_ORDINARY, "slack-outage");
+}
+
+#[test]
+fn a_halt_holds_everything_back_until_somebody_who_may_resumes() {
+    holds(&PLAYED_HALTING, "halt");
 }
 
 #[test]

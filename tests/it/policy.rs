@@ -318,7 +318,11 @@ fn a_shell_on_the_host_neither_runs_nor_approves_whatever_the_groups_say() {
 fn support_pulls_the_brake_and_an_sre_lets_it_go() {
     let policy = shipped();
     let told = |answer: Result<(), CannotHalt>| answer.map_err(|why| why.to_string());
-    assert_eq!([may_halt(&policy, &susan()), may_halt(&policy, &arne()), may_resume(&policy, &arne())], [Ok(()); 3]);
+    assert!(
+        [may_halt(&policy, &susan()), may_halt(&policy, &arne()), may_resume(&policy, &arne())]
+            .iter()
+            .all(Result::is_ok)
+    );
     assert_eq!(told(may_resume(&policy, &susan())), Err("only a member of `sre` can do this".into()));
     assert_eq!(
         told(may_halt(&policy, &omar())),
