@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use crate::adapters::aws::{self, Aws};
 use crate::adapters::clock::{SystemClock, UlidIds};
+use crate::adapters::host;
 use crate::adapters::slack::{self, Slack};
 use crate::adapters::store::{FileOutputs, SledJournal};
 use crate::domain::Millis;
@@ -90,6 +91,14 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
     };
     let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
     let engine = Engine::start(ports, limits, rulebook, settings).await.map_err(|fault| fault.to_string())?;
+    // Before chat: it is for the hour when that is down.
+    let control = match host::Socket::bind(&setup.store).await {
+        Ok(socket) => Some(tokio::spawn(socket.serve(Arc::new(engine.clone())))),
+        Err(fault) => {
+            tracing::error!("{fault}");
+            None
+        }
+    };
     tracing::info!("muster is ready");
 
     let stopped = Arc::new(Notify::new());
@@ -107,6 +116,9 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
             Ok(())
         }
     };
+    if let Some(control) = control {
+        control.abort();
+    }
     keeper.abort();
     hangup.abort();
     result

@@ -16,6 +16,8 @@ pub const AWS_THROTTLED: &str = "muster_aws_throttled_total";
 pub const DOUBLE_SENDS: &str = "muster_double_sends_total";
 /// 1 while the runbooks or policies on the disk are not valid, so that those before stay in force.
 pub const RULES_STALE: &str = "muster_rules_stale";
+/// 1 while everything is halted.
+pub const HALTED: &str = "muster_halted";
 /// Runs that are held whole; the others are read back from the journal when somebody asks.
 pub const RUNS_IN_MEMORY: &str = "muster_runs_in_memory";
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
+pub mod host;
 #[cfg(feature = "slack")]
 pub mod slack;
 pub mod store;

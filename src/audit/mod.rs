@@ -1,7 +1,8 @@
 //! The hash chain that makes the journal tamper-evident: any record flipped, removed, moved or cut off is found.
 //!
 //! A chain by itself cannot show that its end is missing, so its head is kept apart ([`Head`]), and a
-//! [`Checkpoint`] covers the heads of all runs with one digest that can be noted somewhere else.
+//! [`Checkpoint`] covers the heads of all runs, and of the facts of the whole installation, with one digest that can be
+//! noted somewhere else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -42,6 +43,15 @@ pub struct Head {
 
 impl Head {
     pub const EMPTY: Head = Head { next: 0, hash: GENESIS };
+
+    fn empty() -> Head {
+        Head::EMPTY
+    }
+
+    /// A chain that ended at `then` can have grown to this one. Whether it has is for [`verify`] to say.
+    fn may_follow(&self, then: &Head) -> bool {
+        self.next > then.next || self == then
+    }
 
     /// The head after one more event.
     #[must_use]
@@ -110,29 +120,36 @@ pub fn verify<'a>(links: impl IntoIterator<Item = Link<'a>>, head: &Head) -> Res
     if at == *head { Ok(()) } else { Err(Broken { seq: at.next, what: Breach::CutOff }) }
 }
 
-/// The heads of all runs at one moment. Noted outside the store, its digest proves later that no run was
-/// changed, shortened or removed since.
+/// The heads of all runs, and of the facts of the whole installation, at one moment. Noted outside the store, its digest
+/// proves later that none of them was changed, shortened or removed since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Format version of what the digest covers.
     pub version: u32,
     pub at: Timestamp,
     pub heads: BTreeMap<RunId, Head>,
+    /// Of who halted everything and who resumed. Checkpoints of version 1 do not cover it.
+    #[serde(default = "Head::empty")]
+    pub facts: Head,
 }
 
 impl Checkpoint {
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     #[must_use]
-    pub fn new(at: Timestamp, heads: BTreeMap<RunId, Head>) -> Self {
-        Checkpoint { version: Self::VERSION, at, heads }
+    pub fn new(at: Timestamp, heads: BTreeMap<RunId, Head>, facts: Head) -> Self {
+        Checkpoint { version: Self::VERSION, at, heads, facts }
     }
 
-    /// SHA-256 over one line each: `muster checkpoint 1`, the time, then `<run> <number of events> <hash>` in the
-    /// order of the runs. Plain text, so that anybody can compute it with standard tools.
+    /// SHA-256 over one line each: `muster checkpoint 2`, the time, `facts <number of facts> <hash>`, then
+    /// `<run> <number of events> <hash>` in the order of the runs; version 1 has no line of the facts. Plain text, so that
+    /// anybody can compute it with standard tools.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut text = format!("muster checkpoint {}\n{}\n", self.version, self.at);
+        if self.version > 1 {
+            text.push_str(&format!("facts {} {}\n", self.facts.next, self.facts.hash));
+        }
         for (run, head) in &self.heads {
             text.push_str(&format!("{run} {} {}\n", head.next, head.hash));
         }
@@ -143,11 +160,14 @@ impl Checkpoint {
     /// that a grown run still contains this head is for [`verify`] over its first `next` events.
     #[must_use]
     pub fn lost(&self, now: &BTreeMap<RunId, Head>) -> Vec<RunId> {
-        let lost = |(run, then): &(&RunId, &Head)| match now.get(run) {
-            None => true,
-            Some(head) => head.next < then.next || (head.next == then.next && head.hash != then.hash),
-        };
+        let lost = |(run, then): &(&RunId, &Head)| now.get(run).is_none_or(|head| !head.may_follow(then));
         self.heads.iter().filter(lost).map(|(run, _)| *run).collect()
+    }
+
+    /// The facts of the whole installation that `now` is the head of are not those of this checkpoint, or fewer.
+    #[must_use]
+    pub fn lost_facts(&self, now: &Head) -> bool {
+        self.version > 1 && !now.may_follow(&self.facts)
     }
 }
 
@@ -239,12 +259,26 @@ mod tests {
         let head = |next, byte| Head { next, hash: Digest::from_bytes([byte; 32]) };
         let then =
             BTreeMap::from([(run(1), head(3, 1)), (run(2), head(3, 2)), (run(3), head(1, 3)), (run(4), head(2, 4))]);
-        let checkpoint = Checkpoint::new(Timestamp::UNIX_EPOCH, then.clone());
+        let checkpoint = Checkpoint::new(Timestamp::UNIX_EPOCH, then.clone(), head(1, 9));
         assert_eq!(checkpoint.lost(&then), []);
         let now = BTreeMap::from([(run(1), head(9, 7)), (run(2), head(2, 2)), (run(4), head(2, 5))]);
         assert_eq!(checkpoint.lost(&now), [run(2), run(3), run(4)]);
         let mut other = then;
         other.insert(run(5), head(1, 1));
-        assert_ne!(Checkpoint::new(Timestamp::UNIX_EPOCH, other).digest(), checkpoint.digest());
+        assert_ne!(Checkpoint::new(Timestamp::UNIX_EPOCH, other, head(1, 9)).digest(), checkpoint.digest());
+    }
+
+    #[test]
+    fn a_checkpoint_finds_that_a_halt_was_taken_out_and_one_of_before_there_were_any_stays_readable() {
+        let head = |next, byte| Head { next, hash: Digest::from_bytes([byte; 32]) };
+        let checkpoint = Checkpoint::new(Timestamp::UNIX_EPOCH, BTreeMap::new(), head(2, 7));
+        let lost = [head(2, 7), head(3, 8), head(2, 8), head(1, 7), Head::EMPTY].map(|now| checkpoint.lost_facts(&now));
+        assert_eq!(lost, [false, false, true, true, true]);
+        let other = Checkpoint::new(Timestamp::UNIX_EPOCH, BTreeMap::new(), head(1, 7));
+        assert_ne!(other.digest(), checkpoint.digest());
+        let old: Checkpoint = serde_json::from_str(r#"{"version":1,"at":"1970-01-01T00:00:00Z","heads":{}}"#).unwrap();
+        // `printf 'muster checkpoint 1\n1970-01-01T00:00:00Z\n' | sha256sum`
+        assert_eq!(old.digest(), Digest::of(b"muster checkpoint 1\n1970-01-01T00:00:00Z\n"));
+        assert!(!old.lost_facts(&Head::EMPTY) && !old.lost_facts(&head(1, 1)));
     }
 }

@@ -8,10 +8,14 @@ pub mod playground_alone;
 pub mod playground_slack;
 #[cfg(feature = "playground")]
 pub mod playground_aws;
+pub mod cancel;
 pub mod check;
 pub mod completions;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub mod doctor;
+pub mod halt;
+mod operate;
+pub mod resume;
 pub mod schema;
 #[cfg(feature = "slack")]
 pub mod slack;
@@ -21,6 +25,7 @@ mod yaml;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub mod plan;
 pub mod serve;
+pub mod status;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 mod setup;
 
@@ -41,6 +46,7 @@ use clap::{Parser, Subcommand};
                   muster doctor              tokens, scopes, accounts, regions\n  \
                   muster plan …              one run, without sending anything\n  \
                   muster serve               the bot\n\n\
+                  The bot that runs, also while chat is down: `muster status`, `cancel RUN`, `halt`, `resume`.\n\n\
                   Exit codes: 0 as asked; 1 it did not work; 2 wrong usage. `plan` and `doctor` say more by theirs: see \
                   `--help` of each. Colours are left out for a pipe and where NO_COLOR is set.",
     disable_help_subcommand = true
@@ -54,6 +60,14 @@ struct Cli {
 enum Command {
     /// Run the bot
     Serve(serve::Args),
+    /// Stop everything: the running bot sends nothing new, until somebody resumes
+    Halt(halt::Args),
+    /// Let everything go on that was halted
+    Resume(resume::Args),
+    /// Show what the running bot is doing, or one run
+    Status(status::Args),
+    /// Stop one run of the running bot
+    Cancel(cancel::Args),
     /// Try everything on this machine: simulated AWS, simulated Slack, the real bot
     #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
     Playground(Box<playground::Args>),
@@ -82,6 +96,10 @@ enum Command {
 pub fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
+        Command::Halt(args) => halt::run(args),
+        Command::Resume(args) => resume::run(args),
+        Command::Status(args) => status::run(args),
+        Command::Cancel(args) => cancel::run(args),
         #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
         Command::Playground(args) => playground::run(*args),
         #[cfg(all(feature = "playground", not(all(feature = "aws", feature = "slack", feature = "sled"))))]
@@ -99,7 +117,6 @@ pub fn main() -> ExitCode {
 }
 
 /// The runtime of every subcommand that talks to somebody.
-#[cfg(any(feature = "playground", all(feature = "aws", feature = "slack", feature = "sled")))]
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }

@@ -26,7 +26,7 @@ use crate::policy::{Asker, Verdict};
 use crate::ports::{Actor, Clock, Inventory};
 use crate::rules;
 
-use super::terminal::{Colour, Terminal};
+use super::terminal::Terminal;
 
 /// Progress is drawn anew this often.
 const LOOK_EVERY: Duration = Duration::from_millis(120);
@@ -119,10 +119,7 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
 
 /// The card as the terminal shows it: its title bold, long lines wrapped.
 fn shown_text(card: &message::Card) -> String {
-    let terminal = Terminal::stdout();
-    let text = terminal.prose(&message::to_text(card));
-    let (title, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    format!("{}\n{rest}\n", terminal.paint(title, Colour::Bold))
+    Terminal::stdout().titled(&message::to_text(card)) + "\n"
 }
 
 /// Says on standard error, while the inventory is read, how much of it has been; until it is ended.

@@ -134,6 +134,13 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     } else {
         println!("Muster is running against a simulated AWS organisation and a simulated Slack workspace.\n");
         println!("  Open  {}\n", workspace.page_url());
+        let muster = std::env::args_os().next().map_or_else(|| "muster".into(), PathBuf::from);
+        let store = store(folder.path());
+        println!(
+            "  On the host, also while Slack is down (or halt, resume, cancel RUN):\n  {} status --store {}\n",
+            muster.display(),
+            store.display()
+        );
         println!("You are susan of support. Type `/runbook help` in #ops. Ctrl-C ends it; nothing is kept.");
         tokio::select! {
             () = app::interrupted() => Ok(ExitCode::SUCCESS),
@@ -144,6 +151,10 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     workspace.stop();
     aws.shutdown();
     code
+}
+
+fn store(folder: &Path) -> PathBuf {
+    folder.join("store")
 }
 
 /// Returns when the bot listens.
@@ -191,7 +202,7 @@ fn setup(
         secrets.join("bot"),
         given(&args.runbooks, "runbooks")?,
         given(&args.policies, "policies")?,
-        folder.join("store"),
+        store(folder),
     );
     std::fs::write(&config, slack_part + &aws_part).map_err(wrong)?;
     let config = Config::load(&config, &Host)

@@ -109,6 +109,14 @@ impl Terminal {
         text.lines().map(|l| line(l) + "\n").collect()
     }
 
+    /// A card as plain text: its title bold, long lines wrapped.
+    #[must_use]
+    pub fn titled(&self, text: &str) -> String {
+        let text = self.prose(text);
+        let (title, rest) = text.split_once('\n').unwrap_or((&text, ""));
+        format!("{}\n{rest}", self.paint(title, Colour::Bold))
+    }
+
     /// A whole text: long lines of prose are wrapped, indented ones (scripts, tables) are left as they are.
     #[must_use]
     pub fn prose(&self, text: &str) -> String {

@@ -49,6 +49,11 @@ pub enum Command {
         run: RunRef,
         which: Left,
     },
+    /// Nothing new is sent and no run starts, until somebody resumes.
+    Halt {
+        because: Option<String>,
+    },
+    Resume,
     /// The outputs of a run, or of one node of it by id or name.
     Output {
         run: RunRef,
@@ -127,6 +132,8 @@ impl Command {
             Command::Runs(_) => Verb::Runs,
             Command::Cancel { .. } => Verb::Cancel,
             Command::Retry { .. } => Verb::Retry,
+            Command::Halt { .. } => Verb::Halt,
+            Command::Resume => Verb::Resume,
             Command::Output { .. } => Verb::Output,
             Command::Accounts => Verb::Accounts,
             Command::Targets { .. } => Verb::Targets,

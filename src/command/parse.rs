@@ -31,6 +31,8 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
             [name, which] => Ok(Command::Retry { run: run(name)?, which: left(which)? }),
             _ => Ok(Command::Retry { run: arguments.only().and_then(run)?, which: Left::Retryable }),
         },
+        Verb::Halt => halt(&arguments),
+        Verb::Resume => arguments.none().map(|()| Command::Resume),
         Verb::Status => match rest {
             [] => Ok(Command::Status { run: None }),
             _ => Ok(Command::Status { run: Some(arguments.only().and_then(run)?) }),
@@ -135,6 +137,22 @@ fn runs(rest: &Rest<'_>) -> Result<Command, Refusal> {
         }
     }
     Ok(Command::Runs(filter))
+}
+
+fn halt(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    match rest.words {
+        [] => Ok(Command::Halt { because: None }),
+        [because, words @ ..] if because.is("because") => Ok(Command::Halt { because: Some(reason(words, rest)?) }),
+        // With its `r-`: many a word could be the end of a run's id.
+        [name] if name.text().to_lowercase().starts_with("r-") && run(name).is_ok() => {
+            let name = name.text();
+            Err(Refusal {
+                what: format!("`halt` stops everything, not `{name}` alone"),
+                remedy: format!("write `cancel {name}` for one run, `halt` for everything"),
+            })
+        }
+        [extra, ..] => Err(rest.superfluous(extra)),
+    }
 }
 
 fn targets(rest: &Rest<'_>) -> Result<Command, Refusal> {

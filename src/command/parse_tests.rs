@@ -48,6 +48,10 @@ fn every_verb_is_read() {
     assert_eq!(read("runs failed disk-usage mine"), Command::Runs(failed));
     assert_eq!(read("status 7f3k"), Command::Status { run: Some(run()) });
     assert_eq!(read("cancel r-7f3k"), Command::Cancel { run: run() });
+    assert_eq!(read("halt"), Command::Halt { because: None });
+    assert_eq!(read("Halt because “the array fails”"), Command::Halt { because: Some("the array fails".into()) });
+    assert_eq!(read("halt because it's on fire"), Command::Halt { because: Some("it's on fire".into()) });
+    assert_eq!(read("resume"), Command::Resume);
     assert_eq!(read("output r-7F3K"), Command::Output { run: run(), node: None });
     assert_eq!(read("output r-7F3K web-1"), Command::Output { run: run(), node: Some("web-1".into()) });
     let selector = Selector::parse("env=prod nodes=web-*").unwrap();
@@ -85,7 +89,11 @@ fn what_cannot_be_read_is_refused_with_the_remedy() {
         "disk-usage on env=prod",
         "frobnicate",
         "retry r-7F3K faild",
-        "halt",
+        "halt r-7F3K",
+        "halt all",
+        "halt because",
+        "resume r-7F3K",
+        "resmue",
         "run",
         "run Disk",
         "run restart-service service=nginx",
@@ -127,9 +135,21 @@ fn what_cannot_be_read_is_refused_with_the_remedy() {
     retry r-7F3K faild
       `faild` says nothing about what is left of a run
       did you mean `failed`?
-    halt
-      `halt` is not available in this version
-      `cancel` stops one run
+    halt r-7F3K
+      `halt` stops everything, not `r-7F3K` alone
+      write `cancel r-7F3K` for one run, `halt` for everything
+    halt all
+      `halt` does not know what to do with `all`
+      write `halt [because "REASON"]`
+    halt because
+      there is no reason behind `because`
+      write for example `because "ticket 4711"`, or leave it out
+    resume r-7F3K
+      `resume` does not know what to do with `r-7F3K`
+      write `resume`
+    resmue
+      `resmue` is not a command
+      did you mean `resume`?
     run
       `run` needs the name of a runbook
       write for example `run disk-usage on accounts=acme-* env=staging tag:service=web`; `list` shows the runbooks

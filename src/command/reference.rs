@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::{Invalid, RunId};
 
 /// The end of a run id, at least 4 characters, or all 26 of them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunRef(String);
 
 /// What a reference names among the runs at hand.
@@ -64,6 +67,18 @@ impl FromStr for RunRef {
 impl fmt::Display for RunRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "r-{}", self.0)
+    }
+}
+
+impl TryFrom<String> for RunRef {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        text.parse()
+    }
+}
+impl From<RunRef> for String {
+    fn from(reference: RunRef) -> String {
+        reference.to_string()
     }
 }
 

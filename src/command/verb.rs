@@ -13,6 +13,8 @@ pub enum Verb {
     Output,
     Cancel,
     Retry,
+    Halt,
+    Resume,
     Accounts,
     Targets,
     Help,
@@ -31,6 +33,8 @@ impl Verb {
         Verb::Output,
         Verb::Cancel,
         Verb::Retry,
+        Verb::Halt,
+        Verb::Resume,
         Verb::Accounts,
         Verb::Targets,
         Verb::Help,
@@ -49,6 +53,8 @@ impl Verb {
             Verb::Output => "output",
             Verb::Cancel => "cancel",
             Verb::Retry => "retry",
+            Verb::Halt => "halt",
+            Verb::Resume => "resume",
             Verb::Accounts => "accounts",
             Verb::Targets => "targets",
             Verb::Help => "help",
@@ -64,8 +70,4 @@ impl Verb {
 }
 
 /// Verbs of the grammar that this version does not have, with what serves instead.
-pub(super) const LATER: &[(&str, &str)] = &[
-    ("approvals", "`status` shows what waits for approval"),
-    ("halt", "`cancel` stops one run"),
-    ("resume", "nothing can be halted yet"),
-];
+pub(super) const LATER: &[(&str, &str)] = &[("approvals", "`status` shows what waits for approval")];

@@ -12,6 +12,9 @@ use super::ids::Invalid;
 pub enum ChatPlatform {
     Slack,
     Discord,
+    /// No chat at all: a shell on the host that Muster runs on. Its people halt, resume, cancel and look; they never ask
+    /// for a run and never approve one, and no group or channel is there.
+    Host,
 }
 
 impl ChatPlatform {
@@ -20,14 +23,15 @@ impl ChatPlatform {
         match self {
             ChatPlatform::Slack => "slack",
             ChatPlatform::Discord => "discord",
+            ChatPlatform::Host => "host",
         }
     }
 }
 
 /// A person, known by platform, tenant and user id and never by a display name.
 ///
-/// The tenant is Slack's enterprise id where there is one, else its team id; on Discord the guild.
-/// Written `slack:T012AB:U034CD`.
+/// The tenant is Slack's enterprise id where there is one, else its team id; on Discord the guild; on the host its name.
+/// Written `slack:T012AB:U034CD`, or `host:ops-1:muster`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Principal {
@@ -64,13 +68,46 @@ fn parts(text: &str, example: &str) -> Result<(ChatPlatform, String, String), In
     let platform = match platform {
         "slack" => ChatPlatform::Slack,
         "discord" => ChatPlatform::Discord,
+        "host" => ChatPlatform::Host,
         _ => return Err(wrong()),
     };
-    let good = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_alphanumeric());
+    // Platforms' ids are letters and digits; names of hosts and their users hold a little more.
+    let plain = |b: u8| b.is_ascii_alphanumeric() || platform == ChatPlatform::Host && is_of_host(b);
+    let good = |s: &str| !s.is_empty() && s.bytes().all(plain);
     if good(tenant) && good(id) { Ok((platform, tenant.to_owned(), id.to_owned())) } else { Err(wrong()) }
 }
 
+fn is_of_host(b: u8) -> bool {
+    matches!(b, b'-' | b'.' | b'_')
+}
+
+/// As [`parts`], of something that only a chat has.
+fn of_a_chat(text: &str, example: &str) -> Result<(ChatPlatform, String, String), Invalid> {
+    let found = parts(text, example)?;
+    if found.0 == ChatPlatform::Host {
+        return Err(Invalid(format!("`{text}` names a host, and only a chat has it: write it like `{example}`")));
+    }
+    Ok(found)
+}
+
 impl Principal {
+    /// Whoever has a shell on this host, by the host's and the user's name. What cannot stand in a principal is replaced.
+    #[must_use]
+    pub fn host(host: &str, user: &str) -> Self {
+        let word = |text: &str| {
+            let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '-' };
+            let word: String = text.trim().chars().take(64).map(plain).collect();
+            if word.is_empty() { "unknown".to_owned() } else { word }
+        };
+        Principal { platform: ChatPlatform::Host, tenant: word(host), user: word(user) }
+    }
+
+    /// Sits at a shell of the host, and is nobody in any chat.
+    #[must_use]
+    pub fn is_operator(&self) -> bool {
+        self.platform == ChatPlatform::Host
+    }
+
     #[must_use]
     pub fn slack(tenant: &str, user: &str) -> Self {
         Principal { platform: ChatPlatform::Slack, tenant: tenant.into(), user: user.into() }
@@ -97,14 +134,14 @@ impl FromStr for Principal {
 impl FromStr for GroupRef {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (platform, tenant, group) = parts(text, "slack:T012AB:S0SRE")?;
+        let (platform, tenant, group) = of_a_chat(text, "slack:T012AB:S0SRE")?;
         Ok(GroupRef { platform, tenant, group })
     }
 }
 impl FromStr for ChannelRef {
     type Err = Invalid;
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let (platform, tenant, channel) = parts(text, "slack:T012AB:C0OPS")?;
+        let (platform, tenant, channel) = of_a_chat(text, "slack:T012AB:C0OPS")?;
         Ok(ChannelRef { platform, tenant, channel })
     }
 }
@@ -188,5 +225,20 @@ mod tests {
         for bad in ["U034CD", "slack:T1", "slack:T1:U1:x", "irc:T1:U1", "slack::U1", "slack:T1:U 1"] {
             assert!(bad.parse::<Principal>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn whoever_has_a_shell_is_somebody_and_no_group_or_channel() {
+        let root = Principal::host("ops-1.example.org", "root");
+        assert_eq!(root.to_string(), "host:ops-1.example.org:root");
+        assert_eq!(root.to_string().parse(), Ok(root.clone()));
+        assert!(root.is_operator() && !Principal::slack("T1", "U1").is_operator());
+        for (host, user) in [("", " "), ("a:b", "dom\\ana"), ("é", "x y"), (&"h".repeat(300), "1000")] {
+            let odd = Principal::host(host, user);
+            assert_eq!(odd.to_string().parse(), Ok(odd));
+        }
+        assert!("slack:T-1:U1".parse::<Principal>().is_err(), "ids of chats stay what they are");
+        assert!("host:ops-1:sre".parse::<GroupRef>().unwrap_err().to_string().contains("only a chat has it"));
+        assert!("host:ops-1:c".parse::<ChannelRef>().is_err());
     }
 }

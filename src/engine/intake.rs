@@ -16,7 +16,7 @@ use crate::run::{Event, Input, Proposal, Retry, Run, Which};
 use super::planner::Progress;
 use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
-use super::{Services, clicks, desk, doors, forms, lookups, retrying, runner};
+use super::{Services, clicks, desk, doors, forms, halting, lookups, retrying, runner};
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -163,7 +163,7 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         Command::Status { run: None } => Answer::Whisper(lookups::status(services, asker, &view).await),
         Command::Runs(filter) => Answer::Whisper(lookups::runs(services, asker, &filter, &view).await),
         Command::Status { run: Some(reference) } => match lookups::find(services, asker, &reference).await {
-            Ok(handle) => Answer::Whisper(lookups::one(services, &handle).await),
+            Ok(handle) => Answer::Whisper(lookups::one(services, &handle, &services.view_of(handle.id)).await),
             Err(refused) => Answer::Whisper(refused),
         },
         Command::Retry { run, which } => match lookups::find(services, asker, &run).await {
@@ -174,6 +174,8 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
             Ok(handle) => clicks::cancel(services, asker, &handle).await,
             Err(refused) => Answer::Whisper(refused),
         },
+        Command::Halt { because } => halting::halt(services, row, asker, because).await,
+        Command::Resume => halting::resume(services, row, asker).await,
         Command::Output { run, node } => match lookups::find(services, asker, &run).await {
             Ok(handle) => lookups::output(services, row, &handle, node.as_deref()).await,
             Err(refused) => Answer::Whisper(refused),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::command::{RunFilter, RunRef};
 use crate::domain::{Digest, Selector};
-use crate::message::{self, Card, View, browse};
+use crate::message::{self, Card, View, browse, halt};
 use crate::policy::Asker;
 use crate::ports::InboxRow;
 use crate::run::{Phase, Run};
@@ -15,13 +15,14 @@ use super::summing::summary_of;
 use super::{Services, planner};
 
 /// Runs that `status` lists, newest first.
-const STATUS_MAX: usize = 10;
+pub(super) const STATUS_MAX: usize = 10;
 /// Runs that `runs` lists, newest first.
 const RUNS_MAX: usize = 25;
 
 /// What is going on, and what came of it of late.
 pub async fn status(services: &Services, asker: &Asker, view: &View) -> Card {
-    listed(services, asker, &RunFilter::default(), STATUS_MAX, |shown| browse::status(shown, view)).await
+    let card = |shown: &[(&Run, String)]| halt::noticed(browse::status(shown, view), view);
+    listed(services, asker, &RunFilter::default(), STATUS_MAX, card).await
 }
 
 /// Past and present runs that fit.
@@ -43,14 +44,13 @@ async fn listed(
 }
 
 /// One run as its card says it, without buttons.
-pub async fn one(services: &Arc<Services>, handle: &Handle) -> Card {
+pub async fn one(services: &Arc<Services>, handle: &Handle, view: &View) -> Card {
     let run = handle.read(Run::clone);
-    let view = services.view(&run);
     let card = if run.phase.is_over() {
         let (summary, _) = summary_of(services, &run).await;
-        message::root(&run, Some(&summary), &view)
+        message::root(&run, Some(&summary), view)
     } else {
-        message::root(&run, None, &view)
+        message::root(&run, None, view)
     };
     Card { buttons: Vec::new(), ..card }
 }
@@ -61,12 +61,22 @@ pub(super) async fn find(services: &Services, asker: &Asker, reference: &RunRef)
     for id in services.runs.ids().into_iter().filter(|id| reference.matches(id)) {
         mine.extend(services.seen_by(asker, id).await);
     }
-    if mine.len() > 1 {
-        let names: Vec<String> = mine.iter().map(|h| services.runs.short(h.id)).collect();
+    let view = View::new("", services.clock.now(), &services.settings.command);
+    only(services, mine, reference, &view)
+}
+
+/// The one run that was found by the reference.
+pub(super) fn only(
+    services: &Services,
+    mut found: Vec<Handle>,
+    reference: &RunRef,
+    view: &View,
+) -> Result<Handle, Card> {
+    if found.len() > 1 {
+        let names: Vec<String> = found.iter().map(|h| services.runs.short(h.id)).collect();
         return Err(message::refusal::ambiguous_run(&reference.to_string(), &names));
     }
-    let view = View::new("", services.clock.now(), &services.settings.command);
-    mine.pop().ok_or_else(|| message::refusal::unknown_run(&reference.to_string(), &view))
+    found.pop().ok_or_else(|| message::refusal::unknown_run(&reference.to_string(), view))
 }
 
 /// The outputs of a run: what fits to the person alone, the whole as a file in a direct message.

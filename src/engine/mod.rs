@@ -5,13 +5,16 @@
 //! recovery code.
 
 mod asking;
+mod announce;
 pub mod atlas;
 mod clicks;
 pub mod cloud;
+mod control;
 mod doors;
 mod desk;
 mod effects;
 mod forms;
+mod halting;
 mod homes;
 mod intake;
 pub mod limits;
@@ -43,6 +46,7 @@ use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::domain::{Principal, RunId, RunbookName, Target};
+use crate::message::halt::Halted;
 use crate::message::{Suggestions, View};
 use crate::plan::Plan;
 use crate::ports::{
@@ -54,6 +58,7 @@ use crate::runbook::Risk;
 
 use atlas::{Atlas, Remembering};
 use desk::Desk;
+use halting::Halting;
 use homes::Homes;
 use limits::Limits;
 use rulebook::Rulebook;
@@ -107,6 +112,8 @@ pub struct Services {
     /// People's own pages.
     homes: Homes,
     runs: Runs,
+    /// Whether everything is halted.
+    halting: Halting,
     /// Held between the check for other runs on the same nodes and the start.
     starting: tokio::sync::Mutex<()>,
     /// The store failed: nothing more is taken and the process ends.
@@ -146,7 +153,7 @@ impl Engine {
     /// Folds the journal, goes on with every open run and every unanswered input, and is ready for more.
     ///
     /// # Errors
-    /// If the journal cannot be read. A single damaged run is told in the log and left alone.
+    /// If the journal cannot be read, or does not say whether everything is halted. A single damaged run is told in the log and left alone.
     pub async fn start(
         ports: Ports,
         limits: Arc<Limits>,
@@ -154,6 +161,11 @@ impl Engine {
         settings: Settings,
     ) -> Result<Engine, JournalError> {
         let atlas = Arc::new(Atlas::default());
+        // Before anything can be sent.
+        let halting = Halting::restored(ports.journal.as_ref(), ports.clock.now()).await?;
+        if let Some(halt) = halting.now() {
+            tracing::warn!(by = %halt.by, since = %halt.at, "everything is still halted; `resume` lets it go on");
+        }
         let limited = Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.inventory });
         let ports = Ports {
             cloud: Arc::new(cloud::Limited { limits: limits.clone(), inner: ports.cloud }),
@@ -170,6 +182,7 @@ impl Engine {
             desk: Desk::default(),
             homes: Homes::default(),
             runs: Runs::default(),
+            halting,
             starting: tokio::sync::Mutex::new(()),
             failed: Notify::new(),
             stopping: AtomicBool::new(false),
@@ -195,6 +208,7 @@ impl Engine {
                 });
             }
         }
+        halting::tell(&services, services.halting.now().as_deref());
         tokio::spawn(tidy(Arc::downgrade(&services)));
         tokio::spawn(prune(Arc::downgrade(&services)));
         tokio::spawn(homes::keep(Arc::downgrade(&services)));
@@ -318,7 +332,12 @@ impl Services {
         let groups =
             rules.policy.groups.iter().map(|(name, members)| (name.clone(), members.refs.iter().next().cloned()));
         let unsure = self.settings.settle_after().as_millis();
+        let halted = self.halting.now().map(|halt| Halted {
+            halt: halt.as_ref().clone(),
+            resume: Some(rules.policy.halt.resume.iter().cloned().collect()),
+        });
         View {
+            halted,
             groups: groups.collect(),
             unsure: crate::domain::Millis(u64::try_from(unsure).unwrap_or(u64::MAX)),
             ..View::new(self.runs.short(id), self.clock.now(), &self.settings.command)

@@ -38,6 +38,11 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         let s = &run.proposal.plan.shards[shard as usize];
         (s.account.clone(), s.region.clone())
     });
+    let wanted = || handle.read(|run| run.owes(&Effect::Send { shard, step, send }));
+    services.halting.lifted(wanted).await;
+    if !wanted() {
+        return;
+    }
     if send > 1 {
         pause_before_resend(send).await;
     }
@@ -55,12 +60,14 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             let _ = handle.input(Input::CannotSend { shard, step, send, cause }).await;
             return;
         }
-        if !handle.read(|run| run.owes(&Effect::Send { shard, step, send })) {
+        if !wanted() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;
     }
     services.limits.slot(&account, &region, Kind::Send).await;
+    // Held until the intent stands in the journal. Halted meanwhile: the runner asks again, and it waits above.
+    let Some(passage) = services.halting.passage().await else { return };
 
     let signed_at = services.cloud.aws_now();
     let key = services.journal.token_key();
@@ -70,6 +77,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
     if handle.input(intent).await.is_err() {
         return;
     }
+    drop(passage);
     // From here on the intent is durable, and this task owes its answer.
     let committed = tokio::time::Instant::now();
     let Some(request) = handle.read(|run| request(run, shard, &run.due_targets(shard), session, mark, signed_at))

@@ -15,6 +15,8 @@ use super::runner::Handle;
 /// Decides once more and starts or withdraws. A failed look-up starts nothing.
 pub async fn start(services: &Arc<Services>, handle: &Handle) {
     let plan = handle.read(|run| run.proposal.plan.clone());
+    // The runner drops this where the start is no longer owed.
+    services.halting.lifted(|| true).await;
     // Two runs that start at the same moment must see each other.
     let one_at_a_time = services.starting.lock().await;
     if services.nodes_taken(handle.id, &plan).is_some() {
@@ -31,6 +33,8 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
             return;
         }
     };
+    // Halted meanwhile: the runner asks again.
+    let Some(_passage) = services.halting.passage().await else { return };
     let _ = handle.input(Input::Start { decision }).await;
     drop(one_at_a_time);
 }

@@ -50,7 +50,9 @@ fn decision(run: &Run, view: &View) -> Vec<super::Span> {
     let open = open_seats(run);
     let wanted: u32 = run.proposal.decision.quorum.iter().map(|s| s.count).sum();
     let filled = wanted.saturating_sub(open.iter().map(|s| s.count).sum());
-    let mut told = Vec::new();
+    // Of a run that has started, its own card tells it.
+    let halted = super::halt::line(run, view).filter(|_| run.phase == Phase::AwaitingApproval);
+    let mut told: Vec<Line> = halted.into_iter().collect();
     if !run.approvals.is_empty() {
         let share = format!(" ({} of {})", number(filled), number(wanted));
         told.push(say("Approved by ").then(approvers(run)).plain(share));

@@ -63,6 +63,10 @@ pub struct Facts {
 #[must_use]
 pub fn home(facts: &Facts, view: &View) -> Home {
     let mut sections = vec![start(facts, view)];
+    // First of all, because it explains everything below.
+    let halted = super::halt::notice(view);
+    sections
+        .splice(0..0, halted.map(|told| Card { blocks: vec![told], ..section(Tone::Warning, "Halted".to_owned()) }));
     if !facts.waiting.is_empty() {
         let n = size(facts.waiting.len());
         let verb = if n == 1 { "waits" } else { "wait" };

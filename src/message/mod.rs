@@ -14,6 +14,7 @@ pub mod door;
 pub mod fit;
 pub mod form;
 pub mod hold;
+pub mod halt;
 pub mod home;
 pub mod outputs;
 pub mod plan;

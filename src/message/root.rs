@@ -20,7 +20,7 @@ const NAMES: usize = 10;
 /// reports alone, without outputs.
 #[must_use]
 pub fn root(run: &Run, summary: Option<&Summary>, view: &View) -> Card {
-    let (tone, title) = title(run, summary);
+    let (tone, title) = title(run, summary, view);
     let mut blocks: Vec<Block> = Vec::new();
     let state = state(run, view);
     if !state.is_empty() {
@@ -54,11 +54,14 @@ pub(super) fn expires(run: &Run) -> Option<Timestamp> {
     run.proposal.at.checked_add(wait.signed()).ok()
 }
 
-fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
+fn title(run: &Run, summary: Option<&Summary>, view: &View) -> (Tone, String) {
     let p = &run.proposal.plan;
     let total = run.counts.total;
     let asked = subject(p.runbook.as_str(), size(p.targets.len()));
     match run.phase {
+        Phase::AwaitingApproval if run.is_agreed() && view.halted.is_some() => {
+            (Tone::Warning, format!("{asked}: halted before its start"))
+        }
         Phase::AwaitingApproval if run.is_agreed() => (Tone::Running, format!("{asked}: about to start")),
         Phase::AwaitingApproval => (Tone::Waiting, format!("{asked}: waiting for {}", seats(&open_seats(run)))),
         Phase::Running => {
@@ -85,6 +88,9 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
             } else if run.budget_spent {
                 text.push_str("too many failures, stopping; ");
                 tone = Tone::Bad;
+            } else if view.halted.is_some() {
+                text.push_str("halted; ");
+                tone = Tone::Warning;
             }
             text.push_str(&format!("{} of {} done", number(done), nodes(total)));
             if errors > 0 {
@@ -116,7 +122,7 @@ fn title(run: &Run, summary: Option<&Summary>) -> (Tone, String) {
 
 /// Where it stands and whom it waits for.
 fn state(run: &Run, view: &View) -> Vec<Span> {
-    let mut told = Vec::new();
+    let mut told: Vec<Line> = super::halt::line(run, view).into_iter().collect();
     match run.phase {
         // Nobody has to approve it, or nobody more: it waits for the last check, or for another change on its nodes.
         Phase::AwaitingApproval if run.is_agreed() => told.push(match &view.taken {
@@ -294,7 +300,8 @@ fn flying_names(run: &Run) -> String {
 }
 
 /// Nodes whose send is on its way or made, and that have not ended.
-fn in_flight(run: &Run) -> u32 {
+#[must_use]
+pub fn in_flight(run: &Run) -> u32 {
     size(flying(run).into_iter().filter(|f| *f).count())
 }
 

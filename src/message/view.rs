@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::domain::{GroupName, GroupRef, Millis, Timestamp};
 
 use super::Span;
+use super::halt::Halted;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
@@ -19,6 +20,8 @@ pub struct View {
     pub taken: Option<(String, u32)>,
     /// How long a send can stay unsure at most: AWS's request expiry and a margin.
     pub unsure: Millis,
+    /// Everything is halted.
+    pub halted: Option<Halted>,
 }
 
 impl View {
@@ -34,6 +37,7 @@ impl View {
             command: command.into(),
             taken: None,
             unsure: Self::UNSURE,
+            halted: None,
         }
     }
 

@@ -31,6 +31,8 @@ pub enum CannotApprove {
     Bot,
     #[error("people of another organisation approve nothing here")]
     Foreign,
+    #[error("a shell on the host approves nothing, people in chat do")]
+    Operator,
     #[error("it was asked in another workspace than yours, so somebody of that workspace has to approve it")]
     OtherTenant,
     #[error("you have approved it already")]
@@ -96,6 +98,9 @@ pub fn may_approve(
     }
     if person.foreign {
         return Err(CannotApprove::Foreign);
+    }
+    if by.is_operator() {
+        return Err(CannotApprove::Operator);
     }
     if by == requester {
         return Err(CannotApprove::Requester);

@@ -46,7 +46,7 @@ pub fn may_run_at_all(policy: &PolicySet, asker: &Asker, runbook: RunbookFacts<'
 /// A number that is too large is not a part: which of the nodes to leave out is for a person to say.
 #[must_use]
 pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
-    if request.asker.bot || request.asker.foreign {
+    if request.asker.bot || request.asker.foreign || request.asker.principal.is_operator() {
         return BTreeSet::new();
     }
     let ground = Ground::survey(policy, &request.targets, request.recent);
@@ -89,7 +89,7 @@ pub(super) fn could(
     ground: &Ground<'_>,
     met: impl Fn(&str, &ParameterRule) -> bool,
 ) -> bool {
-    if asker.bot || asker.foreign {
+    if asker.bot || asker.foreign || asker.principal.is_operator() {
         return false;
     }
     // Without a single argument every rule about one is a false clause, so each is asked about.
@@ -160,6 +160,9 @@ fn ask(
     }
     if asker.foreign {
         return refusal("people of another organisation run nothing here");
+    }
+    if asker.principal.is_operator() {
+        return refusal("a shell on the host runs nothing, so that every run has a person in chat who answers for it");
     }
     let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan };
     let mut decision = judge(policy, &question);

@@ -1,11 +1,12 @@
 //! Principal + Plan -> [`Decision`], with its reasons. Pure: `now` and the facts about people are inputs.
 //!
 //! [`PolicySet`] holds the checked rules, [`decide()`] answers one [`Request`], [`approve`] says when a quorum is met,
-//! [`stricter`] joins the decision at proposal with the one of today's policy, [`view`] says who may read.
+//! [`stricter`] joins the decision at proposal with the one of today's policy, [`view`] says who may read, [`halt`] who may stop everything.
 
 pub mod approve;
 pub mod decide;
 mod ground;
+pub mod halt;
 pub mod load;
 pub mod offer;
 pub mod request;
@@ -16,6 +17,7 @@ mod words;
 
 pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
 pub use decide::{decide, may_run_at_all, narrowed};
+pub use halt::{CannotHalt, may_halt, may_resume};
 pub use load::load;
 pub use offer::{could_run, imaginable_tags, values_left};
 pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};

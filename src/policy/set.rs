@@ -27,6 +27,7 @@ pub struct PolicySet {
     pub forbids: Vec<Forbid>,
     pub approvals: Vec<ApprovalRule>,
     pub view: Vec<ViewRule>,
+    pub halt: HaltRule,
     /// SHA-256 over the names and texts of the files, in the order of their names.
     pub revision: Digest,
 }
@@ -42,6 +43,7 @@ impl PolicySet {
             forbids: Vec::new(),
             approvals: Vec::new(),
             view: Vec::new(),
+            halt: HaltRule::default(),
             revision: Digest::of(b""),
         }
     }
@@ -281,6 +283,14 @@ pub enum Audience {
     Groups(BTreeSet<GroupName>),
     /// Everybody in these channels, which are shared with another organisation.
     SharedChannels(BTreeSet<ChannelRef>),
+}
+
+/// Who may halt everything from chat, and who may resume. Nobody, where no file says so; whoever has a shell on the host
+/// as Muster's user may do both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HaltRule {
+    pub who: BTreeSet<GroupName>,
+    pub resume: BTreeSet<GroupName>,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 pub mod chat;
 pub mod cloud;
+pub mod control;
 pub mod journal;
 pub mod probe;
 
@@ -16,7 +17,8 @@ pub use cloud::{
     Automation, Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError,
     SendRequest, SendSession, Service, Signing, Work,
 };
-pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+pub use control::{Control, Order, Told};
+pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
 use crate::domain::{RunId, Timestamp};

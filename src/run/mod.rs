@@ -3,13 +3,14 @@
 //!
 //! The engine appends the events to the journal and carries out the effects; results come back as inputs.
 //! Recovery is not a special case: fold the journal, carry out the effects. Nothing here is `async`, reads
-//! a clock, draws a random number or does I/O.
+//! a clock, draws a random number or does I/O. What is about all runs at once stands in [`halt`].
 
 pub mod decide;
 pub mod effects;
 pub mod event;
 pub mod evolve;
 pub mod holds;
+pub mod halt;
 pub mod motion;
 pub mod retry;
 pub mod state;
@@ -20,6 +21,7 @@ pub use decide::{Answer, Input, Refusal};
 pub use effects::Effect;
 pub use event::{Event, HoldCause, NodeReport, PostKey};
 pub use evolve::Misfit;
+pub use halt::{Fact, Halt, Wish};
 pub use holds::Turn;
 pub use motion::Motion;
 pub use retry::{Retry, Which};

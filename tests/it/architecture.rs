@@ -25,6 +25,7 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "adapters/aws" => [CORE, &["adapters/aws", "telemetry"]].concat(),
         "adapters/slack" => [CORE, &["adapters/slack"]].concat(),
         "adapters/discord" => [CORE, &["adapters/discord"]].concat(),
+        "adapters/host" => [CORE, &["adapters/host"]].concat(),
         "adapters/store" => [CORE, &["adapters/store"]].concat(),
         "adapters" => [CORE, &["adapters"]].concat(),
         "playground" => vec!["domain", "playground"],

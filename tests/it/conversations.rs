@@ -55,6 +55,8 @@ const DOWN: Stage = Stage {
     options: |_| vec!["--break".into(), "refused".into()],
     conversations: &["slack-down-at-start"],
 };
+/// Everything is halted now and then, which others need not meet.
+const HALTING: Stage = Stage { name: "halting", options: |_| Vec::new(), conversations: &["halt"] };
 /// The files that every run depends on were broken at the start.
 const BROKEN: Stage = Stage { name: "broken", options: broken, conversations: &["no-rules"] };
 
@@ -110,6 +112,7 @@ static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE));
 static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
 static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
 static PLAYED_CONTROL: LazyLock<Played> = LazyLock::new(|| play(&CONTROL));
+static PLAYED_HALTING: LazyLock<Played> = LazyLock::new(|| play(&HALTING));
 static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
 
 struct Played {
@@ -189,8 +192,10 @@ fn holds(played: &Played, name: &str) {
 
 #[test]
 fn every_conversation_belongs_to_a_stage() {
-    let listed =
-        [ORDINARY, CONTROL, PAGE, LARGE, DOWN, BROKEN].iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
+    let listed = [ORDINARY, CONTROL, PAGE, LARGE, DOWN, HALTING, BROKEN]
+        .iter()
+        .flat_map(|s| s.conversations)
+        .map(|n| (*n).to_owned());
     let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
     let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
     let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
@@ -282,6 +287,11 @@ fn what_was_touched_is_rolled_back_by_a_person_or_by_itself_and_what_could_not_b
 #[test]
 fn machines_are_rebooted_in_waves_and_seen_to_come_back() {
     holds(&PLAYED_ORDINARY, "reboot");
+}
+
+#[test]
+fn a_halt_holds_everything_back_until_somebody_who_may_resumes() {
+    holds(&PLAYED_HALTING, "halt");
 }
 
 #[test]

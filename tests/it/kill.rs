@@ -5,8 +5,8 @@
 //! run of the same conversation, and the journal, read after the bot is dead. Several stages work side by side,
 //! because most of the time is spent waiting.
 
-mod person;
-mod stage;
+pub mod person;
+pub mod stage;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -21,6 +21,8 @@ mod form_stage;
 mod forms;
 #[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
 mod kill;
+#[cfg(all(feature = "slack", feature = "aws", feature = "sled", feature = "playground"))]
+mod operate;
 mod parameters;
 mod policy;
 mod policy_files;

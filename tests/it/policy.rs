@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use muster::domain::{Digest, GroupRef, Millis, NodePlatform, Principal, Target};
 use muster::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget};
 use muster::policy::{
-    Asker, CannotApprove, Decision, PolicySet, Request, Verdict, Vote, decide, load, may_approve, may_run_at_all,
-    may_show_in_shared, may_view, quorum_met, stricter, targets_of, waiting_for,
+    Asker, CannotApprove, CannotHalt, Decision, PolicySet, Request, Verdict, Vote, decide, load, may_approve, may_halt,
+    may_resume, may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, targets_of, waiting_for,
 };
 use muster::runbook::{HoldAfter, Risk};
 
@@ -233,6 +233,7 @@ fn an_approval_is_refused_with_its_reason() {
     assert_eq!(waiting_for(&two.quorum, &susan.principal, &[by_arne])[0].count, 1);
 
     let both = Asker { groups: BTreeSet::from(["sre".into(), "support".into()]), ..susan.clone() };
+    let operator = Asker { principal: Principal::host("ops-1", "root"), ..arne.clone() };
     let elsewhere = Asker { principal: Principal::slack("T0SECOND", "U0ARNE"), ..arne.clone() };
     let refusals = [
         may(&one, &[], &both),
@@ -240,6 +241,7 @@ fn an_approval_is_refused_with_its_reason() {
         may(&one, &[], &fred()),
         may(&one, &[], &Asker { bot: true, ..arne.clone() }),
         may(&one, &[], &elsewhere),
+        may(&one, &[], &operator),
         may(&one, &[by_arne], &arne),
         may(&one, &[by_arne], &priya),
         may(&ask(&susan, &plan("disk-usage", &[], &[("acme-prod", 2)])), &[], &arne),
@@ -296,6 +298,39 @@ fn reading_needs_a_rule_a_seat_or_the_run_to_be_ones_own() {
     assert!(!sees(&silent, &person("U0ANNA", &["support"])));
     let partner = "slack:T0MUSTER:C0PARTNER".parse().unwrap();
     assert!(!may_show_in_shared(&policy, &partner, &targets_of(&plan)));
+}
+
+#[test]
+fn a_shell_on_the_host_neither_runs_nor_approves_whatever_the_groups_say() {
+    let operator = Asker { principal: Principal::host("ops-1", "root"), ..arne() };
+    let plan = plan("disk-usage", &[], &[("acme-staging", 1)]);
+    let decision = ask(&operator, &plan);
+    assert_eq!((decision.verdict, decision.could.len()), (Verdict::Forbid, 0));
+    assert_eq!(decision.reasons[0].rule, "built-in");
+    assert!(decision.reasons[0].text.starts_with("a shell on the host runs nothing"), "{:?}", decision.reasons);
+    assert!(narrowed(&shipped(), &Request::of(&operator, &plan, &BTreeSet::new())).is_empty());
+    let needing = ask(&susan(), &self::plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
+    let yes = may_approve(&needing, &susan().principal, &[], &operator);
+    assert_eq!(yes, Err(CannotApprove::Operator));
+}
+
+#[test]
+fn support_pulls_the_brake_and_an_sre_lets_it_go() {
+    let policy = shipped();
+    let told = |answer: Result<(), CannotHalt>| answer.map_err(|why| why.to_string());
+    assert!(
+        [may_halt(&policy, &susan()), may_halt(&policy, &arne()), may_resume(&policy, &arne())]
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert_eq!(told(may_resume(&policy, &susan())), Err("only a member of `sre` can do this".into()));
+    assert_eq!(
+        told(may_halt(&policy, &omar())),
+        Err("only a member of `sre` or a member of `support` can do this".into())
+    );
+    assert_eq!(may_halt(&policy, &fred()), Err(CannotHalt::Foreign));
+    assert_eq!(may_halt(&policy, &Asker { bot: true, ..arne() }), Err(CannotHalt::Bot));
+    assert_eq!(may_halt(&PolicySet::deny_all(), &arne()), Err(CannotHalt::Nobody), "no file, nobody from chat");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
 use muster::domain::{Amount, Digest, Fault, Millis};
-use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, Pattern, Where};
+use muster::policy::set::{Audience, Forbidden, Granted, HaltRule, ParameterRule, Pattern, Where};
 use muster::policy::{PolicySet, load};
 use muster::runbook::{HoldAfter, Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
 use rand::RngExt;
@@ -288,6 +288,15 @@ fn written(policy: &PolicySet) -> Vec<String> {
         };
         parts.push(format!("[[view]]\nid = '{}'\n{audience}\nwhere = {}\n", rule.id, place(&rule.place)));
     }
+    let halt = [("who", &policy.halt.who), ("resume", &policy.halt.resume)];
+    let halt: String = halt
+        .iter()
+        .filter(|(_, groups)| !groups.is_empty())
+        .map(|(key, groups)| format!("{key} = {}\n", list(*groups)))
+        .collect();
+    if !halt.is_empty() {
+        parts.push(format!("[halt]\n{halt}"));
+    }
     parts
 }
 
@@ -309,6 +318,24 @@ fn what_is_written_is_what_stands_in_whichever_order_and_file() {
         loaded.view.sort_by(|a, b| a.id.cmp(&b.id));
         assert_eq!(loaded, PolicySet { revision: loaded.revision, ..policy });
     }
+}
+
+#[test]
+fn who_may_halt_adds_up_over_the_files_and_strangers_are_told() {
+    let groups = "version = 1\n[groups]\na = { users = ['slack:T1:U1'] }\nb = { users = ['slack:T1:U2'] }\n";
+    let halt = |text: &str| load(&files(&[("groups.toml", groups), ("halt.toml", text)]), None);
+    let one = format!("{groups}[halt]\nwho = ['a']\n");
+    let two = "version = 1\n[halt]\nwho = ['b']\nresume = ['a']\n";
+    let both = load(&files(&[("one.toml", &one), ("two.toml", two)]), None).unwrap().halt;
+    assert_eq!((both.who, both.resume), (["a", "b"].map(String::from).into(), ["a"].map(String::from).into()));
+    assert_eq!(halt("version = 1").unwrap().halt, HaltRule::default());
+    let faults = halt("version = 1\n[halt]\nwho = ['b', 'ops']\nresume = []\nresumes = ['a']\n");
+    insta::assert_snapshot!(
+        [faults, halt("version = 1\n[halt]\n"), halt("version = 1\n[[halt]]\nwho = ['a']\n")].map(told).join("\n")
+    );
+    let host =
+        "version = 1\n[groups]\na = { users = ['host:ops-1:root'] }\nb = { slack_usergroups = ['host:ops-1:x'] }\n";
+    insta::assert_snapshot!(told(load(&files(&[("host.toml", host)]), None)));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster::domain::Target;
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, TargetSet, Where};
-use muster::policy::{PolicySet, Verdict};
+use muster::policy::{Asker, PolicySet, Verdict};
 
 use super::policy_world::{Asked, AskedTarget};
 
@@ -397,4 +397,17 @@ pub fn most_seats(open: &mut Vec<(String, u32)>, people: &[BTreeSet<String>]) ->
         }
     }
     best
+}
+
+/// Whether somebody in these groups may do what `groups` may.
+pub fn may(groups: &BTreeSet<String>, asker: &Asker) -> bool {
+    if asker.bot || asker.foreign {
+        return false;
+    }
+    for group in groups {
+        if asker.groups.contains(group) {
+            return true;
+        }
+    }
+    false
 }

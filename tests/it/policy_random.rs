@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster::domain::{Millis, Principal};
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, PolicySet, Where};
 use muster::policy::{
-    Asker, CannotApprove, Decision, Seats, Verdict, Vote, decide, may_approve, may_run_at_all, may_show_in_shared,
-    may_view, narrowed, quorum_met, stricter, waiting_for,
+    Asker, CannotApprove, Decision, Seats, Verdict, Vote, decide, may_approve, may_halt, may_resume, may_run_at_all,
+    may_show_in_shared, may_view, narrowed, quorum_met, stricter, waiting_for,
 };
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::policy_oracle::{Answer, answer, covered, most_seats};
+use super::policy_oracle::{Answer, answer, covered, may, most_seats};
 use super::policy_world::{Draw, GROUPS, cases, seeded};
 
 fn seats(decision: &Decision) -> BTreeMap<String, u32> {
@@ -311,6 +311,29 @@ fn reading_is_decided_as_the_naive_evaluator_does() {
         }
     }
     assert!(seen * 5 > cases && seen * 5 < cases * 4 && shown * 50 > cases, "{seen} seen, {shown} shown of {cases}");
+}
+
+#[test]
+fn halting_is_decided_as_the_naive_evaluator_does_and_a_refusal_names_those_who_could() {
+    let mut rng = seeded("halt");
+    let (mut let_in, cases) = (0, cases(2_000));
+    for case in 0..cases {
+        let mut draw = Draw(&mut rng);
+        let (policy, asker) = (draw.policy(), draw.person());
+        for (answer, groups) in
+            [(may_halt(&policy, &asker), &policy.halt.who), (may_resume(&policy, &asker), &policy.halt.resume)]
+        {
+            assert_eq!(answer.is_ok(), may(groups, &asker), "case {case}");
+            let_in += u32::from(answer.is_ok());
+            if let Err(refused) = answer
+                && !asker.bot
+                && !asker.foreign
+            {
+                assert_eq!(refused.could(), groups.iter().cloned().collect::<Vec<_>>(), "case {case}");
+            }
+        }
+    }
+    assert!(let_in * 10 > cases * 3 && let_in * 10 < cases * 17, "{let_in} of {} were let in", cases * 2);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster::domain::{ChannelRef, Digest, Millis, Principal, RunbookName, Target};
 use muster::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, Members, ParameterRule, Pattern, TargetSet,
-    ViewRule, When, Where,
+    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, HaltRule, Members, ParameterRule, Pattern,
+    TargetSet, ViewRule, When, Where,
 };
 use muster::policy::{Asker, PolicySet, Request, RunbookFacts, TargetFacts};
 use muster::runbook::{Arguments, Risk};
@@ -250,8 +250,13 @@ impl Draw<'_> {
             forbids: (0..self.0.random_range(0..=2)).map(|n| self.forbid(n)).collect(),
             approvals: (0..self.0.random_range(0..=4)).map(|n| self.approval(n)).collect(),
             view: (0..self.0.random_range(0..=3)).map(|n| self.view(n)).collect(),
+            halt: HaltRule { who: self.halters(), resume: self.halters() },
             revision: Digest::of(b""),
         }
+    }
+
+    fn halters(&mut self) -> BTreeSet<String> {
+        if self.chance(0.2) { BTreeSet::new() } else { self.words(&GROUPS) }
     }
 
     pub fn person(&mut self) -> Asker {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::domain::{ChatPlatform, Digest, Place, Principal, RunId, Timestamp};
 use crate::ports::{Actor, Commit, CommitError, Delivery, Inbound, InboxRow, Journal, Outputs, Reply, StoredEvent};
-use crate::run::Event;
+use crate::run::{Event, Fact};
 
 fn run(n: u128) -> RunId {
     RunId(ulid::Ulid(n))
@@ -38,6 +38,16 @@ fn row(key: &str, second: i64) -> InboxRow {
 }
 fn append(run: RunId, seq: u64, events: Vec<Event>) -> Commit {
     Commit { events: Some((run, seq, events)), ..Commit::default() }
+}
+fn fact(n: i64) -> Fact {
+    let by = Principal::slack("T0MUSTER", "U0SUSAN");
+    if n % 2 == 0 { Fact::Halted { by, why: None, at: at(n) } } else { Fact::Resumed { by, at: at(n) } }
+}
+fn facts(seq: u64, facts: Vec<Fact>) -> Commit {
+    Commit { facts: Some((seq, facts)), ..Commit::default() }
+}
+async fn known(journal: &dyn Journal) -> Vec<Fact> {
+    journal.facts().await.unwrap().into_iter().map(|s| s.event).collect()
 }
 fn accept(row: InboxRow) -> Commit {
     Commit { accept: Some(row), ..Commit::default() }
@@ -76,6 +86,40 @@ async fn a_wrong_sequence_number_is_a_conflict_and_changes_nothing(journal: &dyn
     assert_eq!(waiting(journal).await, Vec::<String>::new());
     journal.commit(Commit { accept: Some(row("k", 0)), ..append(run(1), 1, vec![event(1)]) }).await.unwrap();
     assert_eq!(waiting(journal).await, ["k"]);
+}
+
+async fn facts_of_the_whole_installation_are_a_chain_of_their_own(journal: &dyn Journal) {
+    assert_eq!(journal.facts().await, Ok(vec![]), "a store without any was never halted");
+    journal.commit(append(run(1), 0, vec![event(0)])).await.unwrap();
+    journal.commit(facts(0, vec![fact(0), fact(1)])).await.unwrap();
+    for n in 2..300 {
+        journal.commit(facts(n, vec![fact(n as i64)])).await.unwrap();
+    }
+    assert_eq!(known(journal).await, (0..300).map(fact).collect::<Vec<_>>());
+    let stored = journal.facts().await.unwrap();
+    assert_eq!(stored[0].prev, crate::audit::GENESIS);
+    assert!(stored.windows(2).all(|w| w[1].prev == w[0].hash && w[1].seq == w[0].seq + 1));
+    assert_eq!(events(&journal.load(run(1)).await.unwrap()), [event(0)]);
+    assert_eq!(journal.runs().await, Ok(vec![run(1)]), "they are no run");
+}
+
+async fn a_fact_at_the_wrong_place_is_a_conflict_and_changes_nothing(journal: &dyn Journal) {
+    journal.commit(facts(0, vec![fact(0)])).await.unwrap();
+    for wrong in [0, 2, u64::MAX] {
+        let commit = Commit { accept: Some(row("k", 0)), ..facts(wrong, vec![fact(1)]) };
+        assert_eq!(journal.commit(commit).await, Err(CommitError::Conflict { at: 1 }));
+        let run = Commit { facts: Some((wrong, vec![fact(1)])), ..append(run(1), 0, vec![event(0)]) };
+        assert_eq!(journal.commit(run).await, Err(CommitError::Conflict { at: 1 }));
+    }
+    let late = Commit { facts: Some((1, vec![fact(1)])), ..append(run(1), 1, vec![event(0)]) };
+    assert_eq!(journal.commit(late).await, Err(CommitError::Conflict { at: 0 }));
+    assert_eq!(known(journal).await, [fact(0)]);
+    assert_eq!(journal.load(run(1)).await, Ok(vec![]));
+    assert_eq!(waiting(journal).await, Vec::<String>::new());
+    let both =
+        Commit { accept: Some(row("k", 0)), facts: Some((1, vec![fact(1)])), ..append(run(1), 0, vec![event(0)]) };
+    journal.commit(both).await.unwrap();
+    assert_eq!((known(journal).await.len(), journal.load(run(1)).await.unwrap().len()), (2, 1));
 }
 
 async fn a_key_seen_before_refuses_the_whole_commit(journal: &dyn Journal) {
@@ -236,6 +280,8 @@ macro_rules! journals {
         contract! { $($adapter: $open => [
             events_come_back_in_order_and_chained(&),
             a_wrong_sequence_number_is_a_conflict_and_changes_nothing(&),
+            facts_of_the_whole_installation_are_a_chain_of_their_own(&),
+            a_fact_at_the_wrong_place_is_a_conflict_and_changes_nothing(&),
             a_key_seen_before_refuses_the_whole_commit(&),
             a_key_is_remembered_for_a_day_and_what_waits_for_ever(&),
             rows_wait_in_the_order_they_came_whatever_the_clock_said(&),
@@ -300,6 +346,53 @@ mod durable {
         journal.commit(accept(row("d", 0))).await.unwrap();
         journal.commit(answered(&["b"])).await.unwrap();
         assert_eq!(waiting(&journal).await, ["a", "c", "d"]);
+    }
+
+    #[tokio::test]
+    async fn a_halt_survives_reopening_and_a_store_of_before_there_were_any_opens() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(SledJournal::open(folder.path()).unwrap());
+        {
+            // As a version that knew no facts would have left it.
+            let db = ::sled::Config::new().path(folder.path().join("journal")).segment_size(8 << 20).open().unwrap();
+            assert!(db.drop_tree("facts").unwrap());
+            db.flush().unwrap();
+        }
+        let halted =
+            vec![Fact::Halted { by: Principal::host("ops-1", "root"), why: Some("x".repeat(100_000)), at: at(0) }];
+        {
+            let journal = SledJournal::open(folder.path()).unwrap();
+            assert_eq!(known(&journal).await, []);
+            journal.commit(facts(0, halted.clone())).await.unwrap();
+        }
+        let journal = SledJournal::open(folder.path()).unwrap();
+        assert_eq!(known(&journal).await, halted);
+        assert_eq!(journal.commit(facts(0, vec![fact(1)])).await, Err(CommitError::Conflict { at: 1 }));
+        journal.commit(facts(1, vec![fact(1)])).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_fact_that_was_changed_or_taken_out_on_the_disk_is_damage() {
+        for (damage, seq) in [("changed", 0u64), ("taken out", 1)] {
+            let folder = tempfile::tempdir().unwrap();
+            SledJournal::open(folder.path()).unwrap().commit(facts(0, vec![fact(1), fact(2)])).await.unwrap();
+            {
+                let db =
+                    ::sled::Config::new().path(folder.path().join("journal")).segment_size(8 << 20).open().unwrap();
+                let tree = db.open_tree("facts").unwrap();
+                let key = [seq.to_be_bytes().as_slice(), &0u32.to_be_bytes()].concat();
+                let mut record = tree.remove(&key).unwrap().unwrap().to_vec();
+                if damage == "changed" {
+                    let digit = record.len() - 5;
+                    record[digit] ^= 1;
+                    tree.insert(key, record).unwrap();
+                }
+                db.flush().unwrap();
+            }
+            let fault = SledJournal::open(folder.path()).unwrap().facts().await.unwrap_err();
+            assert!(matches!(fault, JournalError::DamagedFacts { seq: at, .. } if at == seq), "{damage}: {fault}");
+            assert!(fault.to_string().starts_with("whether everything is halted cannot be told"), "{fault}");
+        }
     }
 
     #[tokio::test]
@@ -411,6 +504,11 @@ mod durable {
         let checkpoint = journal.checkpoint(at(0)).await.unwrap();
         let last = journal.load(run(1)).await.unwrap().pop().unwrap();
         assert_eq!(checkpoint.heads.len(), 2);
+        assert_eq!(checkpoint.facts, crate::audit::Head::EMPTY);
+        journal.commit(facts(0, vec![fact(0)])).await.unwrap();
+        let halted = journal.checkpoint(at(0)).await.unwrap();
+        assert_eq!((halted.facts.next, halted.facts.hash), (1, journal.facts().await.unwrap()[0].hash));
+        assert_ne!(halted.digest(), checkpoint.digest());
         assert_eq!((checkpoint.heads[&run(1)].next, checkpoint.heads[&run(1)].hash), (2, last.hash));
     }
 }

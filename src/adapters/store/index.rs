@@ -26,19 +26,34 @@ pub(super) struct Seen {
     pub answered: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Index {
     heads: BTreeMap<RunId, Head>,
+    /// Where the facts of the whole installation end.
+    facts: Head,
     seen: BTreeMap<Digest, Seen>,
     /// Keys by age, to forget the oldest.
     ages: BTreeSet<(Timestamp, Digest)>,
     next_arrival: u64,
 }
 
+impl Default for Index {
+    fn default() -> Self {
+        Index {
+            heads: BTreeMap::new(),
+            facts: Head::EMPTY,
+            seen: BTreeMap::new(),
+            ages: BTreeSet::new(),
+            next_arrival: 0,
+        }
+    }
+}
+
 /// A commit in bytes, made outside the journal's thread.
 #[derive(Debug, Default)]
 pub(super) struct Prepared {
     events: Option<(RunId, u64, Vec<Vec<u8>>)>,
+    facts: Option<(u64, Vec<Vec<u8>>)>,
     accept: Option<(Digest, Timestamp, Vec<u8>)>,
     answered: Vec<Digest>,
 }
@@ -48,6 +63,8 @@ pub(super) struct Prepared {
 pub(super) enum Write {
     Event(RunId, u64, Vec<u8>),
     Head(RunId, Head),
+    Fact(u64, Vec<u8>),
+    FactsHead(Head),
     Row(u64, Vec<u8>),
     RowGone(u64),
     Seen(Digest, Seen),
@@ -64,17 +81,25 @@ impl Prepared {
                 Some((*run, *seq, bytes))
             }
         };
+        let facts = match &commit.facts {
+            None => None,
+            Some((seq, facts)) => {
+                let bytes = facts.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>().map_err(io)?;
+                Some((*seq, bytes))
+            }
+        };
         let accept = match &commit.accept {
             None => None,
             Some(row) => Some((key(&row.delivery.key), row.at, serde_json::to_vec(row).map_err(io)?)),
         };
-        Ok(Prepared { events, accept, answered: commit.answered.iter().map(|k| key(k)).collect() })
+        Ok(Prepared { events, facts, accept, answered: commit.answered.iter().map(|k| key(k)).collect() })
     }
 
     /// About how many bytes it will write.
     pub fn size(&self) -> usize {
         let events = self.events.iter().flat_map(|(_, _, events)| events).map(Vec::len).sum::<usize>();
-        events + self.accept.as_ref().map_or(0, |(_, _, row)| row.len()) + 64
+        let facts = self.facts.iter().flat_map(|(_, facts)| facts).map(Vec::len).sum::<usize>();
+        events + facts + self.accept.as_ref().map_or(0, |(_, _, row)| row.len()) + 64
     }
 }
 
@@ -89,6 +114,9 @@ impl Index {
     pub fn restore_head(&mut self, run: RunId, head: Head) {
         self.heads.insert(run, head);
     }
+    pub fn restore_facts(&mut self, head: Head) {
+        self.facts = head;
+    }
     pub fn restore_seen(&mut self, key: Digest, seen: Seen) {
         self.next_arrival = self.next_arrival.max(seen.arrival + 1);
         self.ages.insert((seen.at, key));
@@ -97,6 +125,9 @@ impl Index {
 
     pub fn head(&self, run: RunId) -> Head {
         self.heads.get(&run).copied().unwrap_or(Head::EMPTY)
+    }
+    pub fn facts(&self) -> Head {
+        self.facts
     }
     /// Newest first.
     pub fn runs(&self) -> Vec<RunId> {
@@ -108,7 +139,7 @@ impl Index {
 
     /// Decides on one commit: all of it, or nothing.
     pub fn admit(&mut self, commit: Prepared) -> Result<Vec<Write>, CommitError> {
-        let Prepared { events, accept, answered } = commit;
+        let Prepared { events, facts, accept, answered } = commit;
         // Every refusal first, so that nothing is half admitted.
         if let Some((key, at, _)) = &accept {
             self.check_new(key, *at)?;
@@ -119,7 +150,20 @@ impl Index {
                 return Err(CommitError::Conflict { at });
             }
         }
+        if let Some((seq, _)) = &facts
+            && self.facts.next != *seq
+        {
+            return Err(CommitError::Conflict { at: self.facts.next });
+        }
         let mut writes = Vec::new();
+        if let Some((_, facts)) = facts.filter(|(_, facts)| !facts.is_empty()) {
+            for fact in facts {
+                let (bytes, after) = record::encode(&self.facts, &fact);
+                writes.push(Write::Fact(self.facts.next, bytes));
+                self.facts = after;
+            }
+            writes.push(Write::FactsHead(self.facts));
+        }
         if let Some((run, _, events)) = events.filter(|(_, _, events)| !events.is_empty()) {
             let mut head = self.head(run);
             for event in events {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::domain::{Digest, RunId, Timestamp};
-use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent, StoredFact};
 
 use super::index::{Index, Prepared, Write};
 use super::{asked_before, record};
@@ -22,6 +22,7 @@ pub struct MemoryJournal {
 struct State {
     index: Index,
     records: BTreeMap<RunId, Vec<Vec<u8>>>,
+    facts: Vec<Vec<u8>>,
     rows: BTreeMap<u64, Vec<u8>>,
 }
 
@@ -61,10 +62,11 @@ impl Journal for MemoryJournal {
         for write in state.index.admit(commit)? {
             match write {
                 Write::Event(run, _, record) => state.records.entry(run).or_default().push(record),
+                Write::Fact(_, record) => state.facts.push(record),
                 Write::Row(arrival, row) => drop(state.rows.insert(arrival, row)),
                 Write::RowGone(arrival) => drop(state.rows.remove(&arrival)),
                 // The index itself holds these.
-                Write::Head(..) | Write::Seen(..) | Write::Forgotten(..) => {}
+                Write::Head(..) | Write::FactsHead(_) | Write::Seen(..) | Write::Forgotten(..) => {}
             }
         }
         Ok(())
@@ -76,6 +78,11 @@ impl Journal for MemoryJournal {
             (state.records.get(&run).cloned().unwrap_or_default(), state.index.head(run))
         };
         record::decode(run, &records, &head)
+    }
+
+    async fn facts(&self) -> Result<Vec<StoredFact>, JournalError> {
+        let state = self.state();
+        record::facts(&state.facts, &state.index.facts())
     }
 
     async fn runs(&self) -> Result<Vec<RunId>, JournalError> {

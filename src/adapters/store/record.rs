@@ -4,12 +4,11 @@
 //! cannot change what an old record hashes to.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::audit::{Head, Link, verify};
 use crate::domain::{Digest, RunId};
-use crate::ports::{InboxRow, JournalError, StoredEvent};
-use crate::run::Event;
+use crate::ports::{InboxRow, JournalError, Stored, StoredEvent, StoredFact};
 
 /// Format of the record. An unknown one is refused: guessing at facts is worse than stopping.
 const VERSION: u32 = 1;
@@ -39,18 +38,27 @@ pub(super) fn encode(head: &Head, event: &[u8]) -> (Vec<u8>, Head) {
 
 /// Reads a run's records back and checks the whole chain.
 pub(super) fn decode(run: RunId, records: &[Vec<u8>], head: &Head) -> Result<Vec<StoredEvent>, JournalError> {
-    let damaged = |seq: u64, what: String| JournalError::Damaged { run, seq, what };
+    chained(records, head).map_err(|(seq, what)| JournalError::Damaged { run, seq, what })
+}
+
+/// The same of the facts of the whole installation.
+pub(super) fn facts(records: &[Vec<u8>], head: &Head) -> Result<Vec<StoredFact>, JournalError> {
+    chained(records, head).map_err(|(seq, what)| JournalError::DamagedFacts { seq, what })
+}
+
+/// Where it is damaged, and how, if it is.
+fn chained<E: DeserializeOwned>(records: &[Vec<u8>], head: &Head) -> Result<Vec<Stored<E>>, (u64, String)> {
     let mut links = Vec::with_capacity(records.len());
     for (at, record) in (0..).zip(records) {
-        links.push(link(record).map_err(|what| damaged(at, what))?);
+        links.push(link(record).map_err(|what| (at, what))?);
     }
-    verify(links.iter().copied(), head).map_err(|broken| damaged(broken.seq, broken.what.to_string()))?;
+    verify(links.iter().copied(), head).map_err(|broken| (broken.seq, broken.what.to_string()))?;
     links
         .into_iter()
-        .map(|Link { seq, prev, hash, event }| match serde_json::from_slice::<Event>(event) {
-            Ok(event) => Ok(StoredEvent { seq, prev, hash, event }),
+        .map(|Link { seq, prev, hash, event }| match serde_json::from_slice(event) {
+            Ok(event) => Ok(Stored { seq, prev, hash, event }),
             // The chain is whole, so the bytes are as they were written: by a later version.
-            Err(e) => Err(damaged(seq, format!("this version does not know the event ({e})"))),
+            Err(e) => Err((seq, format!("this version does not know the event ({e})"))),
         })
         .collect()
 }
@@ -75,6 +83,7 @@ pub(super) fn row(bytes: &[u8]) -> Result<InboxRow, JournalError> {
 mod tests {
     use super::*;
     use crate::domain::Timestamp;
+    use crate::run::Event;
 
     fn run() -> RunId {
         RunId(ulid::Ulid(7))

@@ -22,6 +22,7 @@ pub struct PolicyFile {
     pub forbid: Option<Vec<Forbid>>,
     pub approval: Option<Vec<Approval>>,
     pub view: Option<Vec<View>>,
+    pub halt: Option<Halt>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -194,4 +195,16 @@ pub struct View {
     #[serde(rename = "where")]
     #[schemars(length(min = 1))]
     pub place: Vec<String>,
+}
+
+/// Who may halt everything from chat, and who may resume; what several files say adds up
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Halt {
+    /// Groups that may halt
+    #[schemars(length(min = 1))]
+    pub who: Option<Vec<String>>,
+    /// Groups that may resume
+    #[schemars(length(min = 1))]
+    pub resume: Option<Vec<String>>,
 }

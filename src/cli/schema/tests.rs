@@ -39,6 +39,7 @@ run = {}
 when = {}
 need = [{}]
 [[view]]
+[halt]
 "#;
 const CONFIG: &str = r#"
 [slack]
@@ -113,7 +114,7 @@ fn the_schemas_and_the_strict_readers_know_the_same_keys() {
     assert_same(Kind::Runbook, runbook, 7);
     let files = [(PathBuf::from("x.toml"), POLICY.to_owned())];
     let policy = record(|| drop(crate::policy::load::load(&files, None)));
-    assert_same(Kind::Policy, merged(policy), 10);
+    assert_same(Kind::Policy, merged(policy), 11);
     let config = record(|| drop(Config::parse(Path::new("muster.toml"), CONFIG, &NotLookedUp)));
     assert_same(Kind::Config, merged(config), 9);
 }

@@ -75,6 +75,10 @@ fn help_teaches_by_example() {
     starts nothing further and stops what can be stopped
     `/runbook retry RUN [failed | not-started | retryable]`
     runs a finished run again on the nodes that are left of it
+    `/runbook halt [because "REASON"]`
+    stops everything: nothing new is sent, no run starts
+    `/runbook resume`
+    lets everything go on that was halted
     `/runbook accounts`
     the accounts, their labels and regions
     `/runbook targets SELECTOR`

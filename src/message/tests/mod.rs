@@ -2,6 +2,7 @@
 
 mod forms;
 mod holds;
+mod halts;
 mod lookups;
 mod make;
 mod plans;

@@ -85,5 +85,9 @@ impl Reader<'_> {
         policy.forbids.extend(root.tables("forbid").into_iter().filter_map(|t| self.forbid(t)));
         policy.approvals.extend(root.tables("approval").into_iter().filter_map(|t| self.approval(t)));
         policy.view.extend(root.tables("view").into_iter().filter_map(|t| self.view(t)));
+        if let Some(halt) = root.optional_table("halt").map(|t| self.halt(t)) {
+            policy.halt.who.extend(halt.who);
+            policy.halt.resume.extend(halt.resume);
+        }
     }
 }

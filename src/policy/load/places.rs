@@ -30,6 +30,14 @@ impl Reader<'_> {
         }
         let users = filled(&table, "users", table.optional_list::<Principal>("users"));
         for user in &users {
+            if user.is_operator() {
+                let what = format!("`{}` sits at a shell of the host, which no rule is about", user.value);
+                table.document().fault(
+                    &user.span,
+                    what,
+                    "write the person's user id in chat, like `slack:T012AB:U034CD`",
+                );
+            }
             if user.platform == ChatPlatform::Slack && !user.user.starts_with(['U', 'W']) {
                 let what = format!("`{}` is not a person: Slack's user ids start with `U` or `W`", user.value);
                 table.document().fault(&user.span, what, "write the person's user id, like `slack:T012AB:U034CD`");

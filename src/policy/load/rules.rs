@@ -1,11 +1,11 @@
-//! `[[grant]]`, `[[forbid]]`, `[[approval]]` and `[[view]]`.
+//! `[[grant]]`, `[[forbid]]`, `[[approval]]`, `[[view]]` and `[halt]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::strict::{At, Item, Table};
 use crate::domain::{ChannelRef, GroupName, Millis, RunbookName};
 use crate::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, ParameterRule, ViewRule, When, Where,
+    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, HaltRule, ParameterRule, ViewRule, When, Where,
 };
 use crate::runbook::Risk;
 
@@ -101,6 +101,17 @@ impl Reader<'_> {
         table.finish();
         let audience = who.map(Audience::Groups).or(shared.map(Audience::SharedChannels));
         Some(ViewRule { id: id?, audience: audience?, place: place? })
+    }
+
+    /// What several files say adds up.
+    pub(super) fn halt(&self, table: Table<'_>) -> HaltRule {
+        let who = self.groups(&table, "who", false);
+        let resume = self.groups(&table, "resume", false);
+        if who.is_none() && resume.is_none() {
+            table.fault("`halt` names nobody", "say `who` may halt and who may `resume`, or take it out");
+        }
+        table.finish();
+        HaltRule { who: who.unwrap_or_default(), resume: resume.unwrap_or_default() }
     }
 
     fn id(&self, table: &Table<'_>) -> Option<String> {

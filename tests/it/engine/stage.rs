@@ -10,25 +10,31 @@ use muster::adapters::clock::{SystemClock, UlidIds};
 use muster::adapters::store::{MemoryJournal, MemoryOutputs};
 use muster::domain::{
     Account, AccountId, AccountSource, ChatPlatform, CommandId, GroupRef, MessageRef, Node, NodeId, NodePlatform,
-    Place, Principal, Region, Target, Timestamp, Unread,
+    Place, Principal, Region, RunId, Target, Timestamp, Unread,
 };
 use muster::engine::limits::{Limits, Rate};
 use muster::engine::rulebook::Rulebook;
 use muster::engine::{Engine, Ports, Settings};
 use muster::message::{Card, Form, Home};
 use muster::ports::{
-    Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Delivery, Directory, DirectoryError,
-    Inbound, Inbox, Inventory, Invocation, InvocationStatus, Profile, RegionRead, Reply, SendError, SendRequest,
-    SendSession, Service,
+    Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Commit, CommitError, Delivery, Directory,
+    DirectoryError, Inbound, Inbox, InboxRow, Inventory, Invocation, InvocationStatus, Journal, JournalError, Profile,
+    RegionRead, Reply, SendError, SendRequest, SendSession, Service, StoredEvent, StoredFact,
 };
+use muster::run::{Event, Fact};
 use muster::{rules, shipped};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 pub const DAY: Duration = Duration::from_secs(86_400);
 const TENANT: &str = "T0MUSTER";
 /// A channel that the bot cannot see.
 pub const HIDDEN: &str = "C0HIDDEN";
 pub const SUSAN: &str = "U0SUSAN";
+/// Of sre.
+pub const ARNE: &str = "U0ARNE";
+/// Of no group.
+pub const OMAR: &str = "U0OMAR";
 
 /// One thing that was said, in order.
 #[derive(Debug, Clone)]
@@ -52,6 +58,8 @@ pub struct FakeChat {
     news: Notify,
     /// What the next edits answer, before they answer `Ok`.
     pub edit_faults: Mutex<VecDeque<ChatError>>,
+    /// The same of posts. Where it is unknown, the message was posted.
+    pub post_faults: Mutex<VecDeque<ChatError>>,
     editing: Mutex<BTreeMap<String, u32>>,
     /// Two edits of one message were under way at once.
     pub crossed: AtomicBool,
@@ -101,7 +109,14 @@ pub fn name(key: &str) -> &str {
 #[async_trait]
 impl Chat for FakeChat {
     async fn post(&self, place: &Place, card: &Card, key: &str) -> Result<MessageRef, ChatError> {
+        let fault = self.post_faults.lock().unwrap().pop_front();
+        if let Some(fault @ (ChatError::Refused(_) | ChatError::NotSaid { .. })) = fault {
+            return Err(fault);
+        }
         self.say(Said::Post { key: key.to_owned(), card: card.clone() });
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
         Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() })
     }
     async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError> {
@@ -156,7 +171,11 @@ struct FakeDirectory;
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
-        Ok(if group.group == "S0SUPPORT" { vec![Principal::slack(TENANT, SUSAN)] } else { vec![] })
+        Ok(match group.group.as_str() {
+            "S0SUPPORT" => vec![Principal::slack(TENANT, SUSAN)],
+            "S0SRE" => vec![Principal::slack(TENANT, ARNE)],
+            _ => vec![],
+        })
     }
     async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
         Ok(Profile::default())
@@ -168,6 +187,36 @@ impl Directory for FakeDirectory {
 
 /// How a node ends: status, exit code, output, and whether the output is cut.
 pub type Ending = Box<dyn Fn(&NodeId) -> (InvocationStatus, i32, String, bool) + Send>;
+/// Whoever comes to it while it is shut waits until it is opened.
+#[derive(Default)]
+pub struct Gate {
+    shut: AtomicBool,
+    news: Notify,
+    /// How many have come.
+    pub came: AtomicU32,
+}
+
+impl Gate {
+    pub fn shut(&self) {
+        self.shut.store(true, Ordering::SeqCst);
+    }
+    pub fn open(&self) {
+        self.shut.store(false, Ordering::SeqCst);
+        self.news.notify_waiters();
+    }
+    async fn pass(&self) {
+        self.came.fetch_add(1, Ordering::SeqCst);
+        loop {
+            let news = self.news.notified();
+            let mut news = std::pin::pin!(news);
+            news.as_mut().enable();
+            if !self.shut.load(Ordering::SeqCst) {
+                return;
+            }
+            news.await;
+        }
+    }
+}
 
 /// Takes every command; its nodes end when the test lets them.
 #[derive(Default)]
@@ -178,6 +227,12 @@ pub struct FakeCloud {
     /// How they end, where not well.
     pub ending: Mutex<Option<Ending>>,
     pub account_reads: AtomicU32,
+    /// Before a region's nodes are told.
+    pub reading: Gate,
+    /// Before a sending session is open.
+    pub opening: Gate,
+    /// How many sends were made.
+    pub sends: AtomicU32,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
 
@@ -198,6 +253,7 @@ impl Inventory for FakeCloud {
         (vec![account()], vec![])
     }
     async fn read(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError> {
+        self.reading.pass().await;
         let node = |n: u32| Node {
             target: Target {
                 account: account.clone(),
@@ -218,12 +274,14 @@ impl Inventory for FakeCloud {
 #[async_trait]
 impl Cloud for FakeCloud {
     async fn open(&self, _: &SendSession) -> Result<(), CloudError> {
+        self.opening.pass().await;
         Ok(())
     }
     fn aws_now(&self) -> Timestamp {
         SystemClock.now()
     }
     async fn send(&self, request: &SendRequest) -> Result<CommandId, SendError> {
+        self.sends.fetch_add(1, Ordering::SeqCst);
         let mut commands = self.commands.lock().unwrap();
         let id: CommandId = format!("00000000-0000-0000-0000-{:012}", commands.len() + 1).parse().unwrap();
         commands.insert(id.clone(), request.nodes.clone());
@@ -293,6 +351,53 @@ impl Cloud for FakeCloud {
     }
 }
 
+/// One commit, as the journal took it.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    pub at: Instant,
+    pub events: Vec<Event>,
+    pub facts: Vec<Fact>,
+}
+
+/// A journal in memory that remembers in which order it took things.
+pub struct Recorder {
+    inner: MemoryJournal,
+    /// It takes its time, as a disk does.
+    pub slow: AtomicBool,
+    pub taken: tokio::sync::Mutex<Vec<Committed>>,
+}
+
+#[async_trait]
+impl Journal for Recorder {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        // Held, so that the order is exact.
+        let mut taken = self.taken.lock().await;
+        for _ in 0..if self.slow.load(Ordering::Relaxed) { 10 } else { 0 } {
+            tokio::task::yield_now().await;
+        }
+        self.inner.commit(commit.clone()).await?;
+        let events = commit.events.map(|(_, _, events)| events).unwrap_or_default();
+        let facts = commit.facts.map(|(_, facts)| facts).unwrap_or_default();
+        taken.push(Committed { at: Instant::now(), events, facts });
+        Ok(())
+    }
+    async fn load(&self, run: RunId) -> Result<Vec<StoredEvent>, JournalError> {
+        self.inner.load(run).await
+    }
+    async fn facts(&self) -> Result<Vec<StoredFact>, JournalError> {
+        self.inner.facts().await
+    }
+    async fn runs(&self) -> Result<Vec<RunId>, JournalError> {
+        self.inner.runs().await
+    }
+    async fn unanswered(&self) -> Result<Vec<InboxRow>, JournalError> {
+        self.inner.unanswered().await
+    }
+    fn token_key(&self) -> [u8; 32] {
+        self.inner.token_key()
+    }
+}
+
 /// The system's clock, which the test can set forward.
 #[derive(Default)]
 pub struct FakeClock {
@@ -315,7 +420,7 @@ impl Clock for FakeClock {
 pub struct World {
     pub chat: Arc<FakeChat>,
     pub cloud: Arc<FakeCloud>,
-    pub journal: Arc<MemoryJournal>,
+    pub journal: Arc<Recorder>,
     pub outputs: Arc<MemoryOutputs>,
     pub clock: Arc<FakeClock>,
     deliveries: AtomicU32,
@@ -325,7 +430,11 @@ pub fn world() -> World {
     World {
         chat: Arc::default(),
         cloud: Arc::default(),
-        journal: Arc::new(MemoryJournal::with_token_key([7; 32])),
+        journal: Arc::new(Recorder {
+            inner: MemoryJournal::with_token_key([7; 32]),
+            slow: AtomicBool::new(false),
+            taken: Default::default(),
+        }),
         outputs: Arc::default(),
         clock: Arc::default(),
         deliveries: AtomicU32::new(0),
@@ -373,8 +482,12 @@ impl World {
     }
 
     pub async fn types_in(&self, channel: &str, engine: &Engine, text: &str) {
+        self.types_as(SUSAN, channel, engine, text).await;
+    }
+
+    pub async fn types_as(&self, user: &str, channel: &str, engine: &Engine, text: &str) {
         let key = format!("delivery-{}", self.deliveries.fetch_add(1, Ordering::Relaxed));
-        let person = Principal::slack(TENANT, SUSAN);
+        let person = Principal::slack(TENANT, user);
         let delivery = Delivery {
             key,
             actor: Actor { principal: person.clone(), foreign: false },
@@ -391,12 +504,16 @@ impl World {
     }
 
     pub async fn asks_in(&self, channel: &str, engine: &Engine, text: &str) -> String {
+        self.asks_as(SUSAN, channel, engine, text).await
+    }
+
+    pub async fn asks_as(&self, user: &str, channel: &str, engine: &Engine, text: &str) -> String {
         let whispered = |said: &Said| match said {
             Said::Whisper(card) => Some(muster::message::text::render(card)),
             Said::Post { .. } | Said::Edit { .. } => None,
         };
         let before = self.chat.said().iter().filter_map(whispered).count();
-        self.types_in(channel, engine, text).await;
+        self.types_as(user, channel, engine, text).await;
         self.chat.until(text, |said| said.iter().filter_map(whispered).nth(before)).await
     }
 }

@@ -7,7 +7,8 @@
 //! - open may panic on a damaged file: the caller catches it;
 //! - after a failed sync the kernel may call lost pages clean: the caller stops for good.
 //!
-//! Trees: `events` (run, number, chunk), `heads` (run), `inbox` (arrival, chunk), `seen` (key), `meta`.
+//! Trees: `events` (run, number, chunk), `heads` (run), `facts` (number, chunk), `inbox` (arrival, chunk), `seen` (key),
+//! `meta` (the format, and the head of the facts).
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -31,6 +32,9 @@ const CHUNK: usize = 60 << 10;
 /// Of the trees and their keys.
 const FORMAT: &str = "1";
 
+/// In `meta`. Stores of before there were facts have none, and no facts either.
+const FACTS_HEAD: &str = "facts.head";
+
 /// How long sled may still hold the lock of a journal that was just closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -41,6 +45,8 @@ const MADE: &str = "journal.made";
 pub(super) struct Disk {
     events: Tree,
     heads: Tree,
+    facts: Tree,
+    meta: Tree,
     inbox: Tree,
     seen: Tree,
     db: Db,
@@ -63,6 +69,7 @@ impl Disk {
         let tree = |name: &str| db.open_tree(name).map_err(|e| damaged(e.to_string()));
         let meta = tree("meta")?;
         let (events, heads, inbox, seen) = (tree("events")?, tree("heads")?, tree("inbox")?, tree("seen")?);
+        let facts = tree("facts")?;
         match meta.get("format").map_err(|e| damaged(e.to_string()))? {
             Some(found) if found == FORMAT.as_bytes() => {}
             Some(found) => {
@@ -85,7 +92,7 @@ impl Disk {
             private::sync_dir(store).map_err(unusable)?;
         }
         let file = File::open(dir.join("db")).map_err(unusable)?;
-        let disk = Disk { events, heads, inbox, seen, db, file, _lock: lock };
+        let disk = Disk { events, heads, facts, meta, inbox, seen, db, file, _lock: lock };
         let index = disk.index().map_err(damaged)?;
         Ok((disk, index, token_key))
     }
@@ -97,6 +104,9 @@ impl Disk {
             let run = run_of(&key).ok_or("a head has no run")?;
             index.restore_head(run, head_of(&value).ok_or("a head is damaged")?);
         }
+        if let Some(value) = self.meta.get(FACTS_HEAD).map_err(|e| e.to_string())? {
+            index.restore_facts(head_of(&value).ok_or("the head of the facts is damaged")?);
+        }
         for entry in &self.seen {
             let (key, value) = entry.map_err(|e| e.to_string())?;
             let key: [u8; 32] = key.as_ref().try_into().map_err(|_| "a seen key is damaged")?;
@@ -107,8 +117,8 @@ impl Disk {
 
     /// All of it in one transaction, durable when it returns.
     pub fn write(&self, writes: &[Write]) -> Result<(), String> {
-        let trees = (&self.events, &self.heads, &self.inbox, &self.seen);
-        let done = trees.transaction(|(events, heads, inbox, seen)| {
+        let trees = (&self.events, &self.heads, &self.facts, &self.meta, &self.inbox, &self.seen);
+        let done = trees.transaction(|(events, heads, facts, meta, inbox, seen)| {
             for write in writes {
                 match write {
                     Write::Event(run, seq, record) => {
@@ -117,6 +127,12 @@ impl Disk {
                         }
                     }
                     Write::Head(run, head) => drop(heads.insert(&run.0.to_bytes(), head_bytes(head))?),
+                    Write::Fact(seq, record) => {
+                        for (key, chunk) in chunks(&seq.to_be_bytes(), record) {
+                            facts.insert(key, chunk)?;
+                        }
+                    }
+                    Write::FactsHead(head) => drop(meta.insert(FACTS_HEAD, head_bytes(head))?),
                     Write::Row(arrival, row) => {
                         for (key, chunk) in chunks(&arrival.to_be_bytes(), row) {
                             inbox.insert(key, chunk)?;
@@ -147,6 +163,11 @@ impl Disk {
     /// The records of one run in order.
     pub fn records(&self, run: RunId) -> Result<Vec<Vec<u8>>, String> {
         joined(self.events.scan_prefix(run.0.to_bytes()))
+    }
+
+    /// The records of the facts in order.
+    pub fn facts(&self) -> Result<Vec<Vec<u8>>, String> {
+        joined(self.facts.iter())
     }
 
     /// The rows of the inbox, oldest first.

@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::audit::Checkpoint;
 use crate::domain::{RunId, Timestamp};
-use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError, StoredEvent};
+use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError, StoredEvent, StoredFact};
 
 use super::OpenError;
 use super::index::Prepared;
@@ -51,10 +51,11 @@ impl SledJournal {
         &self.store
     }
 
-    /// The heads of all runs now.
+    /// The heads of all runs, and of the facts of the whole installation, now.
     pub async fn checkpoint(&self, now: Timestamp) -> Result<Checkpoint, JournalError> {
         let heads = self.ask(Ask::Heads).await.map_err(JournalError::Io)?;
-        Ok(Checkpoint::new(now, heads.map_err(JournalError::Io)?))
+        let (heads, facts) = heads.map_err(JournalError::Io)?;
+        Ok(Checkpoint::new(now, heads, facts))
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(oneshot::Sender<T>) -> Ask) -> Result<T, String> {
@@ -97,6 +98,12 @@ impl Journal for SledJournal {
         // Millions of bytes for a large plan: not on a thread that others wait for.
         let decoded = tokio::task::spawn_blocking(move || record::decode(run, &records, &head)).await;
         decoded.map_err(|e| JournalError::Io(e.to_string()))?
+    }
+
+    async fn facts(&self) -> Result<Vec<StoredFact>, JournalError> {
+        let raw = self.ask(Ask::Facts).await.map_err(JournalError::Io)?;
+        let (records, head) = raw.map_err(JournalError::Io)?;
+        record::facts(&records, &head)
     }
 
     async fn runs(&self) -> Result<Vec<RunId>, JournalError> {

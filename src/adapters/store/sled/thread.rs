@@ -25,8 +25,9 @@ type Answer<T> = oneshot::Sender<Result<T, String>>;
 pub(super) enum Ask {
     Commit(Prepared, oneshot::Sender<Result<(), CommitError>>),
     Load(RunId, Answer<(Vec<Vec<u8>>, Head)>),
+    Facts(Answer<(Vec<Vec<u8>>, Head)>),
     Runs(Answer<Vec<RunId>>),
-    Heads(Answer<BTreeMap<RunId, Head>>),
+    Heads(Answer<(BTreeMap<RunId, Head>, Head)>),
     Unanswered(Answer<Vec<Vec<u8>>>),
 }
 
@@ -135,7 +136,13 @@ impl Owner {
                 drop(answer.send(records.map(|records| (records, self.index.head(run)))));
             }
             Ask::Runs(answer) => drop(answer.send(failed().map(|()| self.index.runs()))),
-            Ask::Heads(answer) => drop(answer.send(failed().map(|()| self.index.heads().clone()))),
+            Ask::Facts(answer) => {
+                let records = failed().and_then(|()| self.disk.facts());
+                drop(answer.send(records.map(|records| (records, self.index.facts()))));
+            }
+            Ask::Heads(answer) => {
+                drop(answer.send(failed().map(|()| (self.index.heads().clone(), self.index.facts()))));
+            }
             Ask::Unanswered(answer) => drop(answer.send(failed().and_then(|()| self.disk.rows()))),
             Ask::Commit(_, answer) => drop(answer.send(Err(CommitError::Io("a commit is not a read".to_owned())))),
         }
