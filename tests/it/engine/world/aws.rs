@@ -74,7 +74,7 @@ impl Aws {
                 for _ in 0..=fortune.below(3) {
                     let number = nodes.len() + 1;
                     let node: NodeId = format!("i-{number:017x}").parse().unwrap();
-                    if fortune.one_in(15) {
+                    if fortune.one_in(20) {
                         gone.insert(node.clone(), now + fortune.millis(0..1_800_000));
                     }
                     nodes.push(Node {
@@ -260,9 +260,9 @@ impl Cloud for Aws {
         } else {
             None
         };
-        let lost = self.fortune.strikes("request lost", 25);
-        let late = !lost && self.fortune.strikes("request late", 25);
-        let deaf = self.fortune.strikes("answer lost", 12);
+        let lost = self.fortune.strikes("request lost", 14);
+        let late = !lost && self.fortune.strikes("request late", 14);
+        let deaf = self.fortune.strikes("answer lost", 8);
         let takes = if late { self.fortune.millis(1_000..330_000) } else { self.fortune.millis(5..200) };
         let letter = Letter { request: request.clone(), refusal };
         let number = (!lost).then(|| self.mail(letter, self.time.truth() + takes));

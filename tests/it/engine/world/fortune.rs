@@ -80,7 +80,7 @@ impl Fortune {
 
     /// Now and then the process ends here, in the middle of a call: then this never returns.
     pub async fn may_crash(&self, inside: &'static str) {
-        if self.strikes(inside, 150) {
+        if self.strikes(inside, 100) {
             self.crash.notify_one();
             std::future::pending::<()>().await;
         }

@@ -95,7 +95,7 @@ impl World {
         let aws = Arc::new(Aws::new(time.clone(), fortune.clone(), ledger.clone()));
         let slack = Arc::new(Slack::new(time.clone(), fortune.clone()));
         let office = Arc::new(Office::new(time.clone(), fortune.clone(), society.clone()));
-        let most_runs = 1 + fortune.below(3);
+        let most_runs = 2 + fortune.below(4);
         World {
             seed,
             time,
@@ -117,8 +117,8 @@ impl World {
     /// The whole history: lives that end anyhow, a calm one that brings everything to its end, and one more that finds
     /// nothing to do.
     pub fn play(&self) -> Ended {
-        for _ in 0..=self.fortune.below(4) {
-            let longest = *self.fortune.pick(&[10_000, 60_000, 600_000, 3_600_000]);
+        for _ in 0..2 + self.fortune.below(4) {
+            let longest = *self.fortune.pick(&[20_000, 120_000, 600_000, 3_600_000]);
             let length = self.fortune.millis(500..longest);
             let death = if self.fortune.one_in(4) { Death::Stopped } else { Death::Killed };
             self.live(async |engine| self.until_killed(engine, length, death).await);

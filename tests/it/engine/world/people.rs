@@ -29,8 +29,8 @@ impl World {
     pub async fn turn(&self) {
         loop {
             let pause = match self.fortune.below(10) {
-                0 => self.fortune.millis(60_000..900_000),
-                1..4 => self.fortune.millis(3_000..60_000),
+                0 => self.fortune.millis(20_000..600_000),
+                1..4 => self.fortune.millis(3_000..30_000),
                 _ => self.fortune.millis(200..5_000),
             };
             tokio::time::sleep(pause).await;
@@ -69,7 +69,7 @@ impl World {
     }
 
     fn ask(&self) {
-        let runbook = *self.fortune.pick(&["job", "job", "job", "job", "job", "look", "wipe"]);
+        let runbook = *self.fortune.pick(&["job", "job", "job", "job", "job", "job", "job", "job", "look", "wipe"]);
         let on = *self.fortune.pick(&[
             "accounts=acme-staging",
             "accounts=acme-prod",
@@ -77,7 +77,7 @@ impl World {
             "accounts=*",
             "env=prod",
         ]);
-        let who = *self.fortune.pick(&[ANA, ANA, ANA, BO, EVE]);
+        let who = *self.fortune.pick(&[ANA, ANA, ANA, ANA, ANA, BO, BO, EVE]);
         self.people.asked.fetch_add(1, Ordering::Relaxed);
         self.say(who, format!("run {runbook} on {on}"));
     }
@@ -156,7 +156,8 @@ impl World {
         if buttons.is_empty() {
             return;
         }
-        let button = *self.fortune.pick(&buttons);
+        // The first is the one that most people want.
+        let button = if self.fortune.one_in(3) { *self.fortune.pick(&buttons) } else { buttons[0] };
         let may_ask = self.people.asked.load(Ordering::Relaxed) < self.most_runs;
         let asks = matches!(button.verb, Verb::RunAgain | Verb::RunPart | Verb::RetryFailed | Verb::RetryNotStarted);
         if asks && !may_ask || button.verb == Verb::Cancel && !self.fortune.one_in(8) {

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use muster::domain::{NotStarted, Outcome, Principal, RunId, Timestamp};
 use muster::message::Verb;
 use muster::plan::Plan;
-use muster::run::{Approval, Event, HoldCause, Proposal, Run};
+use muster::run::{Approval, Event, HoldCause, Proposal, Run, SendState};
 use muster::runbook::HoldAfter;
 
 use super::society::{Deed, Society};
@@ -87,7 +87,8 @@ impl Story {
     pub fn follow(&mut self, event: &Event, now: Timestamp, society: &Society) -> Vec<String> {
         let mut broken: Vec<String> = Vec::new();
         self.judge(event, now, society, &mut |promise: String| broken.push(promise));
-        let (errors, under_way) = (self.run.counts.errors(), self.under_way());
+        let errors = self.run.counts.errors();
+        let under_way = self.under_way() + self.being_sent(event);
         if let Err(misfit) = self.run.evolve(event) {
             broken.push(format!("I6: {misfit}"));
         }
@@ -116,6 +117,16 @@ impl Story {
     fn under_way(&self) -> u32 {
         let begun = self.run.targets.iter().filter(|t| t.outcome.is_none() && !t.reports.is_empty() && t.step > 0);
         self.run.in_flight() + begun.count() as u32
+    }
+
+    /// Nodes of a send that was refused before its intent was written: it was being made.
+    fn being_sent(&self, event: &Event) -> u32 {
+        match event {
+            Event::SendRefused { shard, .. } if self.run.shards[*shard as usize].state == SendState::Waiting => {
+                self.run.due_targets(*shard).len() as u32
+            }
+            _ => 0,
+        }
     }
 
     fn judge(&self, event: &Event, now: Timestamp, society: &Society, broke: &mut dyn FnMut(String)) {
