@@ -47,7 +47,9 @@ impl Asking {
     pub async fn look(&mut self, services: &Arc<Services>, handle: &Handle, shard: u32) -> Look {
         match self.lost.work {
             Work::Command => command(services, handle, &self.lost, shard).await,
-            Work::Automation { .. } if self.refused.is_none() && handle.read(may_start) => {
+            Work::Automation { .. }
+                if self.refused.is_none() && services.halting.now().is_none() && handle.read(may_start) =>
+            {
                 self.again(services, handle, shard).await
             }
             Work::Automation { .. } => self.started(services, handle, shard).await,
@@ -61,8 +63,9 @@ impl Asking {
             return Look::Failed(fault.to_string());
         }
         services.limits.slot(&session.account, region, Kind::Send).await;
-        // While it waited for its slot a person may have cancelled.
-        if !handle.read(may_start) {
+        // While it waited for its slot a person may have cancelled, or halted everything: it would begin only now.
+        let halted = services.halting.passage().await.is_none();
+        if halted || !handle.read(may_start) {
             return self.started(services, handle, shard).await;
         }
         let now = SendRequest { signing: Signing { at: services.cloud.aws_now() }, ..self.lost.clone() };
@@ -108,7 +111,7 @@ impl Asking {
 
 /// Whether something new may begin on nodes of this run.
 fn may_start(run: &Run) -> bool {
-    run.phase == Phase::Running && run.cancelled_by.is_none() && !run.budget_spent
+    run.phase == Phase::Running && run.stopping.is_none()
 }
 
 async fn command(services: &Arc<Services>, handle: &Handle, lost: &SendRequest, shard: u32) -> Look {

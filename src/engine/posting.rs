@@ -28,7 +28,8 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
             bring_to_form(services, handle, &living).await;
         }
     }
-    let place = place_of(handle, key);
+    let mut place = place_of(handle, key);
+    let mut directly = false;
     let mark = format!("{}:{key}", handle.id);
     let mut look = look_first;
     let mut pause = Duration::from_millis(500);
@@ -63,16 +64,20 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
         match posted {
             Ok(message) => return done(services, handle, key, message).await,
             Err(ChatError::Refused(cause)) => {
-                if *key == PostKey::Closing {
-                    // The channel is archived, or Muster was removed from it: the requester still learns how it ended.
-                    let by = handle.read(|run| run.proposal.by.clone());
-                    if let Ok(direct) = services.chat.direct(&by).await
-                        && let Ok(message) = services.chat.post(&direct, &card, &mark).await
-                    {
-                        return done(services, handle, key, message).await;
+                if *key != PostKey::Closing || directly {
+                    return refused(handle, key, cause).await;
+                }
+                // The channel is archived, or Muster was removed from it: the requester still learns how it ended.
+                let by = handle.read(|run| run.proposal.by.clone());
+                match services.chat.direct(&by).await {
+                    // A process before this one may have come so far.
+                    Ok(direct) => (place, directly, look) = (direct, true, true),
+                    Err(ChatError::Refused(_)) => return refused(handle, key, cause).await,
+                    Err(_) => {
+                        tokio::time::sleep(pause).await;
+                        pause = longer(pause);
                     }
                 }
-                return refused(handle, key, cause).await;
             }
             Err(ChatError::NotSaid { cause, retry_after }) => {
                 tracing::warn!(run = %handle.id, %key, cause, "a message could not be posted yet");

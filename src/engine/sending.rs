@@ -186,12 +186,17 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
             tokio::time::sleep(confirm).await;
             continue;
         }
-        let at = LOOKS.get(look).copied().unwrap_or_else(|| 60 * (look as u64).saturating_sub(3));
+        let at = look_at(look);
         let left = settled_at.duration_since(services.cloud.aws_now());
         let left = Duration::try_from(left).unwrap_or_default();
         let next = Duration::from_secs(at).saturating_sub(began.elapsed()).max(Duration::from_millis(500));
         tokio::time::sleep(if left.is_zero() { next } else { next.min(left + Duration::from_millis(50)) }).await;
     }
+}
+
+/// Seconds from the first look to the one after this look, from 0.
+fn look_at(look: usize) -> u64 {
+    LOOKS.get(look).map_or_else(|| 60 * (look as u64 - 3), |s| *s)
 }
 
 /// Asks AWS to stop what runs of one shard. Best effort, by AWS's own word.
@@ -295,4 +300,15 @@ fn request(
         max_errors: left.min(all),
         signing: Signing { at: signed_at },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::look_at;
+
+    #[test]
+    fn a_lost_command_is_looked_for_at_growing_distances_and_then_every_minute() {
+        let looks: Vec<u64> = (0..8).map(look_at).collect();
+        assert_eq!(looks, [1, 3, 8, 20, 60, 120, 180, 240]);
+    }
 }

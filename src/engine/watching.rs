@@ -72,12 +72,13 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         let plan = &run.proposal.plan;
         let place = &plan.shards[shard as usize];
         let progress = &run.shards[shard as usize];
-        let SendState::Sent { command, targets, signed_at, .. } = &progress.state else { return None };
+        let SendState::Sent { command, targets, signed_at, adopted, .. } = &progress.state else { return None };
         if progress.step != step || progress.sends != send {
             return None;
         }
         let definition = plan.step(step)?.clone();
-        let limit = definition.longest().std() + GRACE;
+        let taken_within = if *adopted { services.settings.request_expiry } else { Duration::ZERO };
+        let limit = taken_within + definition.longest().std() + GRACE;
         Some(Watched {
             account: place.account.clone(),
             region: place.region.clone(),

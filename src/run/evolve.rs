@@ -125,11 +125,12 @@ impl Run {
                 progress.state =
                     SendState::Intent { token: token.clone(), targets: targets.clone(), signed_at: *signed_at };
             }
-            Event::Sent { shard, command, at, .. } => {
+            Event::Sent { shard, command, adopted, at, .. } => {
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;
                 let (token, targets, signed_at) =
                     progress.state.open().ok_or_else(|| misfit("nothing was being sent"))?;
-                progress.state = SendState::Sent { command: command.clone(), token, targets, signed_at, at: *at };
+                let (command, adopted) = (command.clone(), *adopted);
+                progress.state = SendState::Sent { command, token, targets, signed_at, adopted, at: *at };
             }
             Event::SendUnknown { shard, cause, .. } => {
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;
@@ -344,7 +345,13 @@ impl Run {
         state.reports.push((step, report.clone()));
         self.wants_rollback |= asks_for_rollback;
         let worst = state.reports.iter().map(|(_, r)| r).find(|r| r.outcome != Outcome::Succeeded);
-        let (outcome, cause) = worst.map_or((Outcome::Succeeded, None), |r| (r.outcome, r.cause.clone()));
+        let (outcome, cause) = match worst.map_or((Outcome::Succeeded, None), |r| (r.outcome, r.cause.clone())) {
+            // A later step was not sent to it, but an earlier one ran.
+            (Outcome::NotStarted(why), _) if state.touched => {
+                (Outcome::Cancelled, Some(format!("{} between two steps", between_steps(why))))
+            }
+            ended => ended,
+        };
         let survives = match report.outcome {
             Outcome::Succeeded => true,
             Outcome::Failed | Outcome::TimedOut => goes_on,
@@ -453,7 +460,8 @@ impl Run {
 
 fn between_steps(why: NotStarted) -> &'static str {
     match why {
-        NotStarted::Cancelled | NotStarted::Withdrawn | NotStarted::Offline | NotStarted::ErrorBudget => "cancelled",
+        NotStarted::Cancelled | NotStarted::Withdrawn | NotStarted::Offline => "cancelled",
+        NotStarted::ErrorBudget => "stopped, because too many others failed,",
         NotStarted::Stopped => "stopped",
         NotStarted::Deadline => "the run's deadline passed",
     }

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::Left;
-use crate::domain::{NotStarted, Outcome, RunId, Target, Timestamp};
+use crate::domain::{NotStarted, Outcome, Principal, RunId, Target, Timestamp};
 use crate::plan::Plan;
 use crate::runbook::{HoldAfter, Risk};
 
@@ -101,14 +101,16 @@ impl Run {
             .collect()
     }
 
-    /// The approvals of this run that cover `plan` as well: the same runbook, values, scripts and limits on a part of the
-    /// targets, and not long ago. Whether they are enough is for the policy's decision on that part to say.
+    /// The approvals of this run that cover `plan` as well, when `by` asks for it: the same runbook, values, scripts and
+    /// limits on a part of the targets, not long ago, and nobody's for himself. Whether they are enough is for the policy's
+    /// decision on that part to say.
     #[must_use]
-    pub fn approvals_covering(&self, plan: &Plan, now: Timestamp) -> Vec<Approval> {
+    pub fn approvals_covering(&self, plan: &Plan, by: &Principal, now: Timestamp) -> Vec<Approval> {
         if self.started.is_none() || !is_part(&self.proposal.plan, plan) {
             return Vec::new();
         }
-        self.approvals.iter().filter(|a| now.duration_since(a.at) <= COVERS_FOR).cloned().collect()
+        let counts = |a: &&Approval| &a.by != by && now.duration_since(a.at) <= COVERS_FOR;
+        self.approvals.iter().filter(counts).cloned().collect()
     }
 }
 

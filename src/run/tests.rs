@@ -208,3 +208,27 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     assert_eq!(run.phase, Phase::Finished);
     assert_eq!((run.counts.failed, run.counts.not_started, run.counts.pending()), (1, 5, 0));
 }
+
+#[test]
+fn a_node_that_ran_a_step_is_never_told_as_not_started() {
+    let two_steps = |book: &mut crate::runbook::Runbook| book.steps = ["one", "two"].map(testing::step).to_vec();
+    let mut run = Run::proposed(proposal(permit(), two_steps, 1, 1));
+    let mut log = vec![];
+    post(&mut run, &mut log, PostKey::Root);
+    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    for (step, outcome) in [(0, Outcome::Succeeded), (1, Outcome::NotStarted(crate::domain::NotStarted::ErrorBudget))] {
+        let (shard, send, token) = (0, 1, format!("{step}"));
+        feed(&mut run, &mut log, Input::SlotHeld { shard, step, send, token, signed_at: at(2) }, at(2)).unwrap();
+        let command: CommandId = format!("00000000-0000-0000-0000-00000000000{step}").parse().unwrap();
+        let answer = Answer::Taken { command, adopted: false };
+        feed(&mut run, &mut log, Input::Answered { shard, step, send, answer }, at(3)).unwrap();
+        // SSM ends a command whose other nodes failed before this one's turn.
+        let not_run = step == 1;
+        let results = vec![NodeReport { outcome, not_run, ..NodeReport::blank(0) }];
+        feed(&mut run, &mut log, Input::Reported { shard, step, results }, at(4)).unwrap();
+    }
+    assert_eq!(run.targets[0].outcome, Some(Outcome::Cancelled));
+    let cause = run.targets[0].cause.as_deref();
+    assert_eq!(cause, Some("stopped, because too many others failed, between two steps"));
+    assert_eq!(run.left(Which::NotStarted), Vec::<&crate::domain::Target>::new());
+}

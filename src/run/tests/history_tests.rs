@@ -466,6 +466,8 @@ fn assert_holds(run: &Run, world: &World, needed: u32, seed: u64) {
 fn assert_rolled_back(run: &Run, world: &World, rollback_step: u32, seed: u64) {
     let forward = |t: u32| (0..rollback_step).any(|step| world.ran(t, step));
     for (state, target) in run.targets.iter().zip(0u32..) {
+        let told_idle = matches!(state.outcome, Some(Outcome::NotStarted(_)));
+        assert!(!(told_idle && forward(target)), "seed {seed}: {target} ran and is told as not started");
         if run.rollback.is_none() {
             assert!(!world.ran(target, rollback_step), "seed {seed}: a rollback that nobody asked for");
             continue;

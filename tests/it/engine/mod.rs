@@ -2,8 +2,12 @@
 
 mod cards;
 mod halting;
+#[cfg(feature = "paused-time")]
+mod histories;
 mod memory;
 mod planning;
 mod retries;
 mod stage;
 mod watching;
+#[cfg(feature = "paused-time")]
+mod world;
