@@ -33,7 +33,8 @@ pub struct Setup {
     pub aws: aws::Settings,
     pub store: PathBuf,
     pub rules: rules::Source,
-    /// Reads of AWS per second, for each account and region.
+    /// How often a run is looked at per second, for each account and region, until AWS teaches another rate; other
+    /// operations start at multiples of it.
     pub reads_per_second: f64,
     pub metrics: Option<SocketAddr>,
     /// Outputs of older runs are deleted.
@@ -77,7 +78,8 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
         keep_settled: KEEP_SETTLED,
         keep_outputs: setup.keep_outputs.std(),
     };
-    let aws = Arc::new(Aws::connect(setup.aws, clock.clone()).await);
+    let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
+    let aws = Arc::new(Aws::connect_paced(setup.aws, clock.clone(), limits.clone()).await);
     let ports = Ports {
         journal,
         outputs,
@@ -88,7 +90,6 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
         clock,
         ids: Arc::new(UlidIds::default()),
     };
-    let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
     let engine = Engine::start(ports, limits, rulebook, settings).await.map_err(|fault| fault.to_string())?;
     tracing::info!("muster is ready");
 

@@ -1,4 +1,8 @@
 //! The rate limits as a decorator over [`Cloud`] and [`Inventory`]: a throttled read waits, it never fails a run.
+//!
+//! Each method waits for the slot of its first call here; the adapter waits for those of further pages at the same
+//! limits ([`crate::ports::Pace`]). A read for a run is tried until its caller should look at its own deadline again; who
+//! reads for a run takes an error for "not yet". A read for a person who waits is given up sooner, with the cause.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -6,18 +10,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use crate::domain::{Account, AccountId, CommandId, NodeId, Region, Timestamp, Unread};
 use crate::ports::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession,
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, Operation, Quota, RegionRead, SendError, SendRequest,
+    SendSession,
 };
 
-use crate::telemetry;
+use super::limits::{Limits, Whom};
 
-use super::limits::{Kind, Limits};
+/// How long a call is tried that AWS throttles or does not answer.
+struct Patience {
+    time: Duration,
+    tries: u32,
+}
 
-/// A read is given up after so many throttles or passing faults in a row.
-const TRIES: u32 = 12;
+/// A person waits for the inventory.
+const FOR_A_PERSON: Patience = Patience { time: Duration::from_secs(30), tries: 4 };
+/// Nobody waits but the run, which asks again.
+const FOR_A_RUN: Patience = Patience { time: Duration::from_secs(120), tries: u32::MAX };
+/// Between two tries after a fault that may pass.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 
 pub struct Limited<T: ?Sized> {
@@ -26,37 +40,32 @@ pub struct Limited<T: ?Sized> {
 }
 
 impl<T: ?Sized> Limited<T> {
-    async fn read<A, F>(
-        &self,
-        account: &AccountId,
-        region: &Region,
-        kind: Kind,
-        call: impl Fn() -> F,
-    ) -> Result<A, CloudError>
+    /// Calls until there is an answer, a refusal, or no patience left.
+    async fn read<A, F>(&self, quota: Quota, patience: Patience, call: impl Fn() -> F) -> Result<A, CloudError>
     where
         F: Future<Output = Result<A, CloudError>>,
     {
-        let mut pause = Duration::from_millis(500);
+        let began = Instant::now();
+        let mut pause = PAUSE_FIRST;
         let mut tries = 0;
         loop {
-            self.limits.slot(account, region, kind).await;
+            self.limits.slot(&quota, Whom::current()).await;
             let fault = match call().await {
                 Ok(answer) => return Ok(answer),
                 Err(refused @ CloudError::Refused(_)) => return Err(refused),
                 Err(CloudError::Throttled { retry_after }) => {
-                    metrics::counter!(telemetry::AWS_THROTTLED).increment(1);
-                    self.limits.throttled(account, region, kind, retry_after);
+                    // The next slot is as far away as it has to be.
+                    self.limits.throttled(&quota, retry_after);
                     CloudError::Throttled { retry_after }
                 }
                 Err(passing @ CloudError::Transient(_)) => {
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(self.limits.apart(pause)).await;
                     pause = (pause * 2).min(PAUSE_MAX);
                     passing
                 }
             };
             tries += 1;
-            // Planning gives up sooner: a person is waiting for it.
-            if tries >= if kind == Kind::Inventory { 4 } else { TRIES } {
+            if tries >= patience.tries || began.elapsed() >= patience.time {
                 return Err(fault);
             }
         }
@@ -70,7 +79,8 @@ impl Inventory for Limited<dyn Inventory> {
     }
 
     async fn read(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError> {
-        self.read(account, region, Kind::Inventory, || self.inner.read(account, region)).await
+        let quota = Quota::of(account, region, Operation::DescribeInstanceInformation);
+        self.read(quota, FOR_A_PERSON, || self.inner.read(account, region)).await
     }
 }
 
@@ -78,6 +88,11 @@ impl Inventory for Limited<dyn Inventory> {
 impl Cloud for Limited<dyn Cloud> {
     async fn open(&self, session: &SendSession) -> Result<(), CloudError> {
         self.inner.open(session).await
+    }
+
+    /// Not limited here: it may need no call, and the adapter asks for the one to STS.
+    async fn warm(&self, account: &AccountId) {
+        self.inner.warm(account).await;
     }
 
     fn aws_now(&self) -> Timestamp {
@@ -97,7 +112,8 @@ impl Cloud for Limited<dyn Cloud> {
         tokens: &[String],
         known: &[CommandId],
     ) -> Result<Vec<CommandStatus>, CloudError> {
-        self.read(account, region, Kind::Read, || self.inner.commands(account, region, since, tokens, known)).await
+        let quota = Quota::of(account, region, Operation::ListCommands);
+        self.read(quota, FOR_A_RUN, || self.inner.commands(account, region, since, tokens, known)).await
     }
 
     async fn invocations(
@@ -106,7 +122,8 @@ impl Cloud for Limited<dyn Cloud> {
         region: &Region,
         command: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError> {
-        self.read(account, region, Kind::Read, || self.inner.invocations(account, region, command)).await
+        let quota = Quota::of(account, region, Operation::ListCommandInvocations);
+        self.read(quota, FOR_A_RUN, || self.inner.invocations(account, region, command)).await
     }
 
     async fn output(
@@ -116,7 +133,8 @@ impl Cloud for Limited<dyn Cloud> {
         command: &CommandId,
         node: &NodeId,
     ) -> Result<(String, bool), CloudError> {
-        self.read(account, region, Kind::Read, || self.inner.output(account, region, command, node)).await
+        let quota = Quota::of(account, region, Operation::GetCommandInvocation);
+        self.read(quota, FOR_A_RUN, || self.inner.output(account, region, command, node)).await
     }
 
     async fn known_nodes(
@@ -125,7 +143,8 @@ impl Cloud for Limited<dyn Cloud> {
         region: &Region,
         nodes: &[NodeId],
     ) -> Result<BTreeMap<NodeId, bool>, CloudError> {
-        self.read(account, region, Kind::Inventory, || self.inner.known_nodes(account, region, nodes)).await
+        let quota = Quota::of(account, region, Operation::DescribeInstanceInformation);
+        self.read(quota, FOR_A_RUN, || self.inner.known_nodes(account, region, nodes)).await
     }
 
     async fn cancel(
@@ -135,6 +154,7 @@ impl Cloud for Limited<dyn Cloud> {
         command: &CommandId,
         nodes: &[NodeId],
     ) -> Result<(), CloudError> {
-        self.read(account, region, Kind::Send, || self.inner.cancel(account, region, command, nodes)).await
+        let quota = Quota::of(account, region, Operation::CancelCommand);
+        self.read(quota, FOR_A_RUN, || self.inner.cancel(account, region, command, nodes)).await
     }
 }

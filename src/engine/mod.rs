@@ -28,6 +28,7 @@ mod sending;
 mod starting;
 mod summing;
 mod token;
+mod warming;
 mod watching;
 mod whisper;
 

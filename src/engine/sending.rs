@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::domain::{NodeId, Target, Timestamp};
 use crate::plan::Plan;
-use crate::ports::{CloudError, SendError, SendRequest, SendSession, Signing};
+use crate::ports::{CloudError, Operation, Quota, SendError, SendRequest, SendSession, Signing};
 use crate::run::{Answer, Effect, Input, Run, SendState};
 use crate::runbook::prelude;
 use crate::telemetry;
 
 use super::Services;
-use super::limits::Kind;
+use super::limits::Whom;
 use super::runner::Handle;
 use super::token::{self, token};
 
@@ -60,7 +60,8 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         }
         tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;
     }
-    services.limits.slot(&account, &region, Kind::Send).await;
+    let quota = Quota::of(&account, &region, Operation::SendCommand);
+    services.limits.slot(&quota, Whom::Run(handle.id)).await;
 
     let signed_at = services.cloud.aws_now();
     let key = services.journal.token_key();
@@ -79,7 +80,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             Ok(command) => Answer::Taken { command, adopted: false },
             Err(SendError::Refused(cause)) => Answer::Refused { cause },
             Err(SendError::Throttled { retry_after }) => {
-                services.limits.throttled(&account, &region, Kind::Send, retry_after);
+                services.limits.throttled(&quota, retry_after);
                 Answer::NotTaken { cause: "AWS throttles SendCommand".into() }
             }
             Err(SendError::NotSent(cause)) => Answer::NotTaken { cause },

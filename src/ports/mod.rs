@@ -6,6 +6,7 @@
 pub mod chat;
 pub mod cloud;
 pub mod journal;
+pub mod pace;
 pub mod probe;
 
 pub use chat::{
@@ -17,6 +18,7 @@ pub use cloud::{
     SendSession, Signing,
 };
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, StoredEvent};
+pub use pace::{Operation, Pace, Quota, Unpaced};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
 use crate::domain::{RunId, Timestamp};
