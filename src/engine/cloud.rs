@@ -158,3 +158,66 @@ impl Cloud for Limited<dyn Cloud> {
         self.read(quota, FOR_A_RUN, || self.inner.cancel(account, region, command, nodes)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    use super::super::limits::Rate;
+    use super::*;
+
+    /// Answers with what the test says, in this order, and then with success.
+    struct Answers(Mutex<VecDeque<CloudError>>);
+
+    impl Answers {
+        fn limited(faults: impl IntoIterator<Item = CloudError>) -> (Limited<Answers>, Quota) {
+            let (account, region) = ("111111111111".parse().unwrap(), "eu-west-1".parse().unwrap());
+            // Fast enough that a halved rate is still fast.
+            let limits = Arc::new(Limits::new(Rate { per_second: 50_000.0, burst: 10 }));
+            let inner = Arc::new(Answers(Mutex::new(faults.into_iter().collect())));
+            (Limited { limits, inner }, Quota::of(&account, &region, Operation::ListCommandInvocations))
+        }
+        fn answer(&self) -> Result<&'static str, CloudError> {
+            self.0.lock().unwrap().pop_front().map_or(Ok("there"), Err)
+        }
+    }
+
+    fn throttles(n: usize) -> impl Iterator<Item = CloudError> {
+        std::iter::repeat_n(CloudError::Throttled { retry_after: None }, n)
+    }
+
+    #[tokio::test]
+    async fn a_throttled_read_for_a_run_waits_and_does_not_fail() {
+        let (limited, quota) = Answers::limited(throttles(200));
+        let call = || std::future::ready(limited.inner.answer());
+        assert_eq!(limited.read(quota.clone(), FOR_A_RUN, call).await, Ok("there"));
+        assert!(limited.limits.per_second(&quota) < 50_000.0);
+    }
+
+    #[tokio::test]
+    async fn a_throttled_read_for_a_person_is_given_up_and_told() {
+        let (limited, quota) = Answers::limited(throttles(200));
+        let call = || std::future::ready(limited.inner.answer());
+        let given_up = limited.read(quota, FOR_A_PERSON, call).await;
+        assert_eq!(given_up, Err(CloudError::Throttled { retry_after: None }));
+        assert_eq!(limited.inner.0.lock().unwrap().len(), 196);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_told_at_once_and_slows_nothing() {
+        let (limited, quota) = Answers::limited([CloudError::Refused("no".into())]);
+        let call = || std::future::ready(limited.inner.answer());
+        let refused = limited.read(quota.clone(), FOR_A_RUN, call).await;
+        assert_eq!(refused, Err(CloudError::Refused("no".into())));
+        assert_eq!(limited.limits.per_second(&quota), 50_000.0);
+    }
+
+    #[tokio::test]
+    async fn a_run_without_an_answer_gets_to_look_at_its_own_deadline() {
+        let (limited, quota) = Answers::limited(throttles(200));
+        let call = || std::future::ready(limited.inner.answer());
+        let impatient = Patience { time: Duration::ZERO, ..FOR_A_RUN };
+        assert_eq!(limited.read(quota, impatient, call).await, Err(CloudError::Throttled { retry_after: None }));
+    }
+}

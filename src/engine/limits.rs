@@ -8,6 +8,7 @@
 //! one of them is among the next `k * n` that are made, however many calls the others wait with.
 
 mod bucket;
+mod line;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,8 @@ use crate::ports::{Operation, Pace, Quota};
 use crate::telemetry;
 
 use bucket::Bucket;
-use queue::{Queue, Ticket};
+use line::{Line, Wait};
+use queue::Ticket;
 
 /// Calls in a second, and how many may come at once after a pause.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,9 +38,7 @@ pub struct Rate {
 
 /// STS takes 600 calls a second from one account, Muster's own and everybody else's who works there.
 const STS: Rate = Rate { per_second: 100.0, burst: 100 };
-/// A bucket that nobody used for so long is dropped with what it had learned.
-const IDLE: Duration = Duration::from_secs(600);
-/// At most this often idle ones are looked for.
+/// At most this often buckets that nobody uses are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Where a bucket starts, as a multiple of the rate for watching runs.
@@ -111,19 +111,8 @@ pub struct Limits {
 
 #[derive(Debug, Default)]
 struct Lines {
-    by_quota: HashMap<Quota, Arc<Line>>,
+    by_quota: HashMap<Quota, Arc<Mutex<Line>>>,
     swept: Option<Instant>,
-}
-
-/// A bucket with those who wait at it.
-#[derive(Debug)]
-struct Line(Mutex<Waiting>);
-
-#[derive(Debug)]
-struct Waiting {
-    bucket: Bucket,
-    queue: Queue,
-    used: Instant,
 }
 
 impl Limits {
@@ -137,13 +126,10 @@ impl Limits {
     pub async fn slot(&self, quota: &Quota, whom: Whom) {
         let line = self.line(quota);
         let mut place = Place::queue_up(&line, whom);
-        while let Err(until) = place.step(quota) {
-            match until {
-                Some(until) => tokio::select! {
-                    () = tokio::time::sleep_until(until) => {}
-                    () = place.ticket.called.notified() => {}
-                },
-                None => place.ticket.called.notified().await,
+        while let Err(wait) = place.serve(quota) {
+            match wait {
+                Wait::Until(then) => tokio::time::sleep_until(then).await,
+                Wait::Called => place.ticket.called.notified().await,
             }
         }
     }
@@ -151,19 +137,19 @@ impl Limits {
     /// AWS throttled: half the rate, and nothing before `retry_after`. Many throttles at one time are one piece of news.
     pub fn throttled(&self, quota: &Quota, retry_after: Option<Duration>) {
         let line = self.line(quota);
-        let mut waiting = line.lock();
-        if waiting.bucket.throttled(Instant::now(), retry_after) {
-            let per_second = waiting.bucket.per_second();
+        let mut line = lock(&line);
+        if line.bucket.throttled(Instant::now(), retry_after) {
+            let per_second = line.bucket.per_second();
             tracing::warn!(?quota, per_second, "AWS throttles; it is asked half as often for a while");
-            tell(quota, &waiting.bucket);
+            tell(quota, &line.bucket);
         }
     }
 
     /// Calls in a second that AWS is believed to take here, now.
     #[must_use]
     pub fn per_second(&self, quota: &Quota) -> f64 {
-        let line = self.lines().by_quota.get(quota).cloned();
-        line.map_or_else(|| self.start(quota).per_second, |line| line.lock().bucket.per_second())
+        let line = lock(&self.lines).by_quota.get(quota).cloned();
+        line.map_or_else(|| self.start(quota).per_second, |line| lock(&line).bucket.per_second())
     }
 
     /// `pause`, half or up to one and a half times as long. The shares are spread evenly, so that calls which failed
@@ -183,27 +169,32 @@ impl Limits {
         }
     }
 
-    fn lines(&self) -> MutexGuard<'_, Lines> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The line at `quota`. Where there is none yet, idle ones make room for it.
-    fn line(&self, quota: &Quota) -> Arc<Line> {
+    /// The line at `quota`. Before a new one is made, those that nobody uses make room.
+    fn line(&self, quota: &Quota) -> Arc<Mutex<Line>> {
         let now = Instant::now();
-        let mut lines = self.lines();
+        let mut lines = lock(&self.lines);
         if let Some(line) = lines.by_quota.get(quota) {
             return line.clone();
         }
         if lines.swept.is_none_or(|at| now.duration_since(at) >= SWEEP_EVERY) {
             lines.swept = Some(now);
-            // Nobody else can come to hold one while the map is locked.
-            lines.by_quota.retain(|_, line| Arc::strong_count(line) > 1 || !line.lock().is_idle(now));
+            lines.drop_idle(now);
         }
-        let bucket = Bucket::new(self.start(quota), now);
-        let line = Arc::new(Line(Mutex::new(Waiting { bucket, queue: Queue::default(), used: now })));
+        let line = Arc::new(Mutex::new(Line::new(self.start(quota), now)));
         lines.by_quota.insert(quota.clone(), line.clone());
         line
     }
+}
+
+impl Lines {
+    /// Nobody can come to hold a line meanwhile: it is handed out by `&mut self` alone.
+    fn drop_idle(&mut self, now: Instant) {
+        self.by_quota.retain(|_, line| Arc::strong_count(line) > 1 || !lock(line).is_idle(now));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[async_trait]
@@ -213,7 +204,7 @@ impl Pace for Limits {
     }
 
     fn charge(&self, quota: &Quota) {
-        self.line(quota).lock().bucket.charge(Instant::now());
+        lock(&self.line(quota)).bucket.charge(Instant::now());
     }
 
     fn throttled(&self, quota: &Quota, retry_after: Option<Duration>) {
@@ -221,60 +212,39 @@ impl Pace for Limits {
     }
 }
 
-impl Line {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Waiting {
-    fn is_idle(&self, now: Instant) -> bool {
-        self.queue.is_empty() && now.duration_since(self.used) >= IDLE
-    }
-}
-
 /// One call's place in a line, given up when it is dropped.
 struct Place<'a> {
-    line: &'a Line,
+    line: &'a Mutex<Line>,
     ticket: Ticket,
-    served: bool,
+    is_served: bool,
 }
 
 impl<'a> Place<'a> {
-    fn queue_up(line: &'a Line, whom: Whom) -> Self {
-        let ticket = line.lock().queue.join(whom);
-        Place { line, ticket, served: false }
+    fn queue_up(line: &'a Mutex<Line>, whom: Whom) -> Self {
+        let ticket = lock(line).join(whom);
+        Place { line, ticket, is_served: false }
     }
 
-    /// Takes a slot if it is this call's turn and one is there; else says when to look again, or that somebody else is
-    /// first.
-    fn step(&mut self, quota: &Quota) -> Result<(), Option<Instant>> {
-        let now = Instant::now();
-        let mut waiting = self.line.lock();
-        if !waiting.queue.is_first(&self.ticket) {
-            return Err(None);
-        }
-        let before = waiting.bucket.clone();
-        let taken = waiting.bucket.take(now);
-        let after = &waiting.bucket;
-        if after.was_throttled() && after.per_second().to_bits() != before.per_second().to_bits() {
-            tell(quota, after);
-            if before.is_slowed() && !after.is_slowed() {
+    fn serve(&mut self, quota: &Quota) -> Result<(), Wait> {
+        let mut line = lock(self.line);
+        let (before, was_slowed) = (line.bucket.per_second(), line.bucket.is_slowed());
+        let served = line.serve(&self.ticket, Instant::now());
+        self.is_served = served.is_ok();
+        let bucket = &line.bucket;
+        if bucket.was_throttled() && bucket.per_second().to_bits() != before.to_bits() {
+            tell(quota, bucket);
+            if was_slowed && !bucket.is_slowed() {
                 tracing::info!(?quota, "AWS is asked as often as at the start again");
             }
         }
-        taken.map_err(Some)?;
-        waiting.used = now;
-        waiting.queue.serve();
-        self.served = true;
-        Ok(())
+        served
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if !self.served {
-            self.line.lock().queue.leave(&self.ticket);
+        if !self.is_served {
+            lock(self.line).leave(&self.ticket);
         }
     }
 }

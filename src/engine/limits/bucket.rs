@@ -25,6 +25,8 @@ pub(super) const ONE_NEWS: Duration = Duration::from_secs(2);
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
 /// After so many steps without a call nothing is left to recover.
 const STEPS_MAX: u32 = 32;
+/// The runtime's timers know nothing shorter.
+const TICK: Duration = Duration::from_millis(1);
 /// Sums of fractions do not always make a whole.
 const ALMOST: f64 = 1e-6;
 
@@ -83,7 +85,8 @@ impl Bucket {
         self.scarce = true;
         let full = now + Duration::from_secs_f64((missing / self.per_second).max(0.0));
         // The rate may grow meanwhile.
-        Err(full.max(self.not_before).min((self.stepped + STEP_EVERY).max(now + Duration::from_millis(1))))
+        let then = full.max(self.not_before).min(self.stepped + STEP_EVERY);
+        Err(then.max(now + TICK))
     }
 
     /// A call was made that was not taken from here.
