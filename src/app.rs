@@ -17,7 +17,7 @@ use crate::engine::{Engine, Ports, Settings};
 use crate::ports::Clock;
 use crate::{rules, telemetry};
 
-/// Reads that may come at once after a pause, for one account and region.
+/// Looks at runs that may come at once after a pause, in one account and region.
 const BURST: u32 = 3;
 /// Slack takes about one edit per second and channel; a card leaves room for other words.
 const EDIT_EVERY: Duration = Duration::from_secs(2);
@@ -33,8 +33,8 @@ pub struct Setup {
     pub aws: aws::Settings,
     pub store: PathBuf,
     pub rules: rules::Source,
-    /// How often a run is looked at per second, for each account and region, until AWS teaches another rate; other
-    /// operations start at multiples of it.
+    /// How often a run is looked at per second in one account and region, until AWS teaches better; other operations
+    /// start at multiples of it.
     pub reads_per_second: f64,
     pub metrics: Option<SocketAddr>,
     /// Outputs of older runs are deleted.

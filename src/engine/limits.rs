@@ -25,7 +25,6 @@ use crate::domain::RunId;
 use crate::ports::{Operation, Pace, Quota};
 use crate::telemetry;
 
-use bucket::Bucket;
 use line::{Line, Wait};
 use queue::Ticket;
 
@@ -141,7 +140,7 @@ impl Limits {
         if line.bucket.throttled(Instant::now(), retry_after) {
             let per_second = line.bucket.per_second();
             tracing::warn!(?quota, per_second, "AWS throttles; it is asked half as often for a while");
-            tell(quota, &line.bucket);
+            tell(quota, per_second);
         }
     }
 
@@ -189,7 +188,14 @@ impl Limits {
 impl Lines {
     /// Nobody can come to hold a line meanwhile: it is handed out by `&mut self` alone.
     fn drop_idle(&mut self, now: Instant) {
-        self.by_quota.retain(|_, line| Arc::strong_count(line) > 1 || !lock(line).is_idle(now));
+        self.by_quota.retain(|quota, line| {
+            let stays = Arc::strong_count(line) > 1 || !lock(line).is_idle(now);
+            let bucket = &lock(line).bucket;
+            if !stays && bucket.was_throttled() {
+                tell(quota, bucket.start_per_second());
+            }
+            stays
+        });
     }
 }
 
@@ -232,7 +238,7 @@ impl<'a> Place<'a> {
         self.is_served = served.is_ok();
         let bucket = &line.bucket;
         if bucket.was_throttled() && bucket.per_second().to_bits() != before.to_bits() {
-            tell(quota, bucket);
+            tell(quota, bucket.per_second());
             if was_slowed && !bucket.is_slowed() {
                 tracing::info!(?quota, "AWS is asked as often as at the start again");
             }
@@ -250,11 +256,11 @@ impl Drop for Place<'_> {
 }
 
 /// The rate of a bucket that AWS has throttled. The others have none to show: there can be thousands of them.
-fn tell(quota: &Quota, bucket: &Bucket) {
+fn tell(quota: &Quota, per_second: f64) {
     let (account, region) = match quota {
         Quota::Of { account, region, .. } => (account.to_string(), region.to_string()),
         Quota::Sts => ("all".to_owned(), String::new()),
     };
     let labels = [("operation", quota.operation().to_owned()), ("account", account), ("region", region)];
-    metrics::gauge!(telemetry::AWS_RATE, &labels).set(bucket.per_second());
+    metrics::gauge!(telemetry::AWS_RATE, &labels).set(per_second);
 }

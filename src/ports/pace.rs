@@ -84,7 +84,11 @@ impl Operation {
 /// What calls count against: one account, region and operation, or STS.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Quota {
-    Of { account: AccountId, region: Region, operation: Operation },
+    Of {
+        account: AccountId,
+        region: Region,
+        operation: Operation,
+    },
     /// Every call to STS counts against the account that Muster calls from, whichever account is entered.
     Sts,
 }

@@ -17,7 +17,7 @@ use muster::ports::{
     Clock, Cloud, CloudError, Inventory, Invocation, InvocationStatus, SendError, SendRequest, SendSession, Signing,
 };
 
-struct SystemClock;
+pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
@@ -25,17 +25,17 @@ impl Clock for SystemClock {
 }
 
 /// An organisation on a port, and what an operator would have configured for it.
-struct Play {
-    organisation: Organisation,
+pub struct Play {
+    pub organisation: Organisation,
     running: Running,
 }
 
-fn quick() -> World {
+pub fn quick() -> World {
     World { execution: Execution::Table { script_time: Millis(5) }, ..World::quick() }
 }
 
 impl Play {
-    async fn new(world: World) -> Self {
+    pub async fn new(world: World) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let organisation = Organisation::new(world).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -43,7 +43,7 @@ impl Play {
         Play { organisation, running }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let keys = self.organisation.base_credentials();
         let mut settings = Settings::new(region("eu-west-1"));
         settings.endpoint_url = Some(self.running.url());
@@ -90,7 +90,7 @@ impl Play {
             .collect()
     }
 
-    fn plant(&self, fault: FaultName, account: &str) {
+    pub fn plant(&self, fault: FaultName, account: &str) {
         self.organisation.plant(FaultSpec::new(fault).account(account)).unwrap();
     }
 

@@ -15,8 +15,7 @@ use futures::StreamExt as _;
 use crate::domain::Unmanaged;
 use crate::domain::{Account, AccountId, CommandId, Node, NodeId, NodePlatform, Region, Target, Timestamp, Unread};
 use crate::ports::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, Operation, RegionRead, SendError, SendRequest,
-    SendSession,
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, Operation, RegionRead, SendError, SendRequest, SendSession,
 };
 
 use super::Aws;

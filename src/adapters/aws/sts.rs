@@ -88,12 +88,7 @@ struct Entry {
 }
 
 impl Sts {
-    pub(super) fn new(
-        base: SdkConfig,
-        central_role: Option<String>,
-        witness: Witness,
-        pace: Arc<dyn Pace>,
-    ) -> Self {
+    pub(super) fn new(base: SdkConfig, central_role: Option<String>, witness: Witness, pace: Arc<dyn Pace>) -> Self {
         let entry = RwLock::new(enter(&base, central_role.as_deref(), &witness, &pace, 0));
         Sts { base, central_role, witness, pace, entry, slots: Semaphore::new(IN_FLIGHT) }
     }
@@ -275,7 +270,9 @@ fn refusal(failure: &Failure, ask: &Ask, chained: bool) -> AssumeError {
             "AWS no longer accepts the credentials that Muster runs with: renew them on this host".to_owned()
         }),
         // Not the account is throttled that was to be entered, so its own limits must not learn from it.
-        _ if failure.throttled() => Fault::Transient(format!("STS throttles the entering of {site}; it is tried again")),
+        _ if failure.throttled() => {
+            Fault::Transient(format!("STS throttles the entering of {site}; it is tried again"))
+        }
         _ => failure.fault("AssumeRole", site),
     };
     AssumeError::Fault(fault)

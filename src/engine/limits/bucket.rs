@@ -64,6 +64,10 @@ impl Bucket {
         self.per_second
     }
 
+    pub(super) fn start_per_second(&self) -> f64 {
+        self.start.per_second
+    }
+
     /// AWS has taught it to be slower than it was at the start.
     pub(super) fn is_slowed(&self) -> bool {
         self.per_second < self.start.per_second

@@ -71,7 +71,7 @@ impl Queue {
                 self.turns.retain(|whom| *whom != ticket.whom);
             }
         }
-        if was_first {
+        if false {
             self.call_first();
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures::FutureExt as _;
 use proptest::prelude::*;
 
-use super::bucket::{CEILING, FLOOR, ONE_NEWS, STEP_EVERY};
+use super::bucket::{Bucket, CEILING, FLOOR, ONE_NEWS, STEP_EVERY};
 use super::*;
 
 const ONE_A_SECOND: Rate = Rate { per_second: 1.0, burst: 3 };
@@ -284,7 +284,7 @@ async fn a_waiter_that_is_dropped_loses_no_slot_and_holds_nobody_up() {
     // The first in line goes, and one in the middle.
     drop(first);
     drop(second);
-    third.await;
+    tokio::time::timeout(seconds(20.0), third).await.expect("the third is held up by those who left");
     let line = limits.line(&quota);
     assert!(lock(&line).is_idle(Instant::now() + seconds(3600.0)), "nobody is left in the line");
     // As many calls went as slots were given: the next one has to wait for its own.
@@ -297,11 +297,7 @@ async fn neighbours_other_operations_and_sts_are_untouched() {
     let others = [
         quota("222222222222", Operation::ListCommandInvocations),
         quota("111111111111", Operation::ListCommands),
-        Quota::of(
-            &"111111111111".parse().unwrap(),
-            &"us-east-1".parse().unwrap(),
-            Operation::ListCommandInvocations,
-        ),
+        Quota::of(&"111111111111".parse().unwrap(), &"us-east-1".parse().unwrap(), Operation::ListCommandInvocations),
         Quota::Sts,
     ];
     let before: Vec<f64> = others.iter().map(|other| limits.per_second(other)).collect();

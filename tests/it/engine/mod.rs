@@ -2,5 +2,7 @@
 
 mod cards;
 mod memory;
+#[cfg(all(feature = "ec2", feature = "playground"))]
+mod pace;
 mod planning;
 mod stage;
