@@ -18,7 +18,7 @@ use crate::engine::{Engine, Ports, Settings};
 use crate::ports::Clock;
 use crate::{rules, telemetry};
 
-/// Reads that may come at once after a pause, for one account and region.
+/// Looks at runs that may come at once after a pause, in one account and region.
 const BURST: u32 = 3;
 /// Slack takes about one edit per second and channel; a card leaves room for other words.
 const EDIT_EVERY: Duration = Duration::from_secs(2);
@@ -34,7 +34,8 @@ pub struct Setup {
     pub aws: aws::Settings,
     pub store: PathBuf,
     pub rules: rules::Source,
-    /// Reads of AWS per second, for each account and region.
+    /// How often a run is looked at per second in one account and region, until AWS teaches better; other operations
+    /// start at multiples of it.
     pub reads_per_second: f64,
     pub metrics: Option<SocketAddr>,
     /// Outputs of older runs are deleted.
@@ -78,7 +79,8 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
         keep_settled: KEEP_SETTLED,
         keep_outputs: setup.keep_outputs.std(),
     };
-    let aws = Arc::new(Aws::connect(setup.aws, clock.clone()).await);
+    let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
+    let aws = Arc::new(Aws::connect_paced(setup.aws, clock.clone(), limits.clone()).await);
     let ports = Ports {
         journal,
         outputs,
@@ -89,7 +91,6 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
         clock,
         ids: Arc::new(UlidIds::default()),
     };
-    let limits = Arc::new(Limits::new(Rate { per_second: setup.reads_per_second, burst: BURST }));
     let engine = Engine::start(ports, limits, rulebook, settings).await.map_err(|fault| fault.to_string())?;
     // Before chat: it is for the hour when that is down.
     let control = match host::Socket::bind(&setup.store).await {

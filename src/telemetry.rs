@@ -10,8 +10,11 @@ use tracing_subscriber::EnvFilter;
 
 /// HTTP requests that left for AWS, by operation.
 pub const AWS_CALLS: &str = "muster_aws_calls_total";
-/// Calls that AWS throttled.
+/// Requests that AWS throttled, by operation.
 pub const AWS_THROTTLED: &str = "muster_aws_throttled_total";
+/// Calls in a second that AWS is asked at most, by operation, account and region: only where it has throttled, from then
+/// on. STS is asked for all accounts together, so its account is `all`.
+pub const AWS_RATE: &str = "muster_aws_calls_per_second_max";
 /// Commands that AWS held twice for one send, found and cancelled. Anything but 0 is an alarm.
 pub const DOUBLE_SENDS: &str = "muster_double_sends_total";
 /// 1 while the runbooks or policies on the disk are not valid, so that those before stay in force.

@@ -87,9 +87,10 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     let asker = asker(&args, &config, &rules).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let rate = Rate { per_second: config.aws.reads_per_second, burst: 3 };
-    let aws = Aws::connect(super::setup::aws_settings(&config), clock.clone()).await;
+    let limits = Arc::new(Limits::new(rate));
+    let aws = Aws::connect_paced(super::setup::aws_settings(&config), clock.clone(), limits.clone()).await;
     let inner: Arc<dyn Inventory> = Arc::new(aws);
-    let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner });
+    let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits, inner });
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
     let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, progress).await;

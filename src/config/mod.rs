@@ -66,7 +66,7 @@ pub struct Aws {
     pub request_expiry: Millis,
     /// Tag key and value of the nodes that Muster may send to at all.
     pub boundary_tag: Option<(String, String)>,
-    /// Reading calls per second, account and region.
+    /// How often a run is looked at per second in one account and region, until AWS teaches better.
     pub reads_per_second: f64,
 }
 

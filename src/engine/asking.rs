@@ -10,12 +10,12 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 
 use crate::domain::CommandId;
-use crate::ports::{CloudError, SendError, SendRequest, Service, Signing, Work};
+use crate::ports::{CloudError, Operation, Quota, SendError, SendRequest, Service, Signing, Work};
 use crate::run::{Phase, Run};
 use crate::telemetry;
 
 use super::Services;
-use super::limits::Kind;
+use super::limits::Whom;
 use super::runner::Handle;
 
 /// A list of commands is asked for from so long before the signing time: SSM's clocks differ.
@@ -62,7 +62,8 @@ impl Asking {
         if let Err(fault) = services.cloud.open(session).await {
             return Look::Failed(fault.to_string());
         }
-        services.limits.slot(&session.account, region, Kind::Send).await;
+        let quota = Quota::of(&session.account, region, Operation::StartAutomationExecution);
+        services.limits.slot(&quota, Whom::Run(handle.id)).await;
         // While it waited for its slot a person may have cancelled, or halted everything: it would begin only now.
         let halted = services.halting.passage().await.is_none();
         if halted || !handle.read(may_start) {
@@ -72,7 +73,7 @@ impl Asking {
         match services.cloud.send(&now).await {
             Ok(id) => Look::Found(id),
             Err(SendError::Throttled { retry_after }) => {
-                services.limits.throttled(&session.account, region, Kind::Send, retry_after);
+                services.limits.throttled(&quota, retry_after);
                 Look::Failed("AWS throttles the call".to_owned())
             }
             Err(SendError::Mismatch(cause)) => Look::Unverifiable(cause),

@@ -33,6 +33,7 @@ mod sending;
 mod starting;
 mod summing;
 mod token;
+mod warming;
 mod watching;
 mod whisper;
 

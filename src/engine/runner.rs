@@ -16,6 +16,8 @@ use crate::ports::{Commit, CommitError};
 use crate::run::{Effect, Event, Input, PostKey, Refusal, Run};
 
 use super::Services;
+use super::limits::Whom;
+use super::warming::Warming;
 
 /// Inputs that may be decided on before one commit.
 const BATCH: usize = 256;
@@ -122,11 +124,13 @@ impl Writer {
         let mut busy: BTreeMap<Effect, AbortHandle> = BTreeMap::new();
         let mut tasks: JoinSet<Effect> = JoinSet::new();
         let shown = tokio::spawn(super::posting::keep_shown(self.services.clone(), self.handle.clone()));
+        let mut warming = Warming::of(&self.services, &self.handle);
         self.handle.changed.notify_one();
         let mut pause = Duration::ZERO;
         loop {
             // Let go of before the next event, which would copy what somebody looks at.
             let run = self.handle.snapshot();
+            warming.only_while_waiting(&run);
             let due = run.effects();
             busy.retain(|effect, task| {
                 let moot = !due.contains(effect) && only_waits(effect);
@@ -139,8 +143,8 @@ impl Writer {
                 if busy.contains_key(effect) || begun_as(effect).is_some_and(|e| busy.contains_key(&e)) {
                     continue;
                 }
-                let abort =
-                    tasks.spawn(until_settled(self.services.clone(), self.handle.clone(), effect.clone(), pause));
+                let work = until_settled(self.services.clone(), self.handle.clone(), effect.clone(), pause);
+                let abort = tasks.spawn(Whom::Run(self.handle.id).pays_for(work));
                 busy.insert(effect.clone(), abort);
             }
             pause = Duration::ZERO;

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::domain::{NodeId, Target, Timestamp};
 use crate::plan::Plan;
-use crate::ports::{Automation, CloudError, SendError, SendRequest, SendSession, Signing, Work};
+use crate::ports::{Automation, CloudError, Operation, Quota, SendError, SendRequest, SendSession, Signing, Work};
 use crate::run::{Answer, Effect, Input, Run, SendState};
 use crate::runbook::{Action, Guard, needs_guard, prelude};
 
 use super::Services;
 use super::asking::{self, Look};
-use super::limits::Kind;
+use super::limits::Whom;
 use super::runner::Handle;
 use super::token::{self, token};
 
@@ -65,7 +65,9 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         }
         tokio::time::sleep(Duration::from_millis(500) * (1 << tries.min(6))).await;
     }
-    services.limits.slot(&account, &region, Kind::Send).await;
+    let operation = handle.read(|run| operation(run, step));
+    let quota = Quota::of(&account, &region, operation);
+    services.limits.slot(&quota, Whom::Run(handle.id)).await;
     // Held until the intent stands in the journal. Halted meanwhile: the runner asks again, and it waits above.
     let Some(passage) = services.halting.passage().await else { return };
 
@@ -93,7 +95,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
             Ok(command) => Answer::Taken { command, adopted: false },
             Err(SendError::Refused(cause)) => Answer::Refused { cause },
             Err(SendError::Throttled { retry_after }) => {
-                services.limits.throttled(&account, &region, Kind::Send, retry_after);
+                services.limits.throttled(&quota, retry_after);
                 Answer::NotTaken { cause: "AWS throttles SendCommand".into() }
             }
             Err(SendError::NotSent(cause)) => Answer::NotTaken { cause },
@@ -236,6 +238,14 @@ pub(super) fn work(action: &Action) -> Work {
             // No runbook is loaded without one; the adapter refuses a plan that has none all the same.
             role: action.role().unwrap_or_default().to_owned(),
         },
+    }
+}
+
+/// What AWS counts a send of this step against.
+fn operation(run: &Run, step: u32) -> Operation {
+    match run.proposal.plan.step(step).map(|s| work(&s.action)) {
+        Some(Work::Automation { .. }) => Operation::StartAutomationExecution,
+        Some(Work::Command) | None => Operation::SendCommand,
     }
 }
 

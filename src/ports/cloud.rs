@@ -201,6 +201,10 @@ pub trait Cloud: Send + Sync {
     /// Opens (or reuses) the sending session, so that a refusal by STS is known before an intent is written.
     async fn open(&self, session: &SendSession) -> Result<(), CloudError>;
 
+    /// Opens the account's reading session where it is not open, so that nobody has to wait for it later. Best effort,
+    /// and never the sending session: nothing may be sent yet.
+    async fn warm(&self, _account: &AccountId) {}
+
     /// Local clock plus the skew learned from AWS's last `Date`.
     fn aws_now(&self) -> Timestamp;
 

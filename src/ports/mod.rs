@@ -7,6 +7,7 @@ pub mod chat;
 pub mod cloud;
 pub mod control;
 pub mod journal;
+pub mod pace;
 pub mod probe;
 
 pub use chat::{
@@ -19,6 +20,7 @@ pub use cloud::{
 };
 pub use control::{Control, Order, Told};
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};
+pub use pace::{Operation, Pace, Quota, Unpaced};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
 
 use crate::domain::{RunId, Timestamp};

@@ -18,7 +18,7 @@ use muster::ports::{
     Signing, Work,
 };
 
-struct SystemClock;
+pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
@@ -44,7 +44,7 @@ impl Play {
         Play { organisation, running }
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         let keys = self.organisation.base_credentials();
         let mut settings = Settings::new(region("eu-west-1"));
         settings.endpoint_url = Some(self.running.url());
@@ -91,7 +91,7 @@ impl Play {
             .collect()
     }
 
-    fn plant(&self, fault: FaultName, account: &str) {
+    pub fn plant(&self, fault: FaultName, account: &str) {
         self.organisation.plant(FaultSpec::new(fault).account(account)).unwrap();
     }
 

@@ -40,6 +40,24 @@ impl From<Fault> for CloudError {
     }
 }
 
+/// The codes by which AWS's services say "too many calls".
+pub(super) const THROTTLED: [&str; 14] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+    "SlowDown",
+];
+
 /// Where a call was made, as people know it: `acme-prod (111111111111) in eu-west-1`.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
@@ -120,26 +138,8 @@ impl Failure {
         self.code.as_deref().unwrap_or_default()
     }
 
-    /// The codes by which AWS's services say "too many calls".
     pub(super) fn throttled(&self) -> bool {
-        self.status == Some(429)
-            || matches!(
-                self.code(),
-                "Throttling"
-                    | "ThrottlingException"
-                    | "ThrottledException"
-                    | "RequestThrottled"
-                    | "RequestThrottledException"
-                    | "TooManyRequestsException"
-                    | "RequestLimitExceeded"
-                    | "BandwidthLimitExceeded"
-                    | "LimitExceededException"
-                    | "ProvisionedThroughputExceededException"
-                    | "TransactionInProgressException"
-                    | "PriorRequestNotComplete"
-                    | "EC2ThrottledException"
-                    | "SlowDown"
-            )
+        self.status == Some(429) || THROTTLED.contains(&self.code())
     }
 
     /// AWS does not take the session any more.
@@ -276,7 +276,7 @@ fn credentials_fault(error: &(dyn Error + 'static)) -> Option<Fault> {
     })
 }
 
-fn retry_after(raw: &HttpResponse) -> Option<Duration> {
+pub(super) fn retry_after(raw: &HttpResponse) -> Option<Duration> {
     let number = |name: &str| raw.headers().get(name).and_then(|v| v.trim().parse::<u64>().ok());
     number("x-amz-retry-after").map(Duration::from_millis).or_else(|| number("retry-after").map(Duration::from_secs))
 }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
 
 use crate::domain::{AccountId, NodeId, Region};
-use crate::ports::CloudError;
+use crate::ports::{CloudError, Operation};
 
 use super::Aws;
-use super::fault::{Failure, Fault, Site};
+use super::fault::{Failure, Fault};
 use super::reading::Pages;
+use super::sessions::Session;
 
 /// EC2's largest page.
 const PAGE: i32 = 1000;
@@ -33,13 +34,15 @@ impl Machine {
 
 /// Every instance that is not terminated: stopped ones too, because SSM shows a stopped node for a while and its tags
 /// decide on policy.
-pub(super) async fn machines(client: &aws_sdk_ec2::Client, site: &Site) -> Result<BTreeMap<NodeId, Machine>, Fault> {
+pub(super) async fn machines(session: &Session, region: &Region) -> Result<BTreeMap<NodeId, Machine>, Fault> {
+    let (client, site) = (session.ec2(region), session.site(region));
     let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
     let filter = Filter::builder().name("instance-state-name").set_values(Some(states)).build();
     let mut machines = BTreeMap::new();
     let mut pages = Pages::default();
     let mut next = None;
     loop {
+        session.turn(region, Operation::DescribeInstances).await;
         let page = client
             .describe_instances()
             .filters(filter.clone())
@@ -47,10 +50,10 @@ pub(super) async fn machines(client: &aws_sdk_ec2::Client, site: &Site) -> Resul
             .set_next_token(next)
             .send()
             .await
-            .map_err(|e| Failure::of(&e).fault("DescribeInstances", site))?;
+            .map_err(|e| Failure::of(&e).fault("DescribeInstances", &site))?;
         let instances = page.reservations().iter().flat_map(|r| r.instances());
         machines.extend(instances.filter_map(|i| Some((i.instance_id()?.parse().ok()?, machine(i)))));
-        next = pages.next(page.next_token(), "DescribeInstances", site)?;
+        next = pages.next(page.next_token(), "DescribeInstances", &site)?;
         if next.is_none() {
             return Ok(machines);
         }
@@ -75,8 +78,7 @@ impl Aws {
         account: &AccountId,
         region: &Region,
     ) -> Result<BTreeMap<NodeId, Machine>, CloudError> {
-        self.with_reading(account, |session| async move { machines(&session.ec2(region), &session.site(region)).await })
-            .await
+        self.with_reading(account, |session| async move { machines(&session, region).await }).await
     }
 
     /// [`Self::enabled_regions`], asked again every ten minutes.
@@ -94,6 +96,7 @@ impl Aws {
     pub async fn enabled_regions(&self, account: &AccountId) -> Result<Vec<Region>, CloudError> {
         let home = &self.sessions.settings.region;
         self.with_reading(account, |session| async move {
+            session.turn(home, Operation::DescribeRegions).await;
             let answer = session
                 .ec2(home)
                 .describe_regions()

@@ -4,6 +4,8 @@
 //! That is a call per hybrid node and reading, so they are few at a time and kept for ten minutes.
 
 use std::collections::BTreeMap;
+#[cfg(feature = "ec2")]
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_ssm::types::{InstanceInformation, PingStatus, PlatformType, ResourceTypeForTagging};
@@ -13,17 +15,24 @@ use futures::StreamExt as _;
 use crate::domain::Unmanaged;
 use crate::domain::{Account, AccountId, CommandId, Node, NodeId, NodePlatform, Region, Target, Timestamp, Unread};
 use crate::ports::{
-    Cloud, CloudError, CommandStatus, Inventory, Invocation, RegionRead, SendError, SendRequest, SendSession, Service,
+    Cloud, CloudError, CommandStatus, Inventory, Invocation, Operation, RegionRead, SendError, SendRequest,
+    SendSession, Service,
 };
 
 use super::Aws;
-use super::fault::{Failure, Fault, Site};
+use super::fault::{Failure, Fault};
 use super::reading::Pages;
+use super::sessions::Session;
 
 /// SSM's largest page; its default is 10.
 const PAGE: i32 = 50;
-/// Hybrid nodes whose tags are asked for at once.
+/// Hybrid nodes of one region whose tags are asked for at once.
 const TAGS_AT_ONCE: usize = 4;
+/// Accounts whose regions are asked for at once, and how long the list waits for one: it takes as many that hang to keep
+/// the others waiting, and then not for longer.
+const ACCOUNTS_AT_ONCE: usize = 64;
+#[cfg(feature = "ec2")]
+const REGIONS_WITHIN: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl Inventory for Aws {
@@ -45,6 +54,12 @@ impl Inventory for Aws {
 impl Cloud for Aws {
     async fn open(&self, session: &SendSession) -> Result<(), CloudError> {
         self.open_session(session).await
+    }
+
+    async fn warm(&self, account: &AccountId) {
+        if let Err(fault) = self.sessions.warm(account).await {
+            tracing::debug!(%account, %fault, "an account could not be entered before it is needed");
+        }
     }
 
     fn aws_now(&self) -> Timestamp {
@@ -131,12 +146,17 @@ impl Aws {
         let asked = futures::stream::iter(ids)
             .map(|(i, id)| async move {
                 #[cfg(feature = "ec2")]
-                let answer = self.kept_regions(&id).await;
+                let answer = tokio::time::timeout(REGIONS_WITHIN, self.kept_regions(&id)).await.unwrap_or_else(|_| {
+                    let within = REGIONS_WITHIN.as_secs();
+                    Err(CloudError::Transient(format!(
+                        "AWS did not tell within {within} s which regions are switched on; give the account its `regions`"
+                    )))
+                });
                 #[cfg(not(feature = "ec2"))]
                 let answer: Result<Vec<Region>, CloudError> = Ok(Vec::new());
                 (i, id, answer)
             })
-            .buffer_unordered(TAGS_AT_ONCE)
+            .buffer_unordered(ACCOUNTS_AT_ONCE)
             .collect::<Vec<_>>()
             .await;
         for (i, account, answer) in asked {
@@ -153,18 +173,16 @@ impl Aws {
 
     async fn read_region(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError> {
         self.with_reading(account, |session| async move {
-            let (ssm, site) = (session.ssm(region), session.site(region));
             #[cfg(feature = "ec2")]
             let (managed, machines) = {
-                let ec2 = session.ec2(region);
-                futures::join!(managed(&ssm, &site), super::instances::machines(&ec2, &site))
+                futures::join!(managed(&session, region), super::instances::machines(&session, region))
             };
             #[cfg(not(feature = "ec2"))]
-            let managed = managed(&ssm, &site).await;
+            let managed = managed(&session, region).await;
             let managed = managed?;
 
             let mut read = RegionRead::default();
-            let hybrid = self.hybrid_tags(&ssm, &site, &managed).await;
+            let hybrid = self.hybrid_tags(&session, region, &managed).await;
             #[cfg(feature = "ec2")]
             let machines = match machines {
                 Ok(machines) => machines,
@@ -228,17 +246,19 @@ impl Aws {
     /// Tags of the hybrid nodes. Those that cannot be read are left out: what is unknown matches no grant.
     async fn hybrid_tags(
         &self,
-        ssm: &aws_sdk_ssm::Client,
-        site: &Site,
+        session: &Session,
+        region: &Region,
         managed: &BTreeMap<NodeId, InstanceInformation>,
     ) -> BTreeMap<NodeId, BTreeMap<String, String>> {
         let now = self.now();
+        let (ssm, site) = (&session.ssm(region), &session.site(region));
         let hybrid: Vec<NodeId> = managed.keys().filter(|id| id.is_hybrid()).cloned().collect();
         futures::stream::iter(hybrid)
             .map(|id| async move {
                 if let Some(kept) = self.kept.tags(&id, now) {
                     return Some((id, kept));
                 }
+                session.turn(region, Operation::ListTagsForResource).await;
                 let answer = ssm
                     .list_tags_for_resource()
                     .resource_type(ResourceTypeForTagging::ManagedInstance)
@@ -267,7 +287,8 @@ impl Aws {
 }
 
 /// Every node that SSM manages in the region. Pages repeat nodes while agents report: each counts once.
-async fn managed(client: &aws_sdk_ssm::Client, site: &Site) -> Result<BTreeMap<NodeId, InstanceInformation>, Fault> {
+async fn managed(session: &Session, region: &Region) -> Result<BTreeMap<NodeId, InstanceInformation>, Fault> {
+    let (client, site) = (session.ssm(region), session.site(region));
     let mut managed = BTreeMap::new();
     let mut pages = Pages::default();
     let mut next = None;
@@ -278,16 +299,17 @@ async fn managed(client: &aws_sdk_ssm::Client, site: &Site) -> Result<BTreeMap<N
             .set_next_token(next)
             .send()
             .await
-            .map_err(|e| Failure::of(&e).fault("DescribeInstanceInformation", site))?;
+            .map_err(|e| Failure::of(&e).fault("DescribeInstanceInformation", &site))?;
         for info in page.instance_information_list() {
             if let Some(id) = info.instance_id().and_then(|id| id.parse().ok()) {
                 managed.insert(id, info.clone());
             }
         }
-        next = pages.next(page.next_token(), "DescribeInstanceInformation", site)?;
+        next = pages.next(page.next_token(), "DescribeInstanceInformation", &site)?;
         if next.is_none() {
             return Ok(managed);
         }
+        session.turn(region, Operation::DescribeInstanceInformation).await;
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! One [`Aws`] serves the process: one HTTP client, one STS client, per account one session for reading and per run and
 //! account one for sending ([`sessions`]), whose policy ([`policy`]) allows the plan's nodes and documents and nothing
-//! else. Calls are counted here; how many may be made in a second is the engine's business.
+//! else. Calls are counted here ([`meter`]); how many may be made in a second is the engine's business: what a method of a
+//! port calls first has been waited for, and for everything further the adapter asks [`crate::ports::Pace`].
 
 pub mod actions;
 mod automation;
@@ -12,6 +13,7 @@ mod fault;
 mod instances;
 mod inventory;
 mod kept;
+mod meter;
 mod organization;
 pub mod policy;
 mod probe;
@@ -31,7 +33,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::domain::{AccountId, Timestamp};
-use crate::ports::{Clock, CloudError};
+use crate::ports::{Clock, CloudError, Pace, Unpaced};
 
 use fault::Fault;
 use sessions::{Session, Sessions};
@@ -52,10 +54,15 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Reads the host's AWS environment (credentials chain, profile, `AWS_ENDPOINT_URL`); makes no call to AWS.
+    /// [`Self::connect_paced`] without limits, for programs that make a handful of calls.
     pub async fn connect(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self::connect_paced(settings, clock, Arc::new(Unpaced)).await
+    }
+
+    /// Reads the host's AWS environment (credentials chain, profile, `AWS_ENDPOINT_URL`); makes no call to AWS.
+    pub async fn connect_paced(settings: Settings, clock: Arc<dyn Clock>, pace: Arc<dyn Pace>) -> Self {
         let skew = Skew::default();
-        let sessions = Arc::new(Sessions::new(settings, skew.clone(), clock.clone()).await);
+        let sessions = Arc::new(Sessions::new(settings, skew.clone(), clock.clone(), pace).await);
         Aws {
             discovery: Arc::new(organization::Discovery::new(&sessions)),
             sessions,

@@ -10,7 +10,7 @@ use aws_sdk_ssm::types::{
 };
 
 use crate::domain::{AccountId, CommandId, NodeId, Region, Timestamp};
-use crate::ports::{CloudError, CommandStatus, Invocation, InvocationStatus};
+use crate::ports::{CloudError, CommandStatus, Invocation, InvocationStatus, Operation};
 
 use super::Aws;
 use super::fault::{Failure, Fault, Site};
@@ -83,6 +83,7 @@ impl Aws {
                 if !asked_known && (next.is_none() || strangers) {
                     asked_known = true;
                     for id in known.iter().filter(|id| !found.contains_key(*id)).collect::<Vec<_>>() {
+                        session.turn(region, Operation::ListCommands).await;
                         let page = client
                             .list_commands()
                             .command_id(id.as_str())
@@ -97,6 +98,7 @@ impl Aws {
                 if next.is_none() || (strangers && all_found) {
                     return Ok(found.into_values().collect());
                 }
+                session.turn(region, Operation::ListCommands).await;
             }
         })
         .await
@@ -137,6 +139,7 @@ impl Aws {
                 if next.is_none() {
                     return Ok(found.into_values().collect());
                 }
+                session.turn(region, Operation::ListCommandInvocations).await;
             }
         })
         .await
@@ -157,6 +160,7 @@ impl Aws {
                 Err(StepError::Fault(fault)) => return Err(fault),
                 Ok(output) => return Ok(output),
             }
+            session.turn(region, Operation::ListCommandInvocations).await;
             let page = client
                 .list_command_invocations()
                 .command_id(command.as_str())
@@ -168,6 +172,7 @@ impl Aws {
             let steps = page.command_invocations().iter().flat_map(CommandInvocation::command_plugins);
             let (mut text, mut cut) = (String::new(), false);
             for name in steps.filter_map(|p| p.name()) {
+                session.turn(region, Operation::GetCommandInvocation).await;
                 let (output, is_cut) = match step_output(&client, &site, command, node, Some(name)).await {
                     Ok(output) => output,
                     Err(StepError::Fault(fault)) => return Err(fault),
@@ -193,7 +198,10 @@ impl Aws {
         self.with_reading(account, |session| async move {
             let (client, site) = (session.ssm(region), session.site(region));
             let mut known = BTreeMap::new();
-            for chunk in nodes.chunks(PAGE as usize) {
+            for (nth, chunk) in nodes.chunks(PAGE as usize).enumerate() {
+                if nth > 0 {
+                    session.turn(region, Operation::DescribeInstanceInformation).await;
+                }
                 let filter = InstanceInformationStringFilter::builder()
                     .key("InstanceIds")
                     .set_values(Some(chunk.iter().map(ToString::to_string).collect()))
@@ -219,6 +227,7 @@ impl Aws {
                     if next.is_none() {
                         break;
                     }
+                    session.turn(region, Operation::DescribeInstanceInformation).await;
                 }
             }
             Ok(known)
@@ -238,7 +247,10 @@ impl Aws {
             // Without ids AWS cancels for every node.
             let chunks: Vec<&[NodeId]> =
                 if nodes.is_empty() { vec![&[]] } else { nodes.chunks(PAGE as usize).collect() };
-            for chunk in chunks {
+            for (nth, chunk) in chunks.into_iter().enumerate() {
+                if nth > 0 {
+                    session.turn(region, Operation::CancelCommand).await;
+                }
                 let ids: Vec<String> = chunk.iter().map(ToString::to_string).collect();
                 client
                     .cancel_command()

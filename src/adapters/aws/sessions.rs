@@ -2,6 +2,10 @@
 //!
 //! Clients are kept (25 KB each) and share one connection pool; each account and region has its own retry budget, because the
 //! SDK's default budget is one for the whole process and region, so that one throttled account would starve the rest.
+//!
+//! The pool itself bounds nothing but what it keeps: a call that finds no idle connection opens one, so that calls that
+//! hang at one account never hold back another's. Connections are bounded by the calls in flight: regions read for one
+//! plan, sends and looks as the limits let them go, and AssumeRole by [`sts`]. Every call ends by its time-outs.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,9 +22,10 @@ use aws_sdk_ssm::config::retry::RetryPartition;
 use aws_smithy_http_client::tls::{self, rustls_provider::CryptoMode};
 
 use crate::domain::{AccountId, Region, RunId, Timestamp};
-use crate::ports::{Clock, Guard, SendSession};
+use crate::ports::{Clock, Guard, Operation, Pace, Quota, SendSession};
 
 use super::fault::{Fault, Site};
+use super::meter::Meter;
 use super::policy;
 use super::settings::{AccountSettings, BaseKeys, Settings};
 use super::skew::{Skew, Witness};
@@ -32,6 +37,8 @@ const OWN_IDENTITY: &str = "muster";
 const SENDING_IDLE: jiff::SignedDuration = jiff::SignedDuration::from_hours(2);
 /// A connection that AWS may have closed meanwhile makes the fate of a send unknown, so idle ones are not kept for long.
 const POOL_IDLE: Duration = Duration::from_secs(15);
+/// Idle connections kept to one of AWS's regional hosts, which serve every account.
+const POOL_IDLE_MAX: usize = 128;
 /// Base credentials are fetched anew this long before they end.
 const BASE_MARGIN: Duration = Duration::from_secs(300);
 
@@ -41,6 +48,7 @@ pub(super) struct Sessions {
     /// Everything of the process but the credentials.
     base: SdkConfig,
     sts: Arc<Sts>,
+    pace: Arc<dyn Pace>,
     /// Accounts that discovery found, by id.
     discovered: RwLock<BTreeMap<AccountId, AccountSettings>>,
     reading: Mutex<HashMap<AccountId, Arc<Session>>>,
@@ -55,21 +63,23 @@ pub(super) struct Session {
     assumed: Arc<Assumed>,
     config: SdkConfig,
     witness: Witness,
+    pace: Arc<dyn Pace>,
     ssm: Mutex<HashMap<Region, aws_sdk_ssm::Client>>,
     #[cfg(feature = "ec2")]
     ec2: Mutex<HashMap<Region, aws_sdk_ec2::Client>>,
 }
 
 impl Sessions {
-    pub(super) async fn new(settings: Settings, skew: Skew, clock: Arc<dyn Clock>) -> Self {
+    pub(super) async fn new(settings: Settings, skew: Skew, clock: Arc<dyn Clock>, pace: Arc<dyn Pace>) -> Self {
         let witness = Witness { skew, clock };
         let base = base(&settings).await;
-        let sts = Arc::new(Sts::new(base.clone(), settings.central_role.clone(), witness.clone()));
+        let sts = Arc::new(Sts::new(base.clone(), settings.central_role.clone(), witness.clone(), pace.clone()));
         Sessions {
             settings,
             witness,
             base,
             sts,
+            pace,
             discovered: RwLock::default(),
             reading: Mutex::default(),
             sending: Mutex::default(),
@@ -107,7 +117,7 @@ impl Sessions {
     pub(super) async fn account_reached(&self, account: &AccountId) -> Result<AccountId, Fault> {
         let session = self.reading(account)?;
         session.warm().await?;
-        let client = sts::client(&session.config, &self.witness);
+        let client = sts::client(&session.config, &self.witness, &self.pace);
         sts::identity(&client, session.assumed.site()).await.map(|(id, _)| id)
     }
 
@@ -167,6 +177,7 @@ impl Sessions {
             config: sts::with_session(&self.base, &assumed),
             assumed,
             witness: self.witness.clone(),
+            pace: self.pace.clone(),
             ssm: Mutex::default(),
             #[cfg(feature = "ec2")]
             ec2: Mutex::default(),
@@ -181,6 +192,11 @@ impl Sessions {
             self.session(self.ask(&account, "muster-read".to_owned(), OWN_IDENTITY.to_owned(), policy::READING))
         });
         Ok(session.clone())
+    }
+
+    /// Enters the account for reading, unless it is entered already.
+    pub(super) async fn warm(&self, id: &AccountId) -> Result<(), Fault> {
+        self.reading(id)?.warm().await.map(|_| ())
     }
 
     /// The session to send into `region` with, opened: the narrowest whose policy AWS takes.
@@ -235,6 +251,11 @@ impl Session {
         self.assumed.taken();
     }
 
+    /// Waits until one more call may be made that nobody has waited for yet.
+    pub(super) async fn turn(&self, region: &Region, operation: Operation) {
+        self.pace.turn(&Quota::of(&self.assumed.site().account, region, operation)).await;
+    }
+
     pub(super) fn site(&self, region: &Region) -> Site {
         self.assumed.site().in_region(region)
     }
@@ -247,6 +268,7 @@ impl Session {
                     .region(aws_sdk_ssm::config::Region::new(region.to_string()))
                     .retry_partition(self.partition(region))
                     .interceptor(self.witness.clone())
+                    .interceptor(Meter::of(&self.pace, &self.assumed.site().account, region))
                     .build(),
             )
         };
@@ -262,6 +284,7 @@ impl Session {
                     .region(aws_sdk_ec2::config::Region::new(region.to_string()))
                     .retry_partition(self.partition(region))
                     .interceptor(self.witness.clone())
+                    .interceptor(Meter::of(&self.pace, &self.assumed.site().account, region))
                     .build(),
             )
         };
@@ -282,6 +305,7 @@ async fn base(settings: &Settings) -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(CryptoMode::Ring))
         .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_IDLE_MAX)
         .build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(settings.timeouts.connect)

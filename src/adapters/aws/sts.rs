@@ -3,6 +3,10 @@
 //! The SDK's own provider cannot carry a SourceIdentity and asks for its base credentials at every call, so this is
 //! ours: one STS client for the process, credentials kept with the session they belong to. That also keeps the SDK's
 //! identity cache (64 entries unless told, evicted at random) out of the way of hundreds of accounts.
+//!
+//! AWS counts every call against the account that Muster calls from and its region, so what is bounded is the whole: a
+//! rate that learns, at the engine's limits ([`Quota::Sts`]), where runs take turns. Calls in flight have a bound that an
+//! ordinary day never reaches and a time-out each, so that an account whose role answers late holds back none.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
@@ -10,19 +14,24 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 use aws_config::identity::IdentityCache;
+use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::{Mutex, Semaphore};
 
 use crate::domain::{AccountId, Secret, Timestamp};
-use crate::ports::Clock;
+use crate::ports::{Clock, Pace, Quota};
 
 use super::fault::{Failure, Fault, Site, between};
+use super::meter::Meter;
 use super::skew::{Skew, Witness};
 
-/// AssumeRole calls in flight at once: AWS counts them against the calling account and its region.
-const IN_FLIGHT: usize = 16;
+/// AssumeRole calls in flight at once, when STS hangs: the rate is what bounds them otherwise.
+const IN_FLIGHT: usize = 256;
+/// One AssumeRole with the SDK's repetitions, and one exchange of it: STS answers within tenths of a second.
+const WITHIN: Duration = Duration::from_secs(15);
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
 /// A session is renewed this long before it ends, so that none ends within a call.
 const MARGIN: Duration = Duration::from_secs(300);
 /// A chained session lasts an hour at most.
@@ -60,12 +69,12 @@ impl AssumeError {
 }
 
 /// The STS client of the process, with the central role behind it where there is one.
-#[derive(Debug)]
 pub(super) struct Sts {
     /// The host's own rights.
     base: SdkConfig,
     central_role: Option<String>,
     witness: Witness,
+    pace: Arc<dyn Pace>,
     /// What roles are assumed with: the host's rights, or the central role's. Replaced when AWS drops its session.
     entry: RwLock<Entry>,
     slots: Semaphore,
@@ -79,9 +88,9 @@ struct Entry {
 }
 
 impl Sts {
-    pub(super) fn new(base: SdkConfig, central_role: Option<String>, witness: Witness) -> Self {
-        let entry = enter(&base, central_role.as_deref(), &witness, 0);
-        Sts { base, central_role, witness, entry: RwLock::new(entry), slots: Semaphore::new(IN_FLIGHT) }
+    pub(super) fn new(base: SdkConfig, central_role: Option<String>, witness: Witness, pace: Arc<dyn Pace>) -> Self {
+        let entry = RwLock::new(enter(&base, central_role.as_deref(), &witness, &pace, 0));
+        Sts { base, central_role, witness, pace, entry, slots: Semaphore::new(IN_FLIGHT) }
     }
 
     /// The configuration whose credentials are the central role's, or the host's own.
@@ -92,20 +101,24 @@ impl Sts {
     /// Account and ARN of those credentials.
     pub(super) async fn caller(&self) -> Result<(AccountId, String), Fault> {
         let site = central_site(self.central_role.as_deref());
+        self.pace.turn(&Quota::Sts).await;
         identity(&self.entry().client, &site).await
     }
 
     /// Account and ARN of the host's own rights, before any role.
     pub(super) async fn host(&self) -> Result<(AccountId, String), Fault> {
-        identity(&client(&self.base, &self.witness), &central_site(None)).await
+        self.pace.turn(&Quota::Sts).await;
+        identity(&client(&self.base, &self.witness, &self.pace), &central_site(None)).await
     }
 
     /// One AssumeRole. If the central role's session was dropped, it is assumed anew once.
     pub(super) async fn assume(&self, ask: &Ask) -> Result<Credentials, AssumeError> {
+        self.pace.turn(&Quota::Sts).await;
         let _slot = self.slots.acquire().await.ok();
         let entry = self.entry();
         match assume(&entry.client, ask, self.central_role.is_some()).await {
             Err(AssumeError::Fault(Fault::Expired(_))) if self.central_role.is_some() => {
+                self.pace.turn(&Quota::Sts).await;
                 assume(&self.renewed(entry.generation).client, ask, true).await
             }
             other => other,
@@ -119,14 +132,29 @@ impl Sts {
     fn renewed(&self, stale: u64) -> Entry {
         let mut entry = self.entry.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if entry.generation == stale {
-            *entry = enter(&self.base, self.central_role.as_deref(), &self.witness, stale + 1);
+            *entry = enter(&self.base, self.central_role.as_deref(), &self.witness, &self.pace, stale + 1);
         }
         entry.clone()
     }
 }
 
-pub(super) fn client(config: &SdkConfig, witness: &Witness) -> aws_sdk_sts::Client {
-    aws_sdk_sts::Client::from_conf(aws_sdk_sts::config::Builder::from(config).interceptor(witness.clone()).build())
+pub(super) fn client(config: &SdkConfig, witness: &Witness, pace: &Arc<dyn Pace>) -> aws_sdk_sts::Client {
+    let told = config.timeout_config();
+    let shorter = |told: Option<Duration>, ours: Duration| told.map_or(ours, |told| told.min(ours));
+    let mut timeouts = told.map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+    timeouts
+        .set_operation_timeout(Some(shorter(told.and_then(TimeoutConfig::operation_timeout), WITHIN)))
+        .set_operation_attempt_timeout(Some(shorter(
+            told.and_then(TimeoutConfig::operation_attempt_timeout),
+            ATTEMPT_WITHIN,
+        )));
+    aws_sdk_sts::Client::from_conf(
+        aws_sdk_sts::config::Builder::from(config)
+            .timeout_config(timeouts.build())
+            .interceptor(witness.clone())
+            .interceptor(Meter::of_sts(pace))
+            .build(),
+    )
 }
 
 /// GetCallerIdentity, which no policy can deny.
@@ -140,8 +168,14 @@ pub(super) async fn identity(client: &aws_sdk_sts::Client, site: &Site) -> Resul
     }
 }
 
-fn enter(base: &SdkConfig, central_role: Option<&str>, witness: &Witness, generation: u64) -> Entry {
-    let host = client(base, witness);
+fn enter(
+    base: &SdkConfig,
+    central_role: Option<&str>,
+    witness: &Witness,
+    pace: &Arc<dyn Pace>,
+    generation: u64,
+) -> Entry {
+    let host = client(base, witness, pace);
     let Some(role_arn) = central_role else {
         return Entry { generation, config: base.clone(), client: host };
     };
@@ -153,9 +187,9 @@ fn enter(base: &SdkConfig, central_role: Option<&str>, witness: &Witness, genera
         source_identity: None,
         policy: None,
     };
-    let provider = Assumed::new(Assumer::Host(host), ask, witness.skew.clone(), witness.clock.clone());
+    let provider = Assumed::new(Assumer::Host(host, pace.clone()), ask, witness.skew.clone(), witness.clock.clone());
     let config = with_session(base, &Arc::new(provider));
-    Entry { generation, client: client(&config, witness), config }
+    Entry { generation, client: client(&config, witness, pace), config }
 }
 
 /// `base` with the credentials of one session, which keeps them itself.
@@ -235,6 +269,10 @@ fn refusal(failure: &Failure, ask: &Ask, chained: bool) -> AssumeError {
         } else {
             "AWS no longer accepts the credentials that Muster runs with: renew them on this host".to_owned()
         }),
+        // Not the account is throttled that was to be entered, so its own limits must not learn from it.
+        _ if failure.throttled() => {
+            Fault::Transient(format!("STS throttles the entering of {site}; it is tried again"))
+        }
         _ => failure.fault("AssumeRole", site),
     };
     AssumeError::Fault(fault)
@@ -265,7 +303,7 @@ fn denial(failure: &Failure, ask: &Ask) -> String {
 /// Who calls AssumeRole.
 pub(super) enum Assumer {
     /// The host itself, to enter the central role.
-    Host(aws_sdk_sts::Client),
+    Host(aws_sdk_sts::Client, Arc<dyn Pace>),
     /// Whatever roles are entered with.
     Entry(Arc<Sts>),
 }
@@ -326,7 +364,11 @@ impl Assumed {
             return Err(AssumeError::PolicyTooLarge);
         }
         let asked = match &self.by {
-            Assumer::Host(client) => assume(client, &self.ask, false).await,
+            Assumer::Host(client, pace) => {
+                // Within the turn of whoever enters an account by it.
+                pace.charge(&Quota::Sts);
+                assume(client, &self.ask, false).await
+            }
             Assumer::Entry(sts) => sts.assume(&self.ask).await,
         };
         match (asked, held.as_ref(), left) {
@@ -335,7 +377,7 @@ impl Assumed {
                 Ok((credentials, self.generation.fetch_add(1, Ordering::Relaxed) + 1))
             }
             // Renewal failed, but what we hold is good for a while yet. A refusal stands: rights were taken away.
-            (Err(AssumeError::Fault(Fault::Throttled(_) | Fault::Transient(_))), Some(h), Some(Left::Little)) => {
+            (Err(AssumeError::Fault(Fault::Transient(_))), Some(h), Some(Left::Little)) => {
                 Ok((h.credentials.clone(), self.generation.load(Ordering::Relaxed)))
             }
             (Err(error), ..) => {

@@ -16,6 +16,7 @@ use super::scripted::{Reply, Scripted, Seen, credentials, json_error, xml_error}
 use super::{AccountSettings, Aws, BaseKeys, Organization, Settings};
 
 mod automations;
+mod pacing;
 
 const FAR: &str = "2099-01-01T00:00:00Z";
 const COMMAND: &str = "6d1cb32b-0000-4000-8000-000000000001";

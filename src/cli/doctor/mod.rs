@@ -100,9 +100,9 @@ async fn examine(args: &Args) -> Report {
     let automations: Vec<&str> = rules.iter().flat_map(|rules| with_automations(&rules.runbooks)).collect();
     let ask_aws = async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let aws = Aws::connect(super::setup::aws_settings(&config), clock).await;
-        let rate = Rate { per_second: config.aws.reads_per_second, burst: 3 };
-        let inventory = Arc::new(Limited { limits: Arc::new(Limits::new(rate)), inner: Arc::new(aws.clone()) as _ });
+        let limits = Arc::new(Limits::new(Rate { per_second: config.aws.reads_per_second, burst: 3 }));
+        let aws = Aws::connect_paced(super::setup::aws_settings(&config), clock, limits.clone()).await;
+        let inventory = Arc::new(Limited { limits, inner: Arc::new(aws.clone()) as _ });
         let wanted = aws::Wanted {
             accounts: &args.accounts,
             has_central_role: config.aws.central_role.is_some(),

@@ -62,7 +62,7 @@ pub struct Aws {
     pub request_expiry: Option<String>,
     /// Tag of the nodes that Muster may send to at all
     pub boundary_tag: Option<BoundaryTag>,
-    /// Reading calls per second, account and region; 1 by default
+    /// How often a run is looked at per second in one account and region, until AWS teaches better; 1 by default
     #[schemars(range(min = 0.1, max = 100.0))]
     pub reads_per_second: Option<f64>,
 }

@@ -63,13 +63,14 @@ fn route(world: &World, parts: &Parts, body: &[u8]) -> (StatusCode, Value) {
         (&Method::GET, "/play/v1/faults") => (StatusCode::OK, json!({"faults": lock(&world.faults).all()})),
         (&Method::GET, "/play/v1/nodes") => (StatusCode::OK, json!({"nodes": nodes(world)})),
         (&Method::GET, "/play/v1/accounts") => (StatusCode::OK, json!({"accounts": accounts(world)})),
+        (&Method::GET, "/play/v1/sessions") => (StatusCode::OK, json!({"sessions": lock(&world.log).sessions()})),
         (&Method::GET, "/play/v1/sends") => (StatusCode::OK, json!({"sends": lock(&world.log).sends()})),
         (&Method::GET, "/play/v1/executions") => (StatusCode::OK, json!({"executions": lock(&world.log).executions()})),
         (&Method::GET, "/play/v1/calls") => (StatusCode::OK, json!({"calls": lock(&world.log).calls()})),
         (&Method::GET, "/play/v1/revision") => (StatusCode::OK, json!({"revision": *lock(&world.log).news().borrow()})),
         _ => fault(
             StatusCode::NOT_FOUND,
-            "there are faults, nodes, accounts, sends, executions, calls and revision under /play/v1/",
+            "there are faults, nodes, accounts, sessions, sends, executions, calls and revision under /play/v1/",
         ),
     }
 }

@@ -27,6 +27,16 @@ pub struct Sent {
     pub answered: bool,
 }
 
+/// One session that STS gave out.
+#[derive(Debug, Clone, Serialize)]
+pub struct Opened {
+    pub account: String,
+    pub role: String,
+    pub session_name: String,
+    pub source_identity: Option<String>,
+    pub at: Timestamp,
+}
+
 /// One execution on one node. A node that runs a command twice has two.
 #[derive(Debug, Clone, Serialize)]
 pub struct Execution {
@@ -48,6 +58,7 @@ pub struct Execution {
 
 #[derive(Debug, Default)]
 pub struct Log {
+    sessions: Vec<Opened>,
     sends: Vec<Sent>,
     executions: Vec<Execution>,
     calls: BTreeMap<String, Calls>,
@@ -72,6 +83,10 @@ impl Log {
     #[must_use]
     pub fn news(&self) -> watch::Receiver<u64> {
         self.news.subscribe()
+    }
+    pub fn opened(&mut self, session: Opened) {
+        self.sessions.push(session);
+        self.changed();
     }
     pub fn sent(&mut self, sent: Sent) {
         self.sends.push(sent);
@@ -104,6 +119,10 @@ impl Log {
             Some("ThrottlingException" | "Throttling" | "RequestLimitExceeded" | "TooManyRequestsException")
         ));
         self.changed();
+    }
+    #[must_use]
+    pub fn sessions(&self) -> &[Opened] {
+        &self.sessions
     }
     #[must_use]
     pub fn sends(&self) -> &[Sent] {

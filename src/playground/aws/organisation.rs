@@ -357,6 +357,10 @@ impl Organisation {
         lock(&self.world.faults).all().to_vec()
     }
     #[must_use]
+    pub fn sessions(&self) -> Vec<super::log::Opened> {
+        lock(&self.world.log).sessions().to_vec()
+    }
+    #[must_use]
     pub fn sends(&self) -> Vec<super::log::Sent> {
         lock(&self.world.log).sends().to_vec()
     }

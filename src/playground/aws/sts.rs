@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::faults::FaultName;
 use super::generate::{CENTRAL, HUB_ROLE, MEMBER_ROLE};
 use super::iam::{Access, Policy, check, denial};
-use super::organisation::{Caller, Key, World, base_arn, hub_role_arn};
+use super::log::Opened;
+use super::organisation::{Caller, Key, World, base_arn, hub_role_arn, lock};
 use super::refusal::{Refusal, Reply};
 use super::xml::{around, form, tag};
 
@@ -174,6 +175,13 @@ fn assume<'a>(world: &World, caller: &Caller, get: &dyn Fn(&str) -> Option<&'a s
     if let Some(text) = policy_text {
         inner += &tag("PackedPolicySize", &(text.len() * 100 / 2048).max(1).to_string());
     }
+    lock(&world.log).opened(Opened {
+        account: account.to_owned(),
+        role: role.to_owned(),
+        session_name: name.to_owned(),
+        source_identity: identity,
+        at: world.now(),
+    });
     world.remember(access_key, Key { secret, token: Some(token), caller: Arc::new(session) });
     Ok(wrap("AssumeRole", &inner))
 }

@@ -5,6 +5,8 @@ mod halting;
 #[cfg(feature = "paused-time")]
 mod histories;
 mod memory;
+#[cfg(all(feature = "ec2", feature = "playground"))]
+mod pace;
 mod planning;
 mod retries;
 mod stage;
