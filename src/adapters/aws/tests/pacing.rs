@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::FutureExt as _;
 
 use super::*;
-use crate::ports::{Operation, Pace, Quota};
+use crate::ports::{Operation, Pace, Quota, Service};
 
 /// Lets everything pass and remembers what it was asked and told.
 #[derive(Default)]
@@ -53,7 +53,7 @@ async fn a_throttle_is_told_at_once_and_what_the_sdk_repeats_is_charged() {
     })
     .await;
     let (aws, pace) = paced(settings(&server.url)).await;
-    aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await.unwrap();
+    aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await.unwrap();
     let quota = of(Operation::ListCommandInvocations);
     assert_eq!(*pace.throttled.lock().unwrap(), [(quota.clone(), Some(Duration::from_millis(20)))]);
     assert_eq!(*pace.charged.lock().unwrap(), [quota]);
@@ -71,7 +71,7 @@ async fn every_further_page_waits_for_its_turn() {
     })
     .await;
     let (aws, pace) = paced(settings(&server.url)).await;
-    aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await.unwrap();
+    aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await.unwrap();
     let turns = pace.turns.lock().unwrap();
     assert_eq!(turns.iter().filter(|q| **q == of(Operation::ListCommandInvocations)).count(), 3);
     assert_eq!(server.of("ListCommandInvocations").len(), 4);
@@ -82,7 +82,7 @@ async fn every_further_page_waits_for_its_turn() {
 async fn when_sts_throttles_the_account_that_was_to_be_entered_is_not_to_blame() {
     let server = Scripted::start(|_| xml_error(400, "Throttling", "Rate exceeded")).await;
     let (aws, pace) = paced(settings(&server.url)).await;
-    let answer = aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await;
+    let answer = aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await;
     assert!(matches!(&answer, Err(CloudError::Transient(why)) if why.contains("STS throttles")), "{answer:?}");
     let throttled = pace.throttled.lock().unwrap();
     assert!(!throttled.is_empty() && throttled.iter().all(|(quota, _)| *quota == Quota::Sts), "{throttled:?}");
@@ -109,7 +109,7 @@ async fn accounts_whose_roles_do_not_answer_hold_back_no_other() {
         assert!((&mut waiting).now_or_never().is_none(), "nobody was let in");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await.unwrap();
+    aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await.unwrap();
     assert!(waiting.now_or_never().is_none(), "the others still hang");
 }
 
@@ -121,6 +121,6 @@ async fn to_warm_an_account_is_to_enter_it_for_reading_and_nothing_else() {
     aws.warm(&account()).await;
     let entered: Vec<Option<String>> = server.seen().iter().map(|seen| seen.field("RoleSessionName")).collect();
     assert_eq!(entered, [Some("muster-read".to_owned())]);
-    aws.invocations(&account(), &region(), &COMMAND.parse().unwrap()).await.unwrap();
+    aws.invocations(&account(), &region(), Service::RunCommand, &COMMAND.parse().unwrap()).await.unwrap();
     assert_eq!(server.of("AssumeRole").len(), 1, "the run finds it warm");
 }
