@@ -88,7 +88,7 @@ pub fn nothing_left(run: &Run, which: Which, view: &View) -> Card {
              looked at first."
         }
     });
-    refusal(&format!("Nothing of {} is {}", view.short, which.as_str()), vec![told.spans()], remedies)
+    refusal(format!("Nothing of {} is {}", view.short, which.as_str()), vec![told.spans()], remedies)
 }
 
 /// Accounts, nodes or tags have changed: none of the targets is there any more.

@@ -61,7 +61,7 @@ impl Plan {
             max_in_flight: self.max_in_flight,
             max_errors: self.max_errors,
             exclusive: self.exclusive,
-            since_2: (self.version >= 2).then(|| Since2 {
+            since_2: (self.version >= 2).then_some(Since2 {
                 rollback: self.rollback.as_ref(),
                 hold: self.hold,
                 hold_for: self.hold_for,

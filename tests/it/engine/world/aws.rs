@@ -320,7 +320,7 @@ impl Cloud for Aws {
         let state = self.state.lock().unwrap();
         let Some(command) = state.commands.get(command).filter(|c| c.shown_from <= now) else { return Ok(vec![]) };
         if self.fortune.strikes("page from the past", 10) {
-            now = now - self.fortune.millis(500..20_000);
+            now -= self.fortune.millis(500..20_000);
         }
         let partial = self.fortune.strikes("partial page", 10);
         let rows = command.nodes.iter().filter(|_| !partial || self.fortune.one_in(2));

@@ -156,15 +156,13 @@ impl Story {
                     broke(format!("I1: {by} did not approve it, or may not"));
                 }
             }
-            Event::Denied { by, .. } => {
-                if by == by_all || !is_in(by, "sre") || !did(by, &|d| d.denies(id)) {
-                    broke(format!("{by} did not deny it, or may not"));
-                }
+            Event::Denied { by, .. } if by == by_all || !is_in(by, "sre") || !did(by, &|d| d.denies(id)) => {
+                broke(format!("{by} did not deny it, or may not"));
             }
-            Event::Cancelled { by, .. } => {
-                if !may_stop(by) || !did(by, &|d| d.clicks(Verb::Cancel, id) || d.cancels(id)) {
-                    broke(format!("{by} did not cancel it, or may not"));
-                }
+            Event::Cancelled { by, .. }
+                if !may_stop(by) || !did(by, &|d| d.clicks(Verb::Cancel, id) || d.cancels(id)) =>
+            {
+                broke(format!("{by} did not cancel it, or may not"));
             }
             Event::Started { .. } => {
                 let people: BTreeSet<&Principal> = self.run.approvals.iter().map(|a| &a.by).collect();

@@ -67,7 +67,7 @@ impl Time {
     /// Nobody lives.
     pub fn rest(&self, for_: Duration) {
         let mut time = self.0.lock().unwrap();
-        time.from = time.from + for_;
+        time.from += for_;
     }
 
     /// Somebody sets the host's clock.
