@@ -143,7 +143,8 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
     }) else {
         return;
     };
-    let since = signed_at.saturating_sub(jiff::SignedDuration::from_secs(120)).unwrap_or(signed_at);
+    // AWS takes a request as long before its signing time as after it, and files it under its own time.
+    let since = signed_at.saturating_sub(services.settings.settle_after()).unwrap_or(signed_at);
     let settled_at = signed_at.saturating_add(services.settings.settle_after()).unwrap_or(Timestamp::MAX);
     let began = tokio::time::Instant::now();
     let confirm = CONFIRM_AFTER.min(services.settings.request_expiry / 4);

@@ -2,6 +2,10 @@
 
 mod cards;
 #[cfg(feature = "paused-time")]
+mod fairness;
+#[cfg(feature = "paused-time")]
+mod found;
+#[cfg(feature = "paused-time")]
 mod histories;
 mod memory;
 mod planning;
