@@ -7,8 +7,6 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use crate::domain::CommandId;
 use crate::ports::{CloudError, Operation, Quota, SendError, SendRequest, Service, Signing, Work};
 use crate::run::{Phase, Run};
@@ -17,9 +15,6 @@ use crate::telemetry;
 use super::Services;
 use super::limits::Whom;
 use super::runner::Handle;
-
-/// A list of commands is asked for from so long before the signing time: SSM's clocks differ.
-const BEFORE: SignedDuration = SignedDuration::from_secs(120);
 
 /// What one look came to.
 pub enum Look {
@@ -116,7 +111,8 @@ fn may_start(run: &Run) -> bool {
 }
 
 async fn command(services: &Arc<Services>, handle: &Handle, lost: &SendRequest, shard: u32) -> Look {
-    let since = lost.signing.at.saturating_sub(BEFORE).unwrap_or(lost.signing.at);
+    // AWS takes a request as long before its signing time as after it, and files it under its own time.
+    let since = lost.signing.at.saturating_sub(services.settings.settle_after()).unwrap_or(lost.signing.at);
     let (account, region) = (&lost.session.account, &lost.region);
     let mut found = match services.cloud.commands(account, region, since, std::slice::from_ref(&lost.token), &[]).await
     {

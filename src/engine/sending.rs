@@ -208,7 +208,7 @@ pub async fn cancel(services: &Arc<Services>, handle: &Handle, shard: u32, step:
         let progress = &run.shards[shard as usize];
         match &progress.state {
             SendState::Sent { command, .. } if progress.step == step && progress.sends == send => {
-                let service = work(&run.proposal.plan.steps[step as usize].action).service();
+                let service = work(&run.proposal.plan.step(step)?.action).service();
                 Some((s.account.clone(), s.region.clone(), service, command.clone()))
             }
             _ => None,

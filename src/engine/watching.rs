@@ -24,9 +24,9 @@ const LOOK_AFTER_MAX: Duration = Duration::from_secs(10);
 /// After SSM's own deadlines, and all the reboots that a step may take: what has no end by then is told as unknown.
 const GRACE: Duration = Duration::from_secs(60);
 /// Results that cannot be read are tried for so long after the deadline.
-const READ_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
+const READ_FOR: Duration = Duration::from_secs(30 * 60);
 /// The longest execution that SSM knows.
-const DOCUMENT_MAX: jiff::SignedDuration = jiff::SignedDuration::from_hours(48);
+const DOCUMENT_MAX: Duration = Duration::from_secs(48 * 3600);
 /// Cut outputs of one command whose full text is fetched: failures first, then exemplars.
 const FULL_OUTPUTS: usize = 3;
 
@@ -41,8 +41,12 @@ struct Watched {
     step: Step,
     /// The step runs a named document, which has its own time limits.
     is_document: bool,
-    /// When SSM itself has given up on every node, and then some.
-    deadline: jiff::Timestamp,
+    /// After so long SSM itself has given up on every node, and then some.
+    limit: Duration,
+    /// By AWS's clock the latest time at which it can have taken the command.
+    taken_by: jiff::Timestamp,
+    /// When this process began to look.
+    since: tokio::time::Instant,
 }
 
 impl Watched {
@@ -61,8 +65,12 @@ impl Watched {
         invocation.cut || (invocation.execution.is_some() && told)
     }
 
-    fn deadline_of_documents(&self) -> jiff::Timestamp {
-        self.deadline.saturating_add(DOCUMENT_MAX).unwrap_or(jiff::Timestamp::MAX)
+    /// SSM gave up so long ago. Told by the time that this process has watched, which nobody sets, or by AWS's clock: what
+    /// an earlier process sent was taken within its request's expiry.
+    fn is_past(&self, now: jiff::Timestamp, by: Duration) -> bool {
+        let limit = self.limit + by;
+        let span = jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX);
+        self.since.elapsed() >= limit || now >= self.taken_by.saturating_add(span).unwrap_or(jiff::Timestamp::MAX)
     }
 }
 
@@ -72,13 +80,12 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         let plan = &run.proposal.plan;
         let place = &plan.shards[shard as usize];
         let progress = &run.shards[shard as usize];
-        let SendState::Sent { command, targets, signed_at, adopted, .. } = &progress.state else { return None };
+        let SendState::Sent { command, targets, signed_at, .. } = &progress.state else { return None };
         if progress.step != step || progress.sends != send {
             return None;
         }
         let definition = plan.step(step)?.clone();
-        let taken_within = if *adopted { services.settings.request_expiry } else { Duration::ZERO };
-        let limit = taken_within + definition.longest().std() + GRACE;
+        let limit = definition.longest().std() + GRACE;
         Some(Watched {
             account: place.account.clone(),
             region: place.region.clone(),
@@ -87,9 +94,9 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
             nodes: targets.iter().map(|t| (plan.targets[*t as usize].target.node.clone(), *t)).collect(),
             is_document: matches!(definition.action, Action::Document { .. } | Action::Automation { .. }),
             step: definition,
-            deadline: signed_at
-                .saturating_add(jiff::SignedDuration::try_from(limit).unwrap_or(jiff::SignedDuration::MAX))
-                .unwrap_or(jiff::Timestamp::MAX),
+            limit,
+            taken_by: signed_at.saturating_add(services.settings.settle_after()).unwrap_or(jiff::Timestamp::MAX),
+            since: tokio::time::Instant::now(),
         })
     }) else {
         return;
@@ -99,17 +106,18 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
     let mut news = tokio::time::Instant::now();
     let mut full_budget = watched.full_outputs();
     let mut reported: std::collections::BTreeSet<NodeId> = Default::default();
+    let mut late_before = false;
     loop {
         tokio::time::sleep(pause).await;
         // In step with how long nothing has ended: a result is at most half as late as it took to come.
         pause = (news.elapsed() / 2).clamp(FIRST_LOOK, LOOK_AFTER_MAX);
         let now = services.cloud.aws_now();
-        let mut late = now >= watched.deadline;
+        let mut late = watched.is_past(now, Duration::ZERO);
         match services.cloud.invocations(&watched.account, &watched.region, watched.service, &watched.command).await {
             Ok(invocations) => {
                 // A document has time limits of its own, which SSM keeps; while it says that a node runs, it does.
                 let running = invocations.iter().any(|i| i.status == InvocationStatus::Running);
-                late &= !(watched.is_document && running && now < watched.deadline_of_documents());
+                late &= !(watched.is_document && running && !watched.is_past(now, DOCUMENT_MAX));
                 let mut ended: Vec<Invocation> = invocations
                     .into_iter()
                     .filter(|i| i.status != InvocationStatus::Running && !reported.contains(&i.node))
@@ -140,7 +148,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
             }
             Err(fault) => {
                 // SSM has the results: a failed read is no reason to call them unknown, for half an hour.
-                late &= now >= watched.deadline.saturating_add(READ_FOR).unwrap_or(jiff::Timestamp::MAX);
+                late &= watched.is_past(now, READ_FOR);
                 tracing::warn!(run = %handle.id, shard, %fault, "results could not be read; trying again");
             }
         }
@@ -148,7 +156,8 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
         if missing.is_empty() {
             return;
         }
-        if late {
+        // The host's clock may have been set since AWS last corrected it: only two looks in a row show that it is late.
+        if late && late_before {
             let cause = "SSM told no end for it within its own deadlines; look at the node before you run it again";
             let unknown = |target| NodeReport {
                 target,
@@ -160,6 +169,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
             let _ = handle.input(Input::Reported { shard, step, results }).await;
             return;
         }
+        late_before = late;
     }
 }
 

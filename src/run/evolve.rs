@@ -125,12 +125,11 @@ impl Run {
                 progress.state =
                     SendState::Intent { token: token.clone(), targets: targets.clone(), signed_at: *signed_at };
             }
-            Event::Sent { shard, command, adopted, at, .. } => {
+            Event::Sent { shard, command, at, .. } => {
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;
                 let (token, targets, signed_at) =
                     progress.state.open().ok_or_else(|| misfit("nothing was being sent"))?;
-                let (command, adopted) = (command.clone(), *adopted);
-                progress.state = SendState::Sent { command, token, targets, signed_at, adopted, at: *at };
+                progress.state = SendState::Sent { command: command.clone(), token, targets, signed_at, at: *at };
             }
             Event::SendUnknown { shard, cause, .. } => {
                 let progress = self.shards.get_mut(*shard as usize).ok_or_else(|| misfit("no such shard"))?;

@@ -141,15 +141,7 @@ pub enum SendState {
     /// The intent is written; the call may be on its way.
     Intent { token: String, targets: Vec<u32>, signed_at: Timestamp },
     /// AWS took it; results are awaited.
-    Sent {
-        command: CommandId,
-        token: String,
-        targets: Vec<u32>,
-        signed_at: Timestamp,
-        /// Its answer was lost, so AWS may have taken it as late as its request expires.
-        adopted: bool,
-        at: Timestamp,
-    },
+    Sent { command: CommandId, token: String, targets: Vec<u32>, signed_at: Timestamp, at: Timestamp },
     /// No answer; it is being looked for by its token.
     Unsure { token: String, targets: Vec<u32>, signed_at: Timestamp, cause: String },
     /// Nothing left to do.

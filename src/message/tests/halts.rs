@@ -22,7 +22,6 @@ fn running() -> Run {
         command: "11111111-2222-3333-4444-555555555555".parse().unwrap(),
         token: "t".into(),
         targets: shard.targets.clone(),
-        adopted: false,
         signed_at: at("14:04"),
         at: at("14:04"),
     };

@@ -84,7 +84,6 @@ fn a_run_that_is_being_stopped_says_what_may_still_run() {
         token: "t".into(),
         targets,
         signed_at: at("14:04"),
-        adopted: false,
         at: at("14:04"),
     };
     insta::assert_snapshot!(read(&root(&run, None, &view())), @"

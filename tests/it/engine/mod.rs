@@ -3,6 +3,10 @@
 mod cards;
 mod halting;
 #[cfg(feature = "paused-time")]
+mod fairness;
+#[cfg(feature = "paused-time")]
+mod found;
+#[cfg(feature = "paused-time")]
 mod histories;
 mod memory;
 #[cfg(all(feature = "ec2", feature = "playground"))]

@@ -74,7 +74,7 @@ impl Aws {
                 for _ in 0..=fortune.below(3) {
                     let number = nodes.len() + 1;
                     let node: NodeId = format!("i-{number:017x}").parse().unwrap();
-                    if fortune.one_in(20) {
+                    if fortune.strikes("node goes", 20) {
                         gone.insert(node.clone(), now + fortune.millis(0..1_800_000));
                     }
                     nodes.push(Node {
@@ -82,7 +82,7 @@ impl Aws {
                         name: format!("web-{number}"),
                         platform: NodePlatform::Linux,
                         agent_version: "3.3.2746.0".into(),
-                        online: !fortune.one_in(12),
+                        online: !fortune.strikes("node offline", 12),
                         tags: BTreeMap::new(),
                     });
                 }
@@ -92,15 +92,22 @@ impl Aws {
             accounts.push(Account { id, name: name.into(), regions, labels, source: AccountSource::Configured });
         }
         let some = |accounts: &[Account]| fortune.pick(accounts).id.clone();
-        let dead = fortune.one_in(15).then(|| some(&accounts));
-        let dark = fortune.one_in(15).then(|| {
+        let dead = fortune.strikes("role broken", 10).then(|| some(&accounts));
+        let dark = fortune.strikes("nothing can be read", 10).then(|| {
             let from = now + fortune.millis(0..600_000);
             (some(&accounts), from, from + fortune.millis(60_000..7_200_000))
         });
         Aws { time, fortune, ledger, accounts, nodes, gone, dead, dark, state: Mutex::default() }
     }
 
-    /// Executions of this run: step, node, whether its script began, and how it ended.
+    /// When AWS took this step of this run for this node.
+    pub fn taken_at(&self, run: RunId, step: u32, node: &NodeId) -> Option<Timestamp> {
+        let state = self.state.lock().unwrap();
+        let mut commands = state.commands.values();
+        commands.find(|c| named_in(&c.token) == (run, step) && c.nodes.contains_key(node)).map(|c| c.at)
+    }
+
+    /// Executions of this run: step, node, and whether its script began.
     pub fn executions(&self, run: RunId) -> Vec<(u32, NodeId, bool)> {
         self.settle();
         let now = self.time.truth();
@@ -227,8 +234,12 @@ impl Cloud for Aws {
         if self.dead.as_ref() == Some(&session.account) || self.fortune.strikes("AssumeRole refused", 80) {
             return Err(CloudError::Refused("the role does not let Muster in; check its External ID".into()));
         }
-        // A session that is open already asks nobody.
-        if self.fortune.one_in(2) {
+        // A session that is open already asks nobody, so that nothing is learned of AWS's clock.
+        if self.fortune.one_in(2) || self.fortune.is_calm() {
+            let by = self.fortune.lasts("clock set before a send", 30, 0..580_000);
+            if let Some(by) = by {
+                self.time.step(SignedDuration::try_from(by).unwrap() - SignedDuration::from_secs(290));
+            }
             return Ok(());
         }
         let sent = self.time.now();
@@ -261,9 +272,9 @@ impl Cloud for Aws {
             None
         };
         let lost = self.fortune.strikes("request lost", 14);
-        let late = !lost && self.fortune.strikes("request late", 14);
+        let late = if lost { None } else { self.fortune.lasts("request late", 14, 1_000..330_000) };
         let deaf = self.fortune.strikes("answer lost", 8);
-        let takes = if late { self.fortune.millis(1_000..330_000) } else { self.fortune.millis(5..200) };
+        let takes = late.unwrap_or_else(|| self.fortune.millis(5..200));
         let letter = Letter { request: request.clone(), refusal };
         let number = (!lost).then(|| self.mail(letter, self.time.truth() + takes));
         self.fortune.may_crash("crash after a send").await;
@@ -275,7 +286,7 @@ impl Cloud for Aws {
             self.fortune.may_crash("crash with the answer").await;
             return self.state.lock().unwrap().answers.remove(&number).unwrap();
         }
-        if !late && self.fortune.one_in(2) {
+        if late.is_none() && self.fortune.one_in(2) {
             // A reset, or AWS's own 5xx, which has a date.
             self.pause(5..3_000).await;
             if self.fortune.one_in(2) {

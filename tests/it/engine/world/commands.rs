@@ -126,7 +126,9 @@ impl Execution {
         let delivery = Duration::from_secs(request.delivery_timeout_secs.into());
         let late = if fortune.one_in(4) { fortune.millis(1_000..8_000) } else { fortune.millis(50..900) };
         let begins = at + late;
+        let slow = fortune.lasts("slow script", 1000, 20_000..25_000);
         let took = if fortune.one_in(4) { fortune.millis(2_000..25_000) } else { fortune.millis(100..2_000) };
+        let took = slow.unwrap_or(took);
         let deaf = !node.online && !fortune.one_in(3);
         let end = if deaf || fortune.strikes("agent deaf", 40) {
             End::DeliveryTimedOut

@@ -19,6 +19,8 @@ pub struct Fortune {
     calm: AtomicBool,
     mildness: u32,
     struck: Mutex<BTreeMap<&'static str, u64>>,
+    /// Faults that a test has planted: each strikes once, at its next chance, and may have a length.
+    planted: Mutex<BTreeMap<&'static str, Duration>>,
     crash: Notify,
 }
 
@@ -31,8 +33,14 @@ impl Fortune {
             calm: AtomicBool::new(false),
             mildness,
             struck: Mutex::default(),
+            planted: Mutex::default(),
             crash: Notify::new(),
         }
+    }
+
+    /// From here on this fault strikes at its next chance, whatever the weather.
+    pub fn plant(&self, fault: &'static str, length: Duration) {
+        self.planted.lock().unwrap().insert(fault, length);
     }
 
     pub fn calm_down(&self) {
@@ -66,11 +74,18 @@ impl Fortune {
 
     /// Whether this fault, which comes once in `n` chances in the roughest world, comes now.
     pub fn strikes(&self, fault: &'static str, n: u32) -> bool {
+        let planted = self.planted.lock().unwrap().remove(fault).is_some();
         let strikes = self.one_in(n * self.mildness) && !self.is_calm();
-        if strikes {
+        if strikes || planted {
             *self.struck.lock().unwrap().entry(fault).or_default() += 1;
         }
-        strikes
+        strikes || planted
+    }
+
+    /// How long this fault lasts, if it strikes: as it was planted, or so many milliseconds.
+    pub fn lasts(&self, fault: &'static str, n: u32, range: std::ops::Range<u64>) -> Option<Duration> {
+        let planted = self.planted.lock().unwrap().get(fault).copied();
+        self.strikes(fault, n).then(|| planted.unwrap_or_else(|| self.millis(range)))
     }
 
     /// Every fault that struck, with how often.

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use muster::adapters::store::MemoryOutputs;
-use muster::domain::{RunId, Timestamp};
+use muster::domain::{Counts, RunId, Timestamp};
 use muster::engine::limits::{Limits, Rate};
 use muster::engine::rulebook::Rulebook;
 use muster::engine::{Engine, Ports, Settings};
@@ -35,10 +35,11 @@ use ledger::Ledger;
 use office::Office;
 use people::People;
 use slack::Slack;
-use society::{GUS, Society, person, place};
+use society::{ANA, GUS, Society, person, place};
 use time::Time;
 
 pub use promises::Ended;
+pub use slack::Message;
 
 /// At the limits that `app` gives the engine.
 const RATE: Rate = Rate { per_second: 1.0, burst: 3 };
@@ -61,13 +62,13 @@ impl Ids for SeededIds {
 
 pub struct World {
     seed: u64,
-    time: Arc<Time>,
-    fortune: Arc<Fortune>,
+    pub time: Arc<Time>,
+    pub fortune: Arc<Fortune>,
     society: Arc<Society>,
     ledger: Arc<Ledger>,
     outputs: Arc<MemoryOutputs>,
-    aws: Arc<Aws>,
-    slack: Arc<Slack>,
+    pub aws: Arc<Aws>,
+    pub slack: Arc<Slack>,
     office: Arc<Office>,
     ids: Arc<SeededIds>,
     people: People,
@@ -88,7 +89,18 @@ enum Death {
 
 impl World {
     pub fn new(seed: u64) -> Self {
-        let fortune = Arc::new(Fortune::new(seed));
+        World::of(seed, Fortune::new(seed))
+    }
+
+    /// A world in which nothing goes wrong but what a test plants.
+    pub fn calm(seed: u64) -> Self {
+        let fortune = Fortune::new(seed);
+        fortune.calm_down();
+        World::of(seed, fortune)
+    }
+
+    fn of(seed: u64, fortune: Fortune) -> Self {
+        let fortune = Arc::new(fortune);
         let time = Arc::new(Time::new());
         let society = Arc::new(Society::new(time.clone(), fortune.clone()));
         let ledger = Arc::new(Ledger::new(time.clone(), fortune.clone(), society.clone()));
@@ -244,6 +256,24 @@ impl World {
             }
             self.judge_shown(id, &key);
         }
+    }
+
+    /// Ana asks for a look at staging, and it comes to its end; `meanwhile` is what a test does as soon as `when` is in the
+    /// journal. Returns how its nodes ended.
+    pub fn looks(&self, when: &str, meanwhile: impl FnOnce(&World)) -> Counts {
+        let quiet = self.live(async |engine| {
+            let asks = Inbound::Command { text: "run look on accounts=acme-staging".into() };
+            self.office.post(&person(ANA), &place("C0OPS"), asks);
+            let told = || self.ledger.stories(|s| s.values().any(|s| s.events.iter().any(|e| e.name() == when)));
+            while !told() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            meanwhile(self);
+            self.until_quiet(engine).await
+        });
+        let ended = self.judge(quiet == Some(true));
+        assert!(ended.broken.is_empty(), "{}\n{:#?}", self.told(), ended.broken);
+        self.ledger.stories(|stories| stories.values().next().unwrap().run.counts)
     }
 
     /// Everything that was said and written, as text.

@@ -139,15 +139,17 @@ impl World {
         // The newest are looked at most.
         let back = self.fortune.below(count).min(self.fortune.below(count));
         let at = (count - 1 - back) as usize;
-        let (card, shown_to): (&Card, Option<&Principal>) = match messages.get(at) {
+        let (card, shown_to): (&Card, Option<Principal>) = match messages.get(at) {
             Some(message) => {
                 let last = message.cards.len() as u32 - 1;
                 let old = if self.fortune.one_in(5) { self.fortune.below(last + 1) } else { last };
-                (&message.cards[old as usize], None)
+                // A direct message is one person's own.
+                let own = message.place.channel.strip_prefix('D').map(person);
+                (&message.cards[old as usize], own)
             }
             None => {
                 let whisper = &whispers[at - messages.len()];
-                (&whisper.card, Some(&whisper.to))
+                (&whisper.card, Some(whisper.to.clone()))
             }
         };
         // These open forms, and what is offered in a form is made on a thread of its own, in a time of its own.
@@ -157,7 +159,7 @@ impl World {
             return;
         }
         // The first is the one that most people want.
-        let button = if self.fortune.one_in(3) { *self.fortune.pick(&buttons) } else { buttons[0] };
+        let button = if self.fortune.one_in(2) { *self.fortune.pick(&buttons) } else { buttons[0] };
         let may_ask = self.people.asked.load(Ordering::Relaxed) < self.most_runs;
         let asks = matches!(button.verb, Verb::RunAgain | Verb::RunPart | Verb::RetryFailed | Verb::RetryNotStarted);
         if asks && !may_ask || button.verb == Verb::Cancel && !self.fortune.one_in(8) {
@@ -167,7 +169,7 @@ impl World {
             self.people.asked.fetch_add(1, Ordering::Relaxed);
         }
         let who = match shown_to {
-            Some(person) => person.clone(),
+            Some(person) => person,
             None => person(*self.fortune.pick(&[ANA, BO, BO, CY, CY, CY, DI, DI, DI, EVE, FAY])),
         };
         let inbound = Inbound::Click { verb: button.verb, run: button.run, revision: button.revision };

@@ -164,9 +164,28 @@ impl World {
                 broken.push(format!("{name} was rolled back, which nobody asked for"));
             }
         }
+        broken.extend(self.given_up_early(story));
         let strangers = executions.iter().filter(|(_, node, _)| !plan.targets.iter().any(|t| t.target.node == *node));
         if strangers.count() > 0 {
             broken.push("I7: it ran on a node that is not in the plan".to_owned());
+        }
+        broken
+    }
+
+    /// What has no end is told as unknown, and not before SSM's own deadlines: half a minute to reach the node, and half a
+    /// minute for each step.
+    fn given_up_early(&self, story: &Story) -> Vec<String> {
+        let least = jiff::SignedDuration::from_secs(60);
+        let mut broken = Vec::new();
+        for (event, at) in story.events.iter().zip(&story.at) {
+            let Event::Reported { step, results, .. } = event else { continue };
+            for report in results.iter().filter(|r| r.outcome == Outcome::Unknown) {
+                let planned = &story.run.proposal.plan.targets[report.target as usize];
+                let taken = self.aws.taken_at(story.run.id, *step, &planned.target.node);
+                if let Some(waited) = taken.map(|taken| at.duration_since(taken)).filter(|waited| *waited < least) {
+                    broken.push(format!("{} is given up in step {step} after {waited:?}", planned.name));
+                }
+            }
         }
         broken
     }

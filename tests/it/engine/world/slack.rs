@@ -21,7 +21,7 @@ pub struct Slack {
     time: Arc<Time>,
     fortune: Arc<Fortune>,
     /// From then on nothing can be posted in the channel.
-    archived: Option<Timestamp>,
+    archived: Mutex<Option<Timestamp>>,
     state: Mutex<State>,
 }
 
@@ -82,8 +82,8 @@ struct Fate {
 
 impl Slack {
     pub fn new(time: Arc<Time>, fortune: Arc<Fortune>) -> Self {
-        let archived = fortune.one_in(20).then(|| time.truth() + fortune.millis(0..600_000));
-        Slack { time, fortune, archived, state: Mutex::default() }
+        let archived = fortune.lasts("channel archived", 20, 0..600_000).map(|after| time.truth() + after);
+        Slack { time, fortune, archived: Mutex::new(archived), state: Mutex::default() }
     }
 
     pub fn messages(&self) -> Vec<Message> {
@@ -107,8 +107,13 @@ impl Slack {
         self.state.lock().unwrap().forms.clone()
     }
 
+    /// Somebody archives the channel.
+    pub fn archive(&self) {
+        *self.archived.lock().unwrap() = Some(self.time.truth());
+    }
+
     pub fn is_archived(&self) -> bool {
-        self.archived.is_some_and(|at| at <= self.time.truth())
+        self.archived.lock().unwrap().is_some_and(|at| at <= self.time.truth())
     }
 
     fn settle(&self) {
