@@ -188,17 +188,18 @@ pub async fn look_up(services: &Arc<Services>, handle: &Handle, shard: u32, step
             tokio::time::sleep(confirm).await;
             continue;
         }
-        let at = look_at(look);
+        let at = next_look(look);
         let left = settled_at.duration_since(services.cloud.aws_now());
         let left = Duration::try_from(left).unwrap_or_default();
-        let next = Duration::from_secs(at).saturating_sub(began.elapsed()).max(Duration::from_millis(500));
+        let next = at.saturating_sub(began.elapsed()).max(Duration::from_millis(500));
         tokio::time::sleep(if left.is_zero() { next } else { next.min(left + Duration::from_millis(50)) }).await;
     }
 }
 
-/// Seconds from the first look to the one after this look, from 0.
-fn look_at(look: usize) -> u64 {
-    LOOKS.get(look).map_or_else(|| 60 * (look as u64 - 3), |s| *s)
+/// When the look after this one is made, counted from the first.
+fn next_look(look: usize) -> Duration {
+    let minutes = || 60 * u64::try_from(look).unwrap_or(u64::MAX).saturating_sub(3);
+    Duration::from_secs(LOOKS.get(look).copied().unwrap_or_else(minutes))
 }
 
 /// Asks AWS to stop what runs of one shard. Best effort, by AWS's own word.
@@ -314,11 +315,11 @@ fn request(
 
 #[cfg(test)]
 mod tests {
-    use super::look_at;
+    use super::next_look;
 
     #[test]
-    fn a_lost_command_is_looked_for_at_growing_distances_and_then_every_minute() {
-        let looks: Vec<u64> = (0..8).map(look_at).collect();
-        assert_eq!(looks, [1, 3, 8, 20, 60, 120, 180, 240]);
+    fn a_lost_send_is_looked_for_soon_at_first_and_then_every_minute() {
+        let seconds: Vec<u64> = (0..8).map(|look| next_look(look).as_secs()).collect();
+        assert_eq!(seconds, [1, 3, 8, 20, 60, 120, 180, 240]);
     }
 }

@@ -158,7 +158,8 @@ pub struct Step {
     pub document_version: Option<String>,
     /// For `document`: SHA-256 that AWS compares
     pub document_hash: Option<String>,
-    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value
+    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value. An automation
+    /// needs `AutomationAssumeRole`: the name of a role of each account
     pub parameters: Option<BTreeMap<String, DocumentValue>>,
     /// How long it may run, `5s` to `48h`; `10m` by default
     #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
@@ -219,7 +220,8 @@ pub struct Rollback {
     pub document_version: Option<String>,
     /// For `document`: SHA-256 that AWS compares
     pub document_hash: Option<String>,
-    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value
+    /// For `document` and `automation`: its parameters; `"$name"` alone is a runbook parameter's value. An automation
+    /// needs `AutomationAssumeRole`: the name of a role of each account
     pub parameters: Option<BTreeMap<String, DocumentValue>>,
     /// How long it may run, `5s` to `48h`; `10m` by default
     #[schemars(regex(pattern = r"^[0-9]+(ms|s|m|h|d)$"))]
