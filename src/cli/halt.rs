@@ -10,7 +10,7 @@ use super::operate::{self, Where};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  muster halt\n  muster halt --because \"the storage array fails\"\n\n\
     Nothing new is sent to AWS and no run starts, until somebody resumes. What was sent goes on and is watched.\n\
-    Works also while chat is down: it asks the running bot over a socket in its store. Root and the user that runs the bot\n\
+    Works also while chat is down: it asks the running bot over a socket in its store. Root and the user that runs the bot \
     are let in; the journal keeps the name of the host and of the user.\n\n\
     Exit codes: 0 everything is halted; 1 it did not work, and why; 2 wrong usage.")]
 pub struct Args {

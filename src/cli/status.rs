@@ -10,7 +10,7 @@ use super::operate::{self, Where};
 /// Show what is going on, or one run
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  muster status\n  muster status r-7F3K\n\n\
-    Works also while chat is down: it asks the running bot over a socket in its store. Root and the user that runs the bot\n\
+    Works also while chat is down: it asks the running bot over a socket in its store. Root and the user that runs the bot \
     are let in.\n\n\
     Exit codes: 0 printed; 1 it did not work, and why; 2 wrong usage.")]
 pub struct Args {
