@@ -41,6 +41,8 @@ pub enum FaultName {
     DelayedList,
     /// The node's output holds something that looks like a secret.
     SecretInOutput,
+    /// The node prints more before anything else (`value`: kB, default 100).
+    LongOutput,
     /// `/var` is 97 % full.
     DiskFull,
     /// The node's main service has failed.
@@ -50,7 +52,7 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 17] = [
+    pub const ALL: [FaultName; 18] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,
@@ -65,6 +67,7 @@ impl FaultName {
         FaultName::ExpiredHostKeys,
         FaultName::DelayedList,
         FaultName::SecretInOutput,
+        FaultName::LongOutput,
         FaultName::DiskFull,
         FaultName::ServiceFailed,
         FaultName::PackedPolicy,
@@ -87,6 +90,7 @@ impl FaultName {
             FaultName::ExpiredHostKeys => "expired-host-keys",
             FaultName::DelayedList => "delayed-list",
             FaultName::SecretInOutput => "secret-in-output",
+            FaultName::LongOutput => "long-output",
             FaultName::DiskFull => "disk-full",
             FaultName::ServiceFailed => "service-failed",
             FaultName::PackedPolicy => "packed-policy",
@@ -105,6 +109,7 @@ impl FaultName {
             | FaultName::GoneNode
             | FaultName::ExpiredCredentials
             | FaultName::SecretInOutput
+            | FaultName::LongOutput
             | FaultName::DiskFull
             | FaultName::ServiceFailed => Some(1),
             FaultName::DenyAccount

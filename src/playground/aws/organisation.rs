@@ -13,6 +13,7 @@ use super::faults::{FaultBook, FaultName, FaultSpec, Place};
 use super::generate::{self, CENTRAL, HUB_ROLE, Machine, Member};
 use super::iam::Policy;
 use super::log::Log;
+use super::s3::Objects;
 use super::settings::{Execution, Settings};
 use super::sigv4::Signer;
 use super::throttle::Buckets;
@@ -30,7 +31,8 @@ pub fn hub_role_arn() -> String {
 /// The rights of the roles. They allow more than a run's session policy does, never less.
 const MEMBER_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":"ssm:SendCommand","Resource":["arn:aws:ssm:*:*:document/AWS-RunShellScript","arn:aws:ssm:*:*:document/AWS-RunPowerShellScript","arn:aws:ssm:*:*:document/AWS-RunPatchBaseline","arn:aws:ssm:*:*:document/AWS-ApplyAnsiblePlaybooks","arn:aws:ssm:*:*:document/Muster-*","arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:managed-instance/*"]},
- {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#;
+ {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"},
+ {"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":"arn:aws:s3:::muster-*"}]}"#;
 const CENTRAL_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":["sts:AssumeRole","sts:SetSourceIdentity"],"Resource":"arn:aws:iam::*:role/muster-*"},
  {"Effect":"Allow","Action":["organizations:*","ec2:DescribeRegions"],"Resource":"*"}]}"#;
@@ -101,6 +103,7 @@ pub(super) struct World {
     keys: Mutex<HashMap<String, Key>>,
     pub faults: Mutex<FaultBook>,
     pub log: Mutex<Log>,
+    pub objects: Mutex<Objects>,
     /// Buckets that belong to no region: STS and Organizations.
     pub shared: Mutex<Buckets>,
     pub base: Signer,
@@ -287,6 +290,7 @@ impl Organisation {
             keys: Mutex::new(HashMap::from([(base.access_key.clone(), key)])),
             faults: Mutex::default(),
             log: Mutex::default(),
+            objects: Mutex::default(),
             shared: Mutex::default(),
             base,
             central_rights,
