@@ -95,6 +95,7 @@ resolved = {
     "hub.json": role(stack("hub.yaml", **HUB), "HubRole"),
     "hub-discovers.json": role(stack("hub.yaml", **HUB, DiscoverAccounts="true"), "HubRole"),
     "member.json": role(stack("member.yaml", **MEMBER, Region2="us-east-1"), "MemberRole"),
+    "member-outputs.json": role(stack("member.yaml", **MEMBER, OutputsBucket="acme-outputs"), "MemberRole"),
     "member-documents-only.json": role(stack("member.yaml", **MEMBER, InlineScripts="false"), "MemberRole"),
 }
 faults = []

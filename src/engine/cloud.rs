@@ -119,6 +119,11 @@ impl Cloud for Limited<dyn Cloud> {
         self.read(account, region, Kind::Read, || self.inner.output(account, region, command, node)).await
     }
 
+    /// S3 takes thousands of reads a second.
+    async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        self.inner.uploaded(account, invocation).await
+    }
+
     async fn known_nodes(
         &self,
         account: &AccountId,

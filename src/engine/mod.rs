@@ -29,6 +29,7 @@ mod starting;
 mod summing;
 mod token;
 mod watching;
+mod whole;
 mod whisper;
 
 use std::collections::BTreeSet;

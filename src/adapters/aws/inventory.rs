@@ -19,6 +19,7 @@ use crate::ports::{
 use super::Aws;
 use super::fault::{Failure, Fault, Site};
 use super::reading::Pages;
+use super::status;
 
 /// SSM's largest page; its default is 10.
 const PAGE: i32 = 50;
@@ -83,6 +84,11 @@ impl Cloud for Aws {
         node: &NodeId,
     ) -> Result<(String, bool), CloudError> {
         self.get_output(account, region, command, node).await
+    }
+
+    async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        let streams = self.streams(account, &invocation.objects).await?;
+        Some(status::joined(&invocation.output, &invocation.objects, streams))
     }
 
     async fn known_nodes(

@@ -11,6 +11,7 @@ mod fault;
 mod instances;
 mod inventory;
 mod kept;
+mod objects;
 mod organization;
 pub mod policy;
 mod probe;

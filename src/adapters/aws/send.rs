@@ -57,6 +57,7 @@ impl Aws {
             )
             .time_source(StaticTimeSource::new(SystemTime::from(request.signing.at)))
             .disable_clock_skew_correction(true);
+        let outputs = self.sessions.account(&request.session.account).ok().and_then(|account| account.outputs);
         let parameters: HashMap<String, Vec<String>> =
             request.parameters.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
         let answer = session
@@ -68,6 +69,8 @@ impl Aws {
             .set_document_hash(request.document_hash.clone())
             .set_document_hash_type(request.document_hash.as_ref().map(|_| DocumentHashType::Sha256))
             .set_parameters((!parameters.is_empty()).then_some(parameters))
+            .set_output_s3_bucket_name(outputs.as_ref().map(|bucket| bucket.name.clone()))
+            .set_output_s3_key_prefix(outputs.map(|bucket| bucket.prefix))
             .comment(&request.token)
             .timeout_seconds(i32::try_from(request.delivery_timeout_secs).unwrap_or(i32::MAX))
             .max_concurrency("100%")

@@ -53,6 +53,8 @@ pub struct FakeChat {
     /// What the next edits answer, before they answer `Ok`.
     pub edit_faults: Mutex<VecDeque<ChatError>>,
     editing: Mutex<BTreeMap<String, u32>>,
+    /// Texts of the files.
+    pub uploads: Mutex<Vec<String>>,
     /// Two edits of one message were under way at once.
     pub crossed: AtomicBool,
 }
@@ -143,7 +145,8 @@ impl Chat for FakeChat {
     async fn link(&self, message: &MessageRef) -> Result<String, ChatError> {
         Ok(format!("https://chat.example/{}/{}", message.channel, message.id))
     }
-    async fn upload(&self, _: &Place, _: &str, _: &str, _: &str, _: &str) -> Result<(), ChatError> {
+    async fn upload(&self, _: &Place, _: &str, _: &str, text: &str, _: &str) -> Result<(), ChatError> {
+        self.uploads.lock().unwrap().push(text.to_owned());
         Ok(())
     }
     async fn direct(&self, person: &Principal) -> Result<Place, ChatError> {
@@ -175,6 +178,10 @@ pub struct FakeCloud {
     pub let_end: AtomicBool,
     /// How they end, where not well.
     pub ending: Mutex<Option<Ending>>,
+    /// Outputs that can be read whole, and whether they are still cut.
+    pub whole: Mutex<BTreeMap<NodeId, (String, bool)>>,
+    /// What is in the account's bucket; it has one where this is not empty.
+    pub objects: Mutex<BTreeMap<NodeId, String>>,
     pub account_reads: AtomicU32,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
@@ -247,12 +254,23 @@ impl Cloud for FakeCloud {
         let invocation = |node: &NodeId| {
             let (status, code, output, cut) = end(node);
             let (node, details) = (node.clone(), String::new());
-            Invocation { node, status, details, exit_code: ended.then_some(code), output, cut }
+            let objects = if self.objects.lock().unwrap().is_empty() { vec![] } else { vec!["stdout".to_owned()] };
+            Invocation { node, status, details, exit_code: ended.then_some(code), output, cut, objects }
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
-    async fn output(&self, _: &AccountId, _: &Region, _: &CommandId, _: &NodeId) -> Result<(String, bool), CloudError> {
-        Ok((String::new(), false))
+    async fn output(
+        &self,
+        _: &AccountId,
+        _: &Region,
+        _: &CommandId,
+        node: &NodeId,
+    ) -> Result<(String, bool), CloudError> {
+        let whole = self.whole.lock().unwrap();
+        whole.get(node).cloned().ok_or_else(|| CloudError::Refused("nothing is kept".into()))
+    }
+    async fn uploaded(&self, _: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        self.objects.lock().unwrap().get(&invocation.node).map(|text| (text.clone(), false))
     }
     async fn known_nodes(
         &self,
