@@ -261,7 +261,7 @@ fn lost_trap(commands: &[Command]) -> Option<Finding> {
         words.any(|w| w == "trap") && words.skip(1).any(|w| matches!(w, "EXIT" | "0"))
     };
     let trap = commands.iter().find(on_exit)?.words.first()?;
-    let plain = |c: &Command| !c.words.first().is_some_and(|w| w.literal == "exit");
+    let plain = |c: &Command| c.words.first().is_none_or(|w| w.literal != "exit");
     commands.iter().filter(|c| plain(c)).flat_map(|c| &c.words).any(number).then(|| {
         let what = format!(
             "this trap takes the place of the one that keeps exit code {REBOOT} from rebooting the node, and the script \

@@ -368,7 +368,7 @@ async fn whole_outputs_are_in_the_bucket_a_moment_later_for_those_who_may_read_i
     let node = w.nodes()[0].clone();
     w.organisation.plant(super::super::FaultSpec::new(super::super::FaultName::LongOutput)).unwrap();
     let outputs = json!({"OutputS3BucketName": "muster-outputs", "OutputS3KeyPrefix": "x"});
-    let command = w.send(&member, &[node.clone()], &["df -h"], outputs).await;
+    let command = w.send(&member, std::slice::from_ref(&node), &["df -h"], outputs).await;
     let key = format!("x/{command}/{node}/awsrunShellScript/0.awsrunShellScript/stdout");
     let get = async |signer: &Signer, path: &str, range: Option<&str>| {
         let host = w.running.addr.to_string();
