@@ -97,6 +97,7 @@ resolved = {
     "member.json": role(stack("member.yaml", **MEMBER, Region2="us-east-1"), "MemberRole"),
     "member-automations.json": role(stack("member.yaml", **MEMBER, RestartInstances="true", Region2="us-east-1"), "MemberRole"),
     "automation-role.json": role(stack("member.yaml", **MEMBER, RestartInstances="true", Region2="us-east-1"), "AutomationRole"),
+    "member-outputs.json": role(stack("member.yaml", **MEMBER, OutputsBucket="acme-outputs"), "MemberRole"),
     "member-documents-only.json": role(stack("member.yaml", **MEMBER, InlineScripts="false"), "MemberRole"),
 }
 faults = []

@@ -173,6 +173,12 @@ pub fn write_config(path: &Path, organisation: &Organisation, url: &str, expiry:
             regions.join(", "),
             labels.join(", ")
         );
+        // Production keeps whole outputs, the rest has what Systems Manager keeps.
+        let bucket =
+            organisation.settings().buckets.first().filter(|_| member.labels.get("env").is_some_and(|e| e == "prod"));
+        if let Some(bucket) = bucket {
+            let _ = writeln!(text, "outputs = {{ bucket = {bucket:?}, prefix = \"muster/{}\" }}", member.name);
+        }
     }
     let regions: BTreeSet<String> =
         organisation.settings().regions.iter().map(|r| format!("{:?}", r.as_str())).collect();

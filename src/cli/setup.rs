@@ -57,6 +57,7 @@ pub fn aws_settings(config: &Config) -> aws::Settings {
                 account: a.account.clone(),
                 role: a.role.clone(),
                 external_id: a.external_id.clone(),
+                outputs: a.outputs.clone(),
             })
             .collect(),
         organization: config.organizations.as_ref().map(|o| aws::Organization {

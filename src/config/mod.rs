@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Account, AccountId, Fault, Millis, Region, Secret};
+use crate::domain::{Account, AccountId, Bucket, Fault, Millis, Region, Secret};
 
 pub use secret::{Environment, Host, NotLookedUp};
 
@@ -77,6 +77,8 @@ pub struct AccountAccess {
     /// Name or ARN of the role to assume there.
     pub role: String,
     pub external_id: Option<Secret>,
+    /// Where its agents put whole outputs; `None`: nowhere.
+    pub outputs: Option<Bucket>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

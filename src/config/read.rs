@@ -10,9 +10,13 @@ use super::{
     Store,
 };
 use crate::domain::strict::{self, At, Document, Table};
-use crate::domain::{Account, AccountId, AccountSource, Fault, Millis, Region, Secret};
+use crate::domain::{Account, AccountId, AccountSource, Bucket, Fault, Millis, Region, Secret};
 
 const KEEP_OUTPUTS_MIN: Millis = Millis::from_secs(86_400);
+/// Where in a bucket outputs lie, unless the file says otherwise.
+const PREFIX_DEFAULT: &str = "muster";
+/// With the longest bucket it fits a session policy.
+const PREFIX_MAX: usize = 200;
 
 struct Reader<'e> {
     folder: &'e Path,
@@ -123,6 +127,7 @@ impl Reader<'_> {
             let regions = regions(&table, home);
             let labels: BTreeMap<String, String> =
                 table.text_map("labels").into_iter().map(|(key, text)| (key, text.value.to_owned())).collect();
+            let outputs = table.optional_table("outputs").map(|table| bucket(table, home));
             table.finish();
 
             if let Some(id) = &id
@@ -151,6 +156,7 @@ impl Reader<'_> {
                 },
                 role: role.value.to_owned(),
                 external_id,
+                outputs: outputs.flatten(),
             });
         }
         accounts
@@ -265,6 +271,41 @@ fn aws(table: Table<'_>) -> Option<Aws> {
         boundary_tag,
         reads_per_second: reads.unwrap_or(1.0),
     })
+}
+
+/// `outputs = { bucket = "…", prefix = "muster", region = "eu-west-1" }`.
+fn bucket(table: Table<'_>, home: Option<&Region>) -> Option<Bucket> {
+    let name = if table.has("bucket") {
+        // S3's own rule for names, as far as it can be told from the name alone.
+        table.optional_with("bucket", "write it like `\"acme-muster-outputs\"`", |text| {
+            let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+            let good = (3..=63).contains(&text.len())
+                && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.')
+                && end(text.chars().next())
+                && end(text.chars().next_back())
+                && !text.contains("..");
+            if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not the name of a bucket")) }
+        })
+    } else {
+        table.missing("bucket", "name the bucket, such as `bucket = \"acme-muster-outputs\"`");
+        None
+    };
+    // Part of an address and of a policy, so nothing that would have to be encoded or that stands for more.
+    let prefix = table.optional_with("prefix", "write it like `\"muster\"` or `\"muster/acme-prod\"`", |text| {
+        let part = |p: &str| {
+            let plain = p.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+            !p.is_empty() && p != "." && p != ".." && plain
+        };
+        let good = text.len() <= PREFIX_MAX && text.split('/').all(part);
+        if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a prefix of keys")) }
+    });
+    let is_given = |key: &str| table.has(key);
+    let faulty = is_given("prefix") && prefix.is_none();
+    let region = table.optional::<Region>("region").map(|region| region.value);
+    let faulty = faulty || is_given("region") && region.is_none();
+    table.finish();
+    let prefix = prefix.map_or_else(|| PREFIX_DEFAULT.to_owned(), |prefix| prefix.value);
+    (!faulty).then_some(Bucket { name: name?.value, prefix, region: region.or_else(|| home.cloned())? })
 }
 
 fn store(table: Option<Table<'_>>) -> Store {

@@ -211,3 +211,45 @@ fn outputs_are_kept_for_a_day_at_least() {
     let told = with("90m").unwrap_err();
     assert!(told.contains("`store.keep_outputs` is") && told.contains("use at least `1d`"), "{told}");
 }
+
+#[test]
+fn an_account_may_name_a_bucket_for_whole_outputs() {
+    let with = |outputs: &str| parse(&GOOD.replace("labels = {", &format!("outputs = {outputs}\nlabels = {{")));
+    let bucket = |text: &str| with(text).unwrap().accounts[0].outputs.clone().unwrap();
+    let least = bucket("{ bucket = \"acme-outputs\" }");
+    assert_eq!(
+        (least.name.as_str(), least.prefix.as_str(), least.region.as_str()),
+        ("acme-outputs", "muster", "eu-west-1")
+    );
+    let whole = bucket("{ bucket = \"acme.outputs\", prefix = \"ops/muster_1\", region = \"us-east-1\" }");
+    assert_eq!((whole.prefix.as_str(), whole.region.as_str()), ("ops/muster_1", "us-east-1"));
+    assert!(parse(GOOD).unwrap().accounts.iter().all(|a| a.outputs.is_none()));
+    let mut told = String::new();
+    for bad in [
+        "{ prefix = \"muster\" }",
+        "{ bucket = \"Acme_Outputs\", prefix = \"/muster/\", region = \"eu\", key = \"x\" }",
+        "{ bucket = \"acme-outputs\", prefix = \"*\" }",
+        "{ bucket = \"acme-outputs\", prefix = \"a/../b\" }",
+        "\"acme-outputs\"",
+    ] {
+        told += &with(bad).unwrap_err();
+    }
+    insta::assert_snapshot!(told, @r#"
+    conf/muster.toml:16:11: `account[0].outputs.bucket` is missing
+      name the bucket, such as `bucket = "acme-muster-outputs"`
+    conf/muster.toml:16:22: `account[0].outputs.bucket`: `Acme_Outputs` is not the name of a bucket
+      write it like `"acme-muster-outputs"`
+    conf/muster.toml:16:47: `account[0].outputs.prefix`: `/muster/` is not a prefix of keys
+      write it like `"muster"` or `"muster/acme-prod"`
+    conf/muster.toml:16:68: `account[0].outputs.region`: `eu` is not an AWS region such as `eu-west-1`
+      write it like `"eu-west-1"`
+    conf/muster.toml:16:74: unknown key `key` in `account[0].outputs`
+      known here: `bucket`, `prefix` or `region`
+    conf/muster.toml:16:47: `account[0].outputs.prefix`: `*` is not a prefix of keys
+      write it like `"muster"` or `"muster/acme-prod"`
+    conf/muster.toml:16:47: `account[0].outputs.prefix`: `a/../b` is not a prefix of keys
+      write it like `"muster"` or `"muster/acme-prod"`
+    conf/muster.toml:16:11: `account[0].outputs`: expected a table, found text
+      write `[outputs]` on a line of its own, or `{ key = … }`
+    "#);
+}

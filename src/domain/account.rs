@@ -19,6 +19,15 @@ pub struct Account {
     pub source: AccountSource,
 }
 
+/// Where the agents of an account put whole outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    pub name: String,
+    /// Without a slash at either end.
+    pub prefix: String,
+    pub region: Region,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountSource {

@@ -16,7 +16,7 @@ pub mod strict;
 pub mod target;
 pub mod words;
 
-pub use account::{Account, AccountSource};
+pub use account::{Account, AccountSource, Bucket};
 pub use amount::{Amount, Millis};
 pub use fault::{Fault, Position};
 pub use ids::{AccountId, CommandId, Digest, Invalid, NodeId, Region, RunId, RunbookName};

@@ -153,6 +153,11 @@ impl Cloud for Limited<dyn Cloud> {
         self.read(quota, FOR_A_RUN, || self.inner.output(account, region, service, id, node)).await
     }
 
+    /// S3 takes thousands of reads a second.
+    async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        self.inner.uploaded(account, invocation).await
+    }
+
     async fn known_nodes(
         &self,
         account: &AccountId,

@@ -35,6 +35,7 @@ mod summing;
 mod token;
 mod warming;
 mod watching;
+mod whole;
 mod whisper;
 
 use std::collections::BTreeSet;

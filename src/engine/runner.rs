@@ -18,6 +18,7 @@ use crate::run::{Effect, Event, Input, PostKey, Refusal, Run};
 use super::Services;
 use super::limits::Whom;
 use super::warming::Warming;
+use super::whole::Allowance;
 
 /// Inputs that may be decided on before one commit.
 const BATCH: usize = 256;
@@ -36,6 +37,7 @@ pub struct Handle {
     /// Nothing will change any more.
     pub over: Arc<Notify>,
     living: Arc<Living>,
+    whole: Arc<std::sync::Mutex<Allowance>>,
 }
 
 /// What each living card shows, as far as this process knows; a card's lock is held while it is changed.
@@ -55,12 +57,18 @@ impl Handle {
             changed: Arc::new(Notify::new()),
             over: Arc::new(Notify::new()),
             living: Arc::default(),
+            whole: Arc::default(),
         }
     }
 
     /// A run of an earlier process that owes nothing any more: it can be read, and refuses every input.
     pub fn settled(run: Run) -> Handle {
         Handle::new(run, mpsc::channel(1).0)
+    }
+
+    /// What the run may still read of outputs that SSM cut.
+    pub fn allowance(&self) -> std::sync::MutexGuard<'_, Allowance> {
+        self.whole.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// What the card shows, where it is one that is edited.

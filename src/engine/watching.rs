@@ -15,7 +15,7 @@ use crate::runbook::guard::{self, Stop};
 use crate::runbook::{Action, Step, extract};
 
 use super::runner::Handle;
-use super::{Services, sending};
+use super::{Services, sending, whole};
 
 /// SSM shows a result about this long after a quick script ended.
 const FIRST_LOOK: Duration = Duration::from_millis(700);
@@ -27,8 +27,6 @@ const GRACE: Duration = Duration::from_secs(60);
 const READ_FOR: Duration = Duration::from_secs(30 * 60);
 /// The longest execution that SSM knows.
 const DOCUMENT_MAX: Duration = Duration::from_secs(48 * 3600);
-/// Cut outputs of one command whose full text is fetched: failures first, then exemplars.
-const FULL_OUTPUTS: usize = 3;
 
 /// What one look needs to know of the command.
 struct Watched {
@@ -50,21 +48,6 @@ struct Watched {
 }
 
 impl Watched {
-    /// How many nodes are asked for everything. What an automation's steps gave out stands in no list, so where a value is
-    /// extracted from it every node has to be asked.
-    fn full_outputs(&self) -> usize {
-        match self.service {
-            Service::Automation if !self.step.extract.is_empty() => self.nodes.len(),
-            Service::Automation | Service::RunCommand => FULL_OUTPUTS,
-        }
-    }
-
-    /// More can be read of this invocation, and it is wanted.
-    fn wants_more(&self, invocation: &Invocation) -> bool {
-        let told = !self.step.extract.is_empty() || invocation.status != InvocationStatus::Success;
-        invocation.cut || (invocation.execution.is_some() && told)
-    }
-
     /// SSM gave up so long ago. Told by the time that this process has watched, which nobody sets, or by AWS's clock: what
     /// an earlier process sent was taken within its request's expiry.
     fn is_past(&self, now: jiff::Timestamp, by: Duration) -> bool {
@@ -104,7 +87,7 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
     let redactor = Redactor::new(&services.redaction_key(handle.id));
     let mut pause = FIRST_LOOK;
     let mut news = tokio::time::Instant::now();
-    let mut full_budget = watched.full_outputs();
+    let mut whole_left = whole::OF_COMMAND;
     let mut reported: std::collections::BTreeSet<NodeId> = Default::default();
     let mut late_before = false;
     loop {
@@ -123,11 +106,22 @@ pub async fn watch(services: &Arc<Services>, handle: &Handle, shard: u32, step: 
                     .filter(|i| i.status != InvocationStatus::Running && !reported.contains(&i.node))
                     .filter(|i| watched.nodes.contains_key(&i.node))
                     .collect();
-                // Failures first, so that the budget of full outputs goes to them.
                 ended.sort_by_key(|i| (i.status == InvocationStatus::Success, i.node.clone()));
+                let still_running = reported.len() + ended.len() < watched.nodes.len();
+                let chosen = handle.allowance().choose(&ended, &watched.step, still_running, &mut whole_left);
                 let mut results = Vec::with_capacity(ended.len());
-                for invocation in &ended {
-                    match report(services, handle, &watched, &redactor, invocation, &mut full_budget).await {
+                for (n, invocation) in ended.iter().enumerate() {
+                    match report(
+                        services,
+                        handle,
+                        &watched,
+                        &redactor,
+                        invocation,
+                        chosen.contains(&n),
+                        &mut whole_left,
+                    )
+                    .await
+                    {
                         Ok(report) => results.push(report),
                         Err(fault) => {
                             late = false;
@@ -180,19 +174,14 @@ async fn report(
     watched: &Watched,
     redactor: &Redactor,
     invocation: &Invocation,
-    full_budget: &mut usize,
+    whole: bool,
+    whole_left: &mut usize,
 ) -> Result<NodeReport, crate::ports::JournalError> {
     let target = watched.nodes[&invocation.node];
     let mut text = invocation.output.clone();
     let mut cut = invocation.cut;
-    if watched.wants_more(invocation) && *full_budget > 0 {
-        *full_budget -= 1;
-        let id = invocation.execution.as_ref().unwrap_or(&watched.command);
-        let Watched { account, region, service, .. } = watched;
-        match services.cloud.output(account, region, *service, id, &invocation.node).await {
-            Ok((full, still_cut)) => (text, cut) = (full, still_cut),
-            Err(fault) => tracing::warn!(run = %handle.id, %fault, "the full output could not be read"),
-        }
+    if whole && let Some((all, still_cut)) = read_whole(services, handle, watched, invocation, whole_left).await {
+        (text, cut) = (all, still_cut);
     }
     let redacted = redactor.redact(&text).text;
     let output = if redacted.is_empty() { None } else { Some(services.outputs.put(handle.id, &redacted).await?) };
@@ -246,7 +235,14 @@ async fn report(
     if report.outcome == Outcome::Succeeded {
         let (extracted, unmet) = extract::evaluate(&watched.step, &redacted);
         report.extracted = extracted;
-        if !unmet.is_empty() {
+        if let Some(lost) = unmet.first().filter(|_| cut && unmet.iter().all(|u| u.found.is_none())) {
+            // Not there, or not in what is left of it: nobody knows.
+            report.outcome = Outcome::Failed;
+            report.cause = Some(format!(
+                "it exited 0, but its output was cut before `{}` could be found; let the script print that first",
+                lost.name
+            ));
+        } else if !unmet.is_empty() {
             report.outcome = Outcome::Failed;
             report.unmet = unmet.into_iter().map(|u| (u.name, u.expected, u.found)).collect();
         }
@@ -254,6 +250,38 @@ async fn report(
         report.extracted = extract::evaluate(&watched.step, &redacted).0;
     }
     Ok(report)
+}
+
+/// An output that was cut, from the account's bucket where it has one, else from SSM; `None` where neither has it.
+async fn read_whole(
+    services: &Services,
+    handle: &Handle,
+    watched: &Watched,
+    invocation: &Invocation,
+    whole_left: &mut usize,
+) -> Option<(String, bool)> {
+    if !invocation.objects.is_empty() {
+        let found = if handle.allowance().has_bytes() {
+            services.cloud.uploaded(&watched.account, invocation).await
+        } else {
+            None
+        };
+        if let Some((text, _)) = &found {
+            handle.allowance().spend(text.len());
+            return found;
+        }
+        // What was to come from the bucket was not counted, so it takes its place among those that SSM is asked for.
+        *whole_left = whole_left.checked_sub(1)?;
+    }
+    let id = invocation.execution.as_ref().unwrap_or(&watched.command);
+    let Watched { account, region, service, .. } = watched;
+    match services.cloud.output(account, region, *service, id, &invocation.node).await {
+        Ok(found) => Some(found),
+        Err(fault) => {
+            tracing::warn!(run = %handle.id, %fault, "the full output could not be read");
+            None
+        }
+    }
 }
 
 /// What became of a node whose script was ended by Muster's own words: nothing of it is the script's result.

@@ -160,6 +160,8 @@ pub struct Invocation {
     pub output: String,
     /// SSM cut the output.
     pub cut: bool,
+    /// Keys of the streams that were cut, where the account names a bucket for outputs. Opaque to the engine.
+    pub objects: Vec<String>,
 }
 
 /// `StatusDetails` mapped to what it means for us.
@@ -254,6 +256,12 @@ pub trait Cloud: Send + Sync {
         id: &CommandId,
         node: &NodeId,
     ) -> Result<(String, bool), CloudError>;
+
+    /// The same from the account's bucket, at most 1 MiB of each stream; `None` where that cannot be had. It asks SSM for
+    /// nothing.
+    async fn uploaded(&self, _account: &AccountId, _invocation: &Invocation) -> Option<(String, bool)> {
+        None
+    }
 
     /// Which of the nodes SSM still knows, with whether each is online.
     async fn known_nodes(

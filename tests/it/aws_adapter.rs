@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use muster::adapters::aws::{AccountSettings, Aws, BaseKeys, Organization, Settings};
 use muster::domain::{
-    Account, AccountId, AccountSource, CommandId, Millis, NodeId, NodePlatform, Principal, Region, RunId, Secret,
-    Timestamp,
+    Account, AccountId, AccountSource, Bucket, CommandId, Millis, NodeId, NodePlatform, Principal, Region, RunId,
+    Secret, Timestamp,
 };
 use muster::playground::aws::{
     CENTRAL, Execution, FaultName, FaultSpec, MEMBER_ROLE, Organisation, Pace, Running, Settings as World, serve,
@@ -65,6 +65,7 @@ impl Play {
                 },
                 role: MEMBER_ROLE.to_owned(),
                 external_id: Some(Secret::new(&m.external_id)),
+                outputs: None,
             })
             .collect();
         settings.organization = members.iter().find(|m| !m.configured).map(|m| Organization {
@@ -418,4 +419,57 @@ async fn a_throttled_send_is_told_apart_and_was_not_taken() {
     let taken = answers.iter().filter(|a| a.is_ok()).count();
     assert!(answers.iter().any(|a| matches!(a, Err(SendError::Throttled { .. }))), "{answers:?}");
     assert_eq!(play.organisation.sends().len(), taken);
+}
+
+/// The first account with a bucket, whose first node prints a long output.
+async fn with_bucket(name: &str, upload: Duration) -> (Play, Aws, SendRequest) {
+    let pace = Pace { upload: Millis(700), ..Pace::quick() };
+    let buckets = BTreeSet::from(["muster-outputs".to_owned(), "others".to_owned()]);
+    let play = Play::new(World { pace, buckets, ..quick() }).await;
+    let mut settings = play.settings();
+    settings.accounts[0].outputs =
+        Some(Bucket { name: name.to_owned(), prefix: "muster/acme".to_owned(), region: region("eu-west-1") });
+    settings.timeouts.upload = upload;
+    let aws = Aws::connect(settings, Arc::new(SystemClock)).await;
+    let request = request(&play, &aws);
+    play.organisation.plant(FaultSpec::new(FaultName::LongOutput).account("acme-prod").times(2)).unwrap();
+    (play, aws, request)
+}
+
+fn refusals(play: &Play, operation: &str) -> u64 {
+    play.organisation.calls().get(operation).map_or(0, |calls| calls.refused)
+}
+
+#[tokio::test]
+async fn a_long_output_is_read_whole_from_the_accounts_bucket_however_late_it_comes() {
+    let (play, aws, request) = with_bucket("muster-outputs", Duration::from_secs(20)).await;
+    let command = aws.send(&request).await.unwrap();
+    let invocations = ended(&aws, &request, &command).await;
+    let long: Vec<&Invocation> = invocations.iter().filter(|i| i.cut).collect();
+    assert_eq!(long.len(), 2);
+    let folder = format!("muster/acme/{command}/{}/awsrunShellScript/0.awsrunShellScript", long[0].node);
+    assert_eq!(long[0].objects, [format!("{folder}/stdout")]);
+    assert!(invocations.iter().all(|i| i.cut != i.objects.is_empty()), "what is whole needs no object");
+    let (whole, cut) = aws.uploaded(&acme(), long[0]).await.unwrap();
+    assert!(whole.len() > 100_000 && !cut, "{} bytes", whole.len());
+    assert!(whole.starts_with("00000001 ") && whole.contains("Mounted on"), "first and last line are there");
+    assert!(refusals(&play, "s3:GetObject") > 0, "it was looked for before it was there");
+    assert_eq!(play.called("ssm:GetCommandInvocation"), 0, "SSM was not asked");
+}
+
+#[tokio::test]
+async fn where_a_bucket_cannot_be_read_ssm_still_has_a_part_and_nobody_waits_twice() {
+    let (play, aws, request) = with_bucket("others", Duration::from_millis(600)).await;
+    let command = aws.send(&request).await.unwrap();
+    let invocations = ended(&aws, &request, &command).await;
+    let long: Vec<&Invocation> = invocations.iter().filter(|i| i.cut).collect();
+    let mut asked = Vec::new();
+    for one in &long {
+        let before = play.called("s3:GetObject");
+        assert_eq!(aws.uploaded(&acme(), one).await, None);
+        asked.push(play.called("s3:GetObject") - before);
+    }
+    assert_eq!(asked, [3, 1], "looks into the bucket: at once, after 0.5 s and 0.6 s; then only once");
+    let (text, cut) = aws.output(&acme(), &request.region, Service::RunCommand, &command, &long[0].node).await.unwrap();
+    assert_eq!((text.len(), cut), (24_000, true), "SSM still has a part");
 }

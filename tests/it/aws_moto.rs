@@ -38,6 +38,7 @@ async fn aws() -> Aws {
         },
         role: "muster-runner".to_owned(),
         external_id: Some(Secret::new("witness")),
+        outputs: None,
     }];
     settings.organization = Some(Organization {
         role: "muster-runner".to_owned(),

@@ -34,6 +34,7 @@ const ORDINARY: Stage = Stage {
         "expired-credentials",
         "slack-outage",
         "automation",
+        "long-output",
         "doors",
         "canary",
         "budget",
@@ -307,6 +308,11 @@ fn a_refusal_is_a_door_to_the_allowed_part_and_to_those_who_may() {
 #[test]
 fn an_automation_whose_answer_is_lost_restarts_every_machine_once() {
     holds(&PLAYED_ORDINARY, "automation");
+}
+
+#[test]
+fn what_stands_behind_the_cut_is_found_in_the_accounts_bucket_or_told_as_lost() {
+    holds(&PLAYED_ORDINARY, "long-output");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::fs;
 
 use muster::adapters::aws::actions::{ACTIONS, Rights};
 use muster::adapters::aws::policy;
-use muster::domain::{Principal, Region};
+use muster::domain::{Bucket, Principal, Region};
 use muster::playground::aws::iam::{Access, Policy, check};
 use muster::ports::{Automation, SendSession};
 use serde_json::Value;
@@ -40,6 +40,8 @@ fn the_member_role_allows_exactly_what_the_adapter_calls() {
     assert_eq!(actions(&member["rights"]), listed(&[Rights::Reading, Rights::Sending]));
     let all = [Rights::Reading, Rights::Sending, Rights::ReadingAutomations, Rights::SendingAutomations];
     assert_eq!(actions(&fixture("member-automations")["rights"]), listed(&all), "automations are off unless asked for");
+    let with_outputs = listed(&[Rights::Reading, Rights::Outputs, Rights::Sending]);
+    assert_eq!(actions(&fixture("member-outputs")["rights"]), with_outputs);
     // What may be asked of the role is what the hub may ask for.
     let entering = ["sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"].map(str::to_owned);
     assert_eq!(actions(&member["trust"]), entering.into());
@@ -57,10 +59,10 @@ fn the_hub_role_enters_accounts_and_does_nothing_else() {
 
 #[test]
 fn the_fixtures_name_the_actions_of_the_templates() {
-    let action = regex::Regex::new(r"\b(?:ssm|ec2|sts|iam|organizations):[A-Z][A-Za-z]+\b").unwrap();
+    let action = regex::Regex::new(r"\b(?:ssm|ec2|s3|sts|iam|organizations):[A-Z][A-Za-z]+\b").unwrap();
     let keys = ["sts:ExternalId", "sts:SourceIdentity", "iam:PassedToService"];
     let roles: [(&str, &[&str]); 2] =
-        [("member", &["member-automations", "automation-role"]), ("hub", &["hub-discovers"])];
+        [("member", &["member-automations", "automation-role", "member-outputs"]), ("hub", &["hub-discovers"])];
     for (template, fixtures) in roles {
         let text = fs::read_to_string(format!("deploy/cloudformation/{template}.yaml")).unwrap();
         let code: String = text.lines().map(|l| format!("{}\n", l.split(" #").next().unwrap())).collect();
@@ -208,6 +210,21 @@ fn automations_stop_and_start_tagged_instances_and_only_systems_manager_acts_as_
         assert!(!may(action, "ap-south-1", Some("allowed")), "a region that the role does not name");
     }
     assert!(!may("ec2:TerminateInstances", "eu-west-1", Some("allowed")));
+}
+
+#[test]
+fn with_a_bucket_a_reading_session_gets_its_outputs_and_nothing_else_of_s3() {
+    let bucket =
+        |name: &str| Bucket { name: name.into(), prefix: "muster".into(), region: "eu-west-1".parse().unwrap() };
+    let judge = Judge::new("member-outputs", &policy::reading(Some(&bucket("acme-outputs"))));
+    let gets = |judge: &Judge, object: &str| judge.allows("s3:GetObject", &format!("arn:aws:s3:::{object}"), None);
+    assert!(gets(&judge, "acme-outputs/muster/c/i/awsrunShellScript/0.awsrunShellScript/stdout"));
+    assert!(!gets(&judge, "acme-outputs/other/x") && !gets(&judge, "globex-outputs/muster/x"));
+    assert!(!judge.allows("s3:PutObject", "arn:aws:s3:::acme-outputs/muster/x", None));
+    assert!(judge.allows("ssm:ListCommands", "*", None));
+    // Neither the role nor the session alone is enough.
+    assert!(!gets(&Judge::new("member", &policy::reading(Some(&bucket("acme-outputs")))), "acme-outputs/muster/x"));
+    assert!(!gets(&Judge::new("member-outputs", policy::READING), "acme-outputs/muster/x"));
 }
 
 #[test]

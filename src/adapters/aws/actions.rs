@@ -10,6 +10,8 @@ pub enum Rights {
     Hub,
     /// The member role's, in a session that may read and cancel.
     Reading,
+    /// The member role's, in a reading session of an account that names a bucket for outputs: on its objects.
+    Outputs,
     /// The member role's, in a session of one run.
     Sending,
     /// As [`Rights::Reading`], where the member role is given automations.
@@ -48,6 +50,7 @@ pub const ACTIONS: &[Action] = &[
     action("ssm:ListTagsForResource", Rights::Reading, ".list_tags_for_resource()"),
     action("ec2:DescribeInstances", Rights::Reading, ".describe_instances()"),
     action("ec2:DescribeRegions", Rights::Reading, ".describe_regions()"),
+    action("s3:GetObject", Rights::Outputs, ".get_object("),
     action("ssm:SendCommand", Rights::Sending, ".send_command()"),
     action("ssm:DescribeAutomationExecutions", Rights::ReadingAutomations, ".describe_automation_executions()"),
     action("ssm:GetAutomationExecution", Rights::ReadingAutomations, ".get_automation_execution()"),

@@ -258,6 +258,7 @@ fn child(child: &AutomationExecutionMetadata) -> Option<Invocation> {
         exit_code: None,
         output,
         cut: false,
+        objects: Vec::new(),
     })
 }
 
@@ -288,6 +289,7 @@ fn left_out(whole: &AutomationExecution, begun: &BTreeMap<NodeId, Invocation>) -
             exit_code: None,
             output: output.clone(),
             cut: false,
+            objects: Vec::new(),
         })
         .collect()
 }

@@ -23,6 +23,7 @@ use super::Aws;
 use super::fault::{Failure, Fault};
 use super::reading::Pages;
 use super::sessions::Session;
+use super::status;
 
 /// SSM's largest page; its default is 10.
 const PAGE: i32 = 50;
@@ -110,6 +111,11 @@ impl Cloud for Aws {
             Service::RunCommand => self.get_output(account, region, id, node).await,
             Service::Automation => self.get_steps(account, region, id).await,
         }
+    }
+
+    async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        let streams = self.streams(account, &invocation.objects).await?;
+        Some(status::joined(&invocation.output, &invocation.objects, streams))
     }
 
     async fn known_nodes(

@@ -5,8 +5,8 @@ use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 #[cfg(feature = "ec2")]
-use crate::domain::{AccountId, Region};
-use crate::domain::{NodeId, Timestamp};
+use crate::domain::Region;
+use crate::domain::{AccountId, NodeId, Timestamp};
 
 const GOOD_FOR: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
@@ -17,6 +17,8 @@ type Dated<K, V> = Mutex<HashMap<K, (Timestamp, V)>>;
 pub(super) struct Kept {
     /// Of hybrid nodes.
     tags: Dated<NodeId, Tags>,
+    /// Outputs of the account did not come into its bucket.
+    no_objects: Dated<AccountId, ()>,
     /// Switched on for an account.
     #[cfg(feature = "ec2")]
     regions: Dated<AccountId, Vec<Region>>,
@@ -28,6 +30,15 @@ impl Kept {
     }
     pub(super) fn keep_tags(&self, id: &NodeId, tags: &Tags, now: Timestamp) {
         keep(&self.tags, id, tags, now);
+    }
+    pub(super) fn has_no_objects(&self, id: &AccountId, now: Timestamp) -> bool {
+        fresh(&self.no_objects, id, now).is_some()
+    }
+    pub(super) fn keep_no_objects(&self, id: &AccountId, now: Timestamp) {
+        keep(&self.no_objects, id, &(), now);
+    }
+    pub(super) fn forget_no_objects(&self, id: &AccountId) {
+        self.no_objects.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
     #[cfg(feature = "ec2")]
     pub(super) fn regions(&self, id: &AccountId, now: Timestamp) -> Option<Vec<Region>> {

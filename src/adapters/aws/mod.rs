@@ -14,6 +14,7 @@ mod instances;
 mod inventory;
 mod kept;
 mod meter;
+mod objects;
 mod organization;
 pub mod policy;
 mod probe;

@@ -126,6 +126,7 @@ pub(super) fn member(organization: &Organization, id: AccountId, name: String) -
         },
         role: organization.role.clone(),
         external_id: organization.external_id.clone(),
+        outputs: None,
     }
 }
 

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountId, NodeId, Region};
+use crate::domain::{AccountId, Bucket, NodeId, Region};
 use crate::ports::SendSession;
 
 /// STS's limit on the plain text of session policies together.
@@ -29,6 +29,15 @@ pub const READING: &str = concat!(
     r#""ssm:CancelCommand","ssm:DescribeAutomationExecutions","ssm:GetAutomationExecution","#,
     r#""ssm:StopAutomationExecution","ssm:ListTagsForResource","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"}]}"#
 );
+
+/// A reading session's policy: [`READING`], and the outputs of an account that names a bucket for them.
+#[must_use]
+pub fn reading(outputs: Option<&Bucket>) -> String {
+    let Some(Bucket { name, prefix, region }) = outputs else { return READING.to_owned() };
+    let objects = json(&format!("arn:{}:s3:::{name}/{prefix}/*", partition(region)));
+    let statement = format!(r#",{{"Effect":"Allow","Action":"s3:GetObject","Resource":{objects}}}]}}"#);
+    READING.strip_suffix("]}").map_or_else(|| READING.to_owned(), |start| format!("{start}{statement}"))
+}
 
 /// A session that may do nothing at all: it is opened only to learn whether it can be.
 pub const NOTHING: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
@@ -448,6 +457,24 @@ mod unit {
         let policy = json_of(&policies[0].1);
         assert_eq!(policy["Statement"][1]["Resource"][0], "arn:aws-us-gov:ec2:us-gov-west-1:111111111111:instance/*");
         assert_eq!(policy["Statement"][1]["Condition"]["StringEquals"]["ssm:resourceTag/k\"}}"], "v\\\"");
+    }
+
+    #[test]
+    fn a_reading_session_gets_the_outputs_of_its_account_and_no_other_object() {
+        assert_eq!(reading(None), READING);
+        let bucket = |name: &str, prefix: &str| Bucket {
+            name: name.into(),
+            prefix: prefix.into(),
+            region: region("cn-north-1"),
+        };
+        let policy = json_of(&reading(Some(&bucket("acme-outputs", "muster/prod"))));
+        let statements = policy["Statement"].as_array().unwrap();
+        assert_eq!(statements.len(), 2);
+        assert_eq!(statements[0], json_of(READING)["Statement"][0]);
+        assert_eq!(statements[1]["Action"], "s3:GetObject");
+        assert_eq!(statements[1]["Resource"], "arn:aws-cn:s3:::acme-outputs/muster/prod/*");
+        let longest = reading(Some(&bucket(&"b".repeat(63), &"p".repeat(200))));
+        assert!(longest.len() <= LENGTH_MAX, "{}", longest.len());
     }
 
     #[test]

@@ -9,12 +9,12 @@ use aws_sdk_ssm::types::{
     Command, CommandFilter, CommandFilterKey, CommandInvocation, InstanceInformationStringFilter, PingStatus,
 };
 
-use crate::domain::{AccountId, CommandId, NodeId, Region, Timestamp};
+use crate::domain::{AccountId, Bucket, CommandId, NodeId, Region, Timestamp};
 use crate::ports::{CloudError, CommandStatus, Invocation, InvocationStatus, Operation};
 
 use super::Aws;
 use super::fault::{Failure, Fault, Site};
-use super::status;
+use super::status::{self, ERROR_MARK};
 
 /// SSM's largest page.
 const PAGE: i32 = 50;
@@ -22,8 +22,6 @@ const PAGE: i32 = 50;
 const PAGES_OF_STRANGERS: u32 = 4;
 /// Pages that are read at all. Beyond it the answer would be "not there" without having looked.
 const PAGES_MAX: u32 = 400;
-/// How the agent joins stdout and stderr.
-const ERROR_MARK: &str = "\n----------ERROR-------\n";
 /// What SSM keeps of one step's stdout and stderr, in bytes and in characters at most.
 const STDOUT_MAX: usize = 24_000;
 const STDERR_MAX: usize = 8_000;
@@ -110,6 +108,8 @@ impl Aws {
         region: &Region,
         command: &CommandId,
     ) -> Result<Vec<Invocation>, CloudError> {
+        let outputs = self.sessions.account(account)?.outputs;
+        let outputs = outputs.as_ref();
         self.with_reading(account, |session| async move {
             let (client, site) = (session.ssm(region), session.site(region));
             let mut found: BTreeMap<NodeId, Invocation> = BTreeMap::new();
@@ -125,7 +125,7 @@ impl Aws {
                     .send()
                     .await
                     .map_err(|e| Failure::of(&e).fault("ListCommandInvocations", &site))?;
-                for invocation in page.command_invocations().iter().filter_map(invocation) {
+                for invocation in page.command_invocations().iter().filter_map(|i| invocation(i, command, outputs)) {
                     let over = |i: &Invocation| i.status != InvocationStatus::Running;
                     match found.get(&invocation.node) {
                         // Pages shift while nodes finish: a node that was over stays over.
@@ -290,14 +290,15 @@ fn command(command: &Command) -> Option<CommandStatus> {
     })
 }
 
-fn invocation(invocation: &CommandInvocation) -> Option<Invocation> {
+fn invocation(invocation: &CommandInvocation, command: &CommandId, outputs: Option<&Bucket>) -> Option<Invocation> {
     let word = invocation.status().map_or("", |s| s.as_str());
     let details = status::without_spaces(invocation.status_details().unwrap_or(word));
     let status = status::invocation(word, &details);
     let (output, cut) = status::output(invocation);
     let exit_code = status::exit_code(invocation, status, &details);
-    let node = invocation.instance_id()?.parse().ok()?;
-    Some(Invocation { node, execution: None, status, details, exit_code, output, cut })
+    let node: NodeId = invocation.instance_id()?.parse().ok()?;
+    let objects = outputs.map(|bucket| status::objects(invocation, command, &node, bucket)).unwrap_or_default();
+    Some(Invocation { node, execution: None, status, details, exit_code, output, cut, objects })
 }
 
 enum StepError {

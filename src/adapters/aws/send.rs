@@ -13,7 +13,7 @@ use aws_sdk_ssm::config::timeout::TimeoutConfig;
 use aws_sdk_ssm::types::DocumentHashType;
 use aws_smithy_async::time::StaticTimeSource;
 
-use crate::domain::CommandId;
+use crate::domain::{Bucket, CommandId};
 use crate::ports::{CloudError, SendError, SendRequest, SendSession, Work};
 
 use super::fault::{Failure, Fault, Reached, Site};
@@ -60,7 +60,10 @@ impl Aws {
             .disable_clock_skew_correction(true);
         let client = session.ssm(&request.region);
         let answer = match &request.work {
-            Work::Command => send_command(&client, request, once).await,
+            Work::Command => {
+                let outputs = self.sessions.account(&request.session.account).ok().and_then(|a| a.outputs);
+                send_command(&client, request, outputs, once).await
+            }
             Work::Automation { target_parameter, role } => {
                 let role = policy::role_arn(role, &request.session.account, &request.region)
                     .map_err(|why| SendError::Refused(format!("cannot start an automation in {site}: {why}")))?;
@@ -86,6 +89,7 @@ impl Aws {
 async fn send_command(
     client: &aws_sdk_ssm::Client,
     request: &SendRequest,
+    outputs: Option<Bucket>,
     once: aws_sdk_ssm::config::Builder,
 ) -> Result<Option<String>, Failure> {
     let parameters: HashMap<String, Vec<String>> =
@@ -98,6 +102,8 @@ async fn send_command(
         .set_document_hash(request.document_hash.clone())
         .set_document_hash_type(request.document_hash.as_ref().map(|_| DocumentHashType::Sha256))
         .set_parameters((!parameters.is_empty()).then_some(parameters))
+        .set_output_s3_bucket_name(outputs.as_ref().map(|bucket| bucket.name.clone()))
+        .set_output_s3_key_prefix(outputs.map(|bucket| bucket.prefix))
         .comment(&request.token)
         .timeout_seconds(i32::try_from(request.delivery_timeout_secs).unwrap_or(i32::MAX))
         .max_concurrency("100%")

@@ -26,6 +26,7 @@ use crate::ports::{Clock, Guard, Operation, Pace, Quota, SendSession};
 
 use super::fault::{Fault, Site};
 use super::meter::Meter;
+use super::objects::Objects;
 use super::policy;
 use super::settings::{AccountSettings, BaseKeys, Settings};
 use super::skew::{Skew, Witness};
@@ -45,6 +46,7 @@ const BASE_MARGIN: Duration = Duration::from_secs(300);
 pub(super) struct Sessions {
     pub(super) settings: Settings,
     pub(super) witness: Witness,
+    pub(super) objects: Objects,
     /// Everything of the process but the credentials.
     base: SdkConfig,
     sts: Arc<Sts>,
@@ -74,9 +76,11 @@ impl Sessions {
         let witness = Witness { skew, clock };
         let base = base(&settings).await;
         let sts = Arc::new(Sts::new(base.clone(), settings.central_role.clone(), witness.clone(), pace.clone()));
+        let objects = Objects::new(&base, settings.timeouts.attempt);
         Sessions {
             settings,
             witness,
+            objects,
             base,
             sts,
             pace,
@@ -127,7 +131,7 @@ impl Sessions {
     }
 
     /// Configured, discovered, or (after a restart, before discovery has run) of the organisation by its rules.
-    fn account(&self, id: &AccountId) -> Result<AccountSettings, Fault> {
+    pub(super) fn account(&self, id: &AccountId) -> Result<AccountSettings, Fault> {
         if let Some(known) = self.settings.accounts.iter().find(|a| &a.account.id == id) {
             return Ok(known.clone());
         }
@@ -189,7 +193,8 @@ impl Sessions {
         let account = self.account(id)?;
         let mut reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let session = reading.entry(id.clone()).or_insert_with(|| {
-            self.session(self.ask(&account, "muster-read".to_owned(), OWN_IDENTITY.to_owned(), policy::READING))
+            let policy = policy::reading(account.outputs.as_ref());
+            self.session(self.ask(&account, "muster-read".to_owned(), OWN_IDENTITY.to_owned(), &policy))
         });
         Ok(session.clone())
     }
@@ -239,6 +244,11 @@ impl Session {
             Ok((_, generation)) => Ok(generation),
             Err(error) => Err(error.into_fault(self.assumed.site())),
         }
+    }
+
+    pub(super) async fn credentials(&self) -> Result<Credentials, Fault> {
+        let held = self.assumed.credentials().await;
+        held.map(|(credentials, _)| credentials).map_err(|error| error.into_fault(self.assumed.site()))
     }
 
     /// See [`Assumed::forget`].

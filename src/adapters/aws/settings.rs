@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Account, AccountId, Millis, Region, Secret};
+use crate::domain::{Account, AccountId, Bucket, Millis, Region, Secret};
 
 /// How AWS is reached and which accounts there are.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct AccountSettings {
     /// Name or ARN of the role to assume there.
     pub role: String,
     pub external_id: Option<Secret>,
+    /// Where its agents put whole outputs; `None`: nowhere, so that long ones are cut.
+    pub outputs: Option<Bucket>,
 }
 
 /// How accounts that only AWS Organizations knows are entered.
@@ -82,6 +84,8 @@ pub struct Timeouts {
     pub operation: Duration,
     /// SendCommand, which is made once.
     pub send: Duration,
+    /// How long an output that is not in its bucket yet is looked for. With a bucket, results were seen to lag by 12 s.
+    pub upload: Duration,
 }
 
 impl Default for Timeouts {
@@ -91,6 +95,7 @@ impl Default for Timeouts {
             attempt: Duration::from_secs(10),
             operation: Duration::from_secs(40),
             send: Duration::from_secs(20),
+            upload: Duration::from_secs(13),
         }
     }
 }

@@ -4,12 +4,17 @@
 
 use aws_sdk_ssm::types::{CommandInvocation, CommandPlugin, CommandStatus as SsmCommandStatus};
 
+use crate::domain::{Bucket, CommandId, NodeId};
 use crate::ports::InvocationStatus;
 
 /// SSM keeps this many characters of a step's output in a list of invocations.
 const OUTPUT_MAX: usize = 2500;
-/// What the agent writes where it cut (`iohandler.go`).
+/// The agent's names of the streams' objects.
+const STREAMS: [&str; 2] = ["stdout", "stderr"];
+/// What the agent writes where it cut (`iohandler.go`), in the order of the streams.
 const CUT_MARKS: [&str; 2] = ["---Output truncated---", "---Error truncated----"];
+/// How the agent joins stdout and stderr.
+pub(super) const ERROR_MARK: &str = "\n----------ERROR-------\n";
 
 pub(super) fn without_spaces(details: &str) -> String {
     details.chars().filter(|c| !c.is_whitespace()).collect()
@@ -82,6 +87,42 @@ pub(super) fn output(invocation: &CommandInvocation) -> (String, bool) {
         is_cut |= cut(output);
     }
     (text, is_cut)
+}
+
+/// Keys of the streams that the agent cut, where the command was sent with the bucket. A stream that is whole in the list
+/// needs no object, and an empty one has none.
+///
+/// Only documents of one step that is named like its plugin (`aws:runShellScript`) are known to lie so.
+pub(super) fn objects(
+    invocation: &CommandInvocation,
+    command: &CommandId,
+    node: &NodeId,
+    bucket: &Bucket,
+) -> Vec<String> {
+    let [step] = invocation.command_plugins() else { return Vec::new() };
+    let (Some(name), Some(output)) = (step.name().and_then(|n| n.strip_prefix("aws:")), step.output()) else {
+        return Vec::new();
+    };
+    if step.output_s3_bucket_name() != Some(&bucket.name) {
+        return Vec::new();
+    }
+    let folder = format!("{}/{command}/{node}/aws{name}/0.aws{name}", bucket.prefix);
+    let is_cut = |mark: &str| output.lines().any(|line| line.trim() == mark);
+    let streams = CUT_MARKS.into_iter().zip(STREAMS);
+    streams.filter(|(mark, _)| is_cut(mark)).map(|(_, stream)| format!("{folder}/{stream}")).collect()
+}
+
+/// The output of a list with the streams that it holds cut replaced by the whole ones.
+pub(super) fn joined(listed: &str, keys: &[String], streams: Vec<(String, bool)>) -> (String, bool) {
+    let (out, err) = listed.split_once(ERROR_MARK).map_or((listed, None), |(out, err)| (out, Some(err)));
+    let (mut texts, mut cut) = ([out.to_owned(), err.unwrap_or_default().to_owned()], false);
+    for (key, (text, more)) in keys.iter().zip(streams) {
+        let stream = usize::from(key.ends_with("/stderr"));
+        texts[stream] = text;
+        cut |= more;
+    }
+    let [out, err] = texts;
+    (if err.is_empty() { out } else { format!("{out}{ERROR_MARK}{err}") }, cut)
 }
 
 fn cut(output: &str) -> bool {

@@ -51,6 +51,7 @@ fn settings(url: &str) -> Settings {
         },
         role: "muster-runner".to_owned(),
         external_id: Some(Secret::new("acme-external-id")),
+        outputs: None,
     }];
     settings
 }

@@ -92,6 +92,21 @@ pub struct Account {
     pub regions: Option<Vec<String>>,
     /// Such as `customer` and `env`
     pub labels: Option<BTreeMap<String, String>>,
+    /// Where its nodes put whole outputs; without it long ones are cut
+    pub outputs: Option<Outputs>,
+}
+
+/// A bucket that the nodes' instance profiles may write to, and the account's role may read
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Outputs {
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"))]
+    pub bucket: String,
+    /// `muster` by default
+    #[schemars(regex(pattern = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$"))]
+    pub prefix: Option<String>,
+    /// The bucket's region; `[aws] region` by default
+    pub region: Option<String>,
 }
 
 /// Discovery of further accounts

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use crate::domain::{Digest, Timestamp};
 
 use super::command::{Command, Invocation, State, share};
-use super::execute::{Report, Task, carry_out};
+use super::execute::{Report, Task, Uploads, carry_out};
 use super::generate::Machine;
 use super::organisation::{CellKey, World};
 use super::settings::Pace;
@@ -45,6 +45,7 @@ struct Drive {
     script: Arc<str>,
     shipped: bool,
     comment: String,
+    uploads: Option<Uploads>,
     timeout: Duration,
     wake: Arc<Notify>,
     reports: mpsc::UnboundedSender<Report>,
@@ -97,6 +98,7 @@ impl Drive {
             shipped: is_shipped(&world, &command.parameters),
             document: command.document.as_str().into(),
             parameters: Arc::new(command.parameters.clone()),
+            uploads: Uploads::of(&command),
             comment: command.comment,
             waiting: (0..total).filter(|i| !command.invocations[*i].state.terminal()).collect(),
             wake: command.wake,
@@ -236,6 +238,7 @@ impl Drive {
             parameters: self.parameters.clone(),
             script: self.script.clone(),
             shipped: self.shipped,
+            uploads: self.uploads.clone(),
             timeout: self.timeout,
             kill: Arc::default(),
         };

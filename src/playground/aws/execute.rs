@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::domain::{Digest, NodePlatform, Timestamp};
 
-use super::command::State;
+use super::command::{Command, State};
 use super::confine::{Job, Strength};
 use super::faults::FaultName;
 use super::generate::Machine;
@@ -35,6 +35,40 @@ pub(super) struct Report {
     pub finished: Timestamp,
 }
 
+/// Where a command wants whole outputs.
+#[derive(Debug, Clone)]
+pub(super) struct Uploads {
+    bucket: String,
+    /// Of the keys, up to the node.
+    before: String,
+    /// Of the keys, behind the node.
+    behind: String,
+}
+
+impl Uploads {
+    pub fn of(command: &Command) -> Option<Self> {
+        let plugin = command.plugin.replace(':', "");
+        // What keys look like natively is known for documents of the old schema.
+        (!command.bucket.is_empty() && command.plugin.starts_with("aws:")).then(|| Uploads {
+            bucket: command.bucket.clone(),
+            before: format!("{}/{}", command.prefix, command.id).trim_start_matches('/').to_owned(),
+            behind: format!("{plugin}/0.{plugin}"),
+        })
+    }
+
+    /// Streams that are empty are not put.
+    fn put(&self, world: &World, node: &str, streams: [(&str, &str); 2]) {
+        if !world.settings.buckets.contains(&self.bucket) {
+            return;
+        }
+        let at = world.now() + world.settings.pace.upload.signed();
+        for (name, text) in streams.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let key = format!("{}/{node}/{}/{name}", self.before, self.behind);
+            lock(&world.objects).put(&self.bucket, key, text.as_bytes().to_vec(), at);
+        }
+    }
+}
+
 /// Everything an execution needs to know.
 #[derive(Clone)]
 pub(super) struct Task {
@@ -48,6 +82,7 @@ pub(super) struct Task {
     pub parameters: Arc<Value>,
     pub script: Arc<str>,
     pub shipped: bool,
+    pub uploads: Option<Uploads>,
     pub timeout: Duration,
     /// Set when the agent has heard of a cancellation.
     pub kill: Arc<AtomicBool>,
@@ -74,6 +109,7 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     if let Some(slow) = task.world.strike(FaultName::SlowNode, place) {
         wait(&task.kill, Duration::from_millis(slow.value.unwrap_or(3000))).await;
     }
+    let long = task.world.strike(FaultName::LongOutput, place);
     let started = task.world.now();
     let mut ended = if never { pretend(&task).await } else { execute(&task).await };
     // The script asks for a reboot, and to be run again after it, for as long as it asks.
@@ -95,6 +131,9 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     if secret {
         ended.stdout.push_str(&tables::leaked_secret());
     }
+    if let Some(spec) = long {
+        ended.stdout = tables::long_log(spec.value.unwrap_or(100)) + &ended.stdout;
+    }
     let state = match ended.code {
         0 => State::Success,
         _ if ended.cancelled => State::Cancelled,
@@ -107,6 +146,9 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
             ended.stderr.push('\n');
         }
         ended.stderr.push_str(&format!("failed to run commands: exit status {}", ended.code));
+    }
+    if let Some(uploads) = &task.uploads {
+        uploads.put(&task.world, task.machine.id.as_str(), [("stdout", &ended.stdout), ("stderr", &ended.stderr)]);
     }
     let (code, stdout, stderr) = (ended.code, cap(ended.stdout), cap(ended.stderr));
     let _ = reports.send(Report { number: task.number, state, code, stdout, stderr, started, finished });

@@ -41,6 +41,8 @@ pub enum FaultName {
     DelayedList,
     /// The node's output holds something that looks like a secret.
     SecretInOutput,
+    /// The node prints more before anything else (`value`: kB, default 100).
+    LongOutput,
     /// `/var` is 97 % full.
     DiskFull,
     /// The node's main service has failed.
@@ -54,7 +56,7 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 19] = [
+    pub const ALL: [FaultName; 20] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
         FaultName::RepeatedPage,
@@ -69,6 +71,7 @@ impl FaultName {
         FaultName::ExpiredHostKeys,
         FaultName::DelayedList,
         FaultName::SecretInOutput,
+        FaultName::LongOutput,
         FaultName::DiskFull,
         FaultName::ServiceFailed,
         FaultName::PackedPolicy,
@@ -93,6 +96,7 @@ impl FaultName {
             FaultName::ExpiredHostKeys => "expired-host-keys",
             FaultName::DelayedList => "delayed-list",
             FaultName::SecretInOutput => "secret-in-output",
+            FaultName::LongOutput => "long-output",
             FaultName::DiskFull => "disk-full",
             FaultName::ServiceFailed => "service-failed",
             FaultName::PackedPolicy => "packed-policy",
@@ -113,6 +117,7 @@ impl FaultName {
             | FaultName::GoneNode
             | FaultName::ExpiredCredentials
             | FaultName::SecretInOutput
+            | FaultName::LongOutput
             | FaultName::DiskFull
             | FaultName::ServiceFailed
             | FaultName::ScriptFails

@@ -23,6 +23,7 @@ pub mod organisation;
 pub mod organizations;
 pub mod output;
 pub mod refusal;
+mod s3;
 pub mod serve;
 pub mod settings;
 pub mod sigv4;

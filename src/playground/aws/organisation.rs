@@ -14,6 +14,7 @@ use super::faults::{FaultBook, FaultName, FaultSpec, Place};
 use super::generate::{self, CENTRAL, HUB_ROLE, Machine, Member};
 use super::iam::Policy;
 use super::log::Log;
+use super::s3::Objects;
 use super::settings::{Execution, Settings};
 use super::sigv4::Signer;
 use super::throttle::Buckets;
@@ -33,7 +34,8 @@ const MEMBER_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":"ssm:SendCommand","Resource":["arn:aws:ssm:*:*:document/AWS-RunShellScript","arn:aws:ssm:*:*:document/AWS-RunPowerShellScript","arn:aws:ssm:*:*:document/AWS-RunPatchBaseline","arn:aws:ssm:*:*:document/AWS-ApplyAnsiblePlaybooks","arn:aws:ssm:*:*:document/Muster-*","arn:aws:ec2:*:*:instance/*","arn:aws:ssm:*:*:managed-instance/*"]},
  {"Effect":"Allow","Action":["ssm:ListCommands","ssm:ListCommandInvocations","ssm:GetCommandInvocation","ssm:CancelCommand","ssm:DescribeInstanceInformation","ssm:DescribeDocument","ssm:GetDocument","ssm:DescribeAutomationExecutions","ssm:GetAutomationExecution","ssm:StopAutomationExecution","ec2:DescribeInstances","ec2:DescribeRegions"],"Resource":"*"},
  {"Effect":"Allow","Action":"ssm:StartAutomationExecution","Resource":["arn:aws:ssm:*:*:document/AWS-*EC2Instance","arn:aws:ssm:*:*:automation-definition/AWS-*EC2Instance:*","arn:aws:ssm:*:*:automation-execution/*"]},
- {"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/muster-automation","Condition":{"StringEquals":{"iam:PassedToService":"ssm.amazonaws.com"}}}]}"#;
+ {"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/muster-automation","Condition":{"StringEquals":{"iam:PassedToService":"ssm.amazonaws.com"}}},
+ {"Effect":"Allow","Action":["s3:GetObject","s3:ListBucket"],"Resource":"arn:aws:s3:::muster-*"}]}"#;
 /// What automations may do in a member account.
 const AUTOMATION_RIGHTS: &str = r#"{"Version":"2012-10-17","Statement":[
  {"Effect":"Allow","Action":["ec2:StartInstances","ec2:StopInstances"],"Resource":"arn:aws:ec2:*:*:instance/*"},
@@ -121,6 +123,7 @@ pub(super) struct World {
     keys: Mutex<HashMap<String, Key>>,
     pub faults: Mutex<FaultBook>,
     pub log: Mutex<Log>,
+    pub objects: Mutex<Objects>,
     /// Buckets that belong to no region: STS and Organizations.
     pub shared: Mutex<Buckets>,
     pub base: Signer,
@@ -308,6 +311,7 @@ impl Organisation {
             keys: Mutex::new(HashMap::from([(base.access_key.clone(), key)])),
             faults: Mutex::default(),
             log: Mutex::default(),
+            objects: Mutex::default(),
             shared: Mutex::default(),
             base,
             central_rights,

@@ -1,6 +1,6 @@
 //! How AWS says no, in the form of the protocol that asked.
 //!
-//! SSM and Organizations speak JSON, STS the query protocol's XML, EC2 an XML of its own.
+//! SSM and Organizations speak JSON, STS the query protocol's XML, EC2 and S3 an XML of their own.
 
 use axum::body::Body;
 use axum::http::{Response, StatusCode, header};
@@ -47,6 +47,7 @@ pub enum Protocol {
     Json,
     Query,
     Ec2,
+    S3,
 }
 
 /// An answer of any of the services.
@@ -54,6 +55,15 @@ pub enum Protocol {
 pub enum Reply {
     Json(Value),
     Xml(String),
+    Object(Object),
+}
+
+/// Of an object of S3.
+#[derive(Debug)]
+pub struct Object {
+    pub bytes: Vec<u8>,
+    /// `Content-Range`, where a part was asked for.
+    pub range: Option<String>,
 }
 
 /// A text of the form of an AWS request id.
@@ -72,14 +82,20 @@ pub fn uuid(bits: u128) -> String {
 
 pub fn render(result: Result<Reply, Refusal>, protocol: Protocol, date: &str) -> Response<Body> {
     let id = request_id();
+    let mut range = None;
     let (status, kind, body) = match result {
-        Ok(Reply::Json(value)) => (200, "application/x-amz-json-1.1", value.to_string()),
-        Ok(Reply::Xml(text)) => (200, "text/xml;charset=UTF-8", text.replace("{request-id}", &id)),
+        Ok(Reply::Object(object)) => {
+            range = object.range;
+            let status = if range.is_some() { 206 } else { 200 };
+            (status, "binary/octet-stream", object.bytes)
+        }
+        Ok(Reply::Json(value)) => (200, "application/x-amz-json-1.1", value.to_string().into_bytes()),
+        Ok(Reply::Xml(text)) => (200, "text/xml;charset=UTF-8", text.replace("{request-id}", &id).into_bytes()),
         Err(refusal) => match protocol {
             Protocol::Json => (
                 refusal.status,
                 "application/x-amz-json-1.1",
-                json!({"__type": refusal.code, "message": refusal.message}).to_string(),
+                json!({"__type": refusal.code, "message": refusal.message}).to_string().into_bytes(),
             ),
             Protocol::Query => (
                 refusal.status,
@@ -88,7 +104,18 @@ pub fn render(result: Result<Reply, Refusal>, protocol: Protocol, date: &str) ->
                     "<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\n  <Error>\n    <Type>Sender</Type>\n    <Code>{}</Code>\n    <Message>{}</Message>\n  </Error>\n  <RequestId>{id}</RequestId>\n</ErrorResponse>\n",
                     escape(&refusal.code),
                     escape(&refusal.message)
-                ),
+                )
+                .into_bytes(),
+            ),
+            Protocol::S3 => (
+                refusal.status,
+                "application/xml",
+                format!(
+                    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{id}</RequestId><HostId>playground</HostId></Error>",
+                    escape(&refusal.code),
+                    escape(&refusal.message)
+                )
+                .into_bytes(),
             ),
             Protocol::Ec2 => (
                 refusal.status,
@@ -97,7 +124,8 @@ pub fn render(result: Result<Reply, Refusal>, protocol: Protocol, date: &str) ->
                     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{}</Code><Message>{}</Message></Error></Errors><RequestID>{id}</RequestID></Response>",
                     escape(&refusal.code),
                     escape(&refusal.message)
-                ),
+                )
+                .into_bytes(),
             ),
         },
     };
@@ -105,7 +133,8 @@ pub fn render(result: Result<Reply, Refusal>, protocol: Protocol, date: &str) ->
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
-    for (name, value) in [("x-amzn-requestid", id.as_str()), ("date", date)] {
+    let range = range.as_deref().map(|range| ("content-range", range));
+    for (name, value) in [("x-amzn-requestid", id.as_str()), ("date", date)].into_iter().chain(range) {
         if let Ok(value) = header::HeaderValue::from_str(value) {
             headers.insert(header::HeaderName::from_static(name), value);
         }

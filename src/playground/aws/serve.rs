@@ -21,7 +21,7 @@ use super::organisation::{Caller, Organisation, World, lock};
 use super::refusal::{Protocol, Refusal, Reply, Stop, render};
 use super::settings::Rate;
 use super::sigv4::{self, Signed, Unsigned};
-use super::{control, ec2, organizations, ssm, sts};
+use super::{control, ec2, organizations, s3, ssm, sts};
 
 /// More than the 100,000 bytes that SendCommand takes.
 const BODY_MAX: usize = 1024 * 1024;
@@ -137,6 +137,7 @@ async fn dispatch(world: &Arc<World>, request: &Signed<'_>) -> Outcome {
     let protocol = match claim.service.as_str() {
         "sts" => Protocol::Query,
         "ec2" => Protocol::Ec2,
+        "s3" => Protocol::S3,
         _ => Protocol::Json,
     };
     let caller = match authenticate(world, request, &claim, protocol) {
@@ -198,6 +199,10 @@ async fn dispatch(world: &Arc<World>, request: &Signed<'_>) -> Outcome {
                 (operation, result.map_err(Stop::from))
             }
         },
+        "s3" => {
+            let (operation, result) = s3::answer(world, &caller, request);
+            (operation, result.map_err(Stop::from))
+        }
         other => {
             let message = format!("The simulator has no service `{other}`");
             (format!("{other}:unknown"), Err(Refusal::new(400, "UnknownOperationException", message).into()))
@@ -243,6 +248,9 @@ fn authenticate(
         Protocol::Ec2 => {
             Refusal::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
         }
+        Protocol::S3 => {
+            Refusal::new(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
+        }
     };
     let expired = || match protocol {
         Protocol::Json => {
@@ -250,6 +258,7 @@ fn authenticate(
         }
         Protocol::Query => Refusal::new(403, "ExpiredToken", "The security token included in the request is expired"),
         Protocol::Ec2 => Refusal::new(400, "RequestExpired", "Request has expired."),
+        Protocol::S3 => Refusal::new(400, "ExpiredToken", "The provided token has expired."),
     };
     let key = world.key(&claim.access_key).ok_or_else(invalid)?;
     if key.token != claim.token {
@@ -290,9 +299,14 @@ fn refuse_unsigned(unsigned: Unsigned, protocol: Protocol) -> Refusal {
         (Unsigned::Incomplete(why), _) => Refusal::new(400, "IncompleteSignature", why),
         (Unsigned::Expired(why), Protocol::Json) => Refusal::new(400, "InvalidSignatureException", why),
         (Unsigned::Expired(why), Protocol::Query) => Refusal::new(403, "SignatureDoesNotMatch", why),
+        (Unsigned::Expired(_), Protocol::S3) => Refusal::new(
+            403,
+            "RequestTimeTooSkewed",
+            "The difference between the request time and the current time is too large.",
+        ),
         (Unsigned::Expired(_), Protocol::Ec2) => Refusal::new(400, "RequestExpired", "Request has expired."),
         (Unsigned::Mismatch, Protocol::Json) => Refusal::new(400, "InvalidSignatureException", MISMATCH),
-        (Unsigned::Mismatch, Protocol::Query) => Refusal::new(403, "SignatureDoesNotMatch", MISMATCH),
+        (Unsigned::Mismatch, Protocol::Query | Protocol::S3) => Refusal::new(403, "SignatureDoesNotMatch", MISMATCH),
         (Unsigned::Mismatch, Protocol::Ec2) => {
             Refusal::new(401, "AuthFailure", "AWS was not able to validate the provided access credentials")
         }

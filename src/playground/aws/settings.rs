@@ -32,6 +32,9 @@ pub struct Settings {
     /// SHA-256 of the scripts that Muster ships, each the last entry of a command's `commands`. They may run on kernels
     /// with Landlock ABI 3; others need ABI 6.
     pub shipped: BTreeSet<Digest>,
+    /// Buckets that are there, into which every node may put its outputs. The member role reads those whose names begin
+    /// with `muster-`.
+    pub buckets: BTreeSet<String>,
     /// Scripts that run at once on this host.
     pub scripts_at_once: usize,
 }
@@ -52,6 +55,7 @@ impl Default for Settings {
             faults: vec![FaultSpec::new(super::faults::FaultName::DenyAccount).account("initech-prod")],
             control_token: Some(super::random_token()),
             shipped: BTreeSet::new(),
+            buckets: BTreeSet::from(["muster-outputs".to_owned()]),
             scripts_at_once: 8,
         }
     }
@@ -132,6 +136,8 @@ pub struct Pace {
     pub expansion: Millis,
     /// A reboot after exit 194.
     pub reboot: Millis,
+    /// From the script's end until what it printed can be read from a bucket.
+    pub upload: Millis,
 }
 
 impl Default for Pace {
@@ -143,6 +149,7 @@ impl Default for Pace {
             cancel: Millis(480),
             expansion: Millis(200),
             reboot: Millis(3000),
+            upload: Millis(2000),
         }
     }
 }
@@ -157,6 +164,7 @@ impl Pace {
             cancel: Millis(5),
             expansion: Millis(5),
             reboot: Millis(20),
+            upload: Millis(30),
         }
     }
 }

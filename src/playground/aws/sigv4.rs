@@ -128,14 +128,17 @@ pub fn verify(
         Some(claimed) if claimed != hex(&Sha256::digest(request.body)) => return Err(Unsigned::Mismatch),
         _ => hex(&Sha256::digest(request.body)),
     };
-    let canonical = canonical_request(request, &claim.signed_headers, &body_hash);
+    let canonical = canonical_request(request, &claim.service, &claim.signed_headers, &body_hash);
     let expected = signature(secret, &claim.date_text, &claim.region, &claim.service, &canonical);
     if expected == claim.signature { Ok(()) } else { Err(Unsigned::Mismatch) }
 }
 
-/// The canonical request, as AWS's documentation defines it for services other than S3.
-fn canonical_request(request: &Signed<'_>, signed_headers: &[String], body_hash: &str) -> String {
-    let path: String = request.uri.path().split('/').map(encode).collect::<Vec<_>>().join("/");
+/// The canonical request, as AWS's documentation defines it. S3 takes the path as it was sent, the others encode it again.
+fn canonical_request(request: &Signed<'_>, service: &str, signed_headers: &[String], body_hash: &str) -> String {
+    let path: String = match service {
+        "s3" => request.uri.path().to_owned(),
+        _ => request.uri.path().split('/').map(encode).collect::<Vec<_>>().join("/"),
+    };
     let mut pairs: Vec<(String, String)> = request
         .uri
         .query()
@@ -241,6 +244,28 @@ impl Signer {
         at: Timestamp,
         body: &[u8],
     ) -> Vec<(String, String)> {
+        let (method, uri) = (Method::POST, Uri::from_static("/"));
+        self.sign(&method, &uri, host, extra, [service, region], at, body)
+    }
+
+    /// The headers to send with a `GET` of an object of S3 by its path.
+    #[must_use]
+    pub fn object_headers(&self, host: &str, path: &Uri, region: &str, at: Timestamp) -> Vec<(String, String)> {
+        let extra = [("x-amz-content-sha256", hex(&Sha256::digest(b"")))];
+        self.sign(&Method::GET, path, host, &extra, ["s3", region], at, b"")
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn sign(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        host: &str,
+        extra: &[(&'static str, String)],
+        [service, region]: [&str; 2],
+        at: Timestamp,
+        body: &[u8],
+    ) -> Vec<(String, String)> {
         let date = amz_date(at);
         let mut headers: Vec<(String, String)> =
             vec![("host".into(), host.into()), ("x-amz-date".into(), date.clone())];
@@ -254,8 +279,8 @@ impl Signer {
                 map.append(n, v);
             }
         }
-        let request = Signed { method: &Method::POST, uri: &Uri::from_static("/"), headers: &map, body };
-        let canonical = canonical_request(&request, &names, &hex(&Sha256::digest(body)));
+        let request = Signed { method, uri, headers: &map, body };
+        let canonical = canonical_request(&request, service, &names, &hex(&Sha256::digest(body)));
         let signature = signature(&self.secret, &date, region, service, &canonical);
         headers.push((
             "authorization".into(),

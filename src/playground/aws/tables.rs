@@ -283,6 +283,11 @@ pub fn sockets(machine: &Machine) -> String {
     )
 }
 
+/// So many kB of numbered lines.
+pub fn long_log(kb: u64) -> String {
+    (1..=kb * 20).map(|n| format!("{n:08} the quick brown fox jumps over the lazy do\n")).collect()
+}
+
 /// Something that a redaction has to catch, put together so that this source holds no secret itself.
 #[must_use]
 pub fn leaked_secret() -> String {

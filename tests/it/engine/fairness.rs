@@ -211,6 +211,7 @@ impl Cloud for World {
                 exit_code: ended.then_some(0),
                 output: if ended { "up 3 days\n".into() } else { String::new() },
                 cut: false,
+                objects: Vec::new(),
             }
         };
         Ok(nodes.iter().map(invocation).collect())

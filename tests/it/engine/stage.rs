@@ -61,6 +61,8 @@ pub struct FakeChat {
     /// The same of posts. Where it is unknown, the message was posted.
     pub post_faults: Mutex<VecDeque<ChatError>>,
     editing: Mutex<BTreeMap<String, u32>>,
+    /// Texts of the files.
+    pub uploads: Mutex<Vec<String>>,
     /// Two edits of one message were under way at once.
     pub crossed: AtomicBool,
 }
@@ -158,7 +160,8 @@ impl Chat for FakeChat {
     async fn link(&self, message: &MessageRef) -> Result<String, ChatError> {
         Ok(format!("https://chat.example/{}/{}", message.channel, message.id))
     }
-    async fn upload(&self, _: &Place, _: &str, _: &str, _: &str, _: &str) -> Result<(), ChatError> {
+    async fn upload(&self, _: &Place, _: &str, _: &str, text: &str, _: &str) -> Result<(), ChatError> {
+        self.uploads.lock().unwrap().push(text.to_owned());
         Ok(())
     }
     async fn direct(&self, person: &Principal) -> Result<Place, ChatError> {
@@ -226,6 +229,10 @@ pub struct FakeCloud {
     pub gone: AtomicBool,
     /// How they end, where not well.
     pub ending: Mutex<Option<Ending>>,
+    /// Outputs that can be read whole, and whether they are still cut.
+    pub whole: Mutex<BTreeMap<NodeId, (String, bool)>>,
+    /// What is in the account's bucket; it has one where this is not empty.
+    pub objects: Mutex<BTreeMap<NodeId, String>>,
     pub account_reads: AtomicU32,
     /// Before a region's nodes are told.
     pub reading: Gate,
@@ -317,7 +324,9 @@ impl Cloud for FakeCloud {
         let invocation = |node: &NodeId| {
             let (status, code, output, cut) = end(node);
             let (node, details) = (node.clone(), String::new());
-            Invocation { node, execution: None, status, details, exit_code: ended.then_some(code), output, cut }
+            let objects = if self.objects.lock().unwrap().is_empty() { vec![] } else { vec!["stdout".to_owned()] };
+            let exit_code = ended.then_some(code);
+            Invocation { node, execution: None, status, details, exit_code, output, cut, objects }
         };
         Ok(self.commands.lock().unwrap()[command].iter().map(invocation).collect())
     }
@@ -327,9 +336,10 @@ impl Cloud for FakeCloud {
         _: &Region,
         _: Service,
         _: &CommandId,
-        _: &NodeId,
+        node: &NodeId,
     ) -> Result<(String, bool), CloudError> {
-        Ok((String::new(), false))
+        let whole = self.whole.lock().unwrap();
+        whole.get(node).cloned().ok_or_else(|| CloudError::Refused("nothing is kept".into()))
     }
     async fn known_nodes(
         &self,

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::atomic::Ordering;
 
+use muster::domain::NodeId;
 use muster::ports::InvocationStatus;
 use muster::runbook::Stop;
 
@@ -40,4 +41,74 @@ async fn what_musters_own_words_ended_is_told_as_what_it_was_and_never_as_the_sc
         writeln!(told, "# {code}\n{results}\n").unwrap();
     }
     insta::assert_snapshot!(told);
+}
+
+fn node(n: u32) -> NodeId {
+    format!("i-{n:017x}").parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_output_that_was_cut_is_judged_and_shown_whole() {
+    let world = world();
+    // What is expected stands at the end, which SSM cuts off.
+    *world.cloud.ending.lock().unwrap() =
+        Some(Box::new(|_| (InvocationStatus::Success, 0, "many lines\n---Output truncated---".to_owned(), true)));
+    let lines: String = (1..=9000).map(|n| format!("line {n}\n")).collect();
+    let whole = format!("{lines}service: chronyd active\nverdict: synchronised\n");
+    world.cloud.whole.lock().unwrap().extend((1..=2).map(|n| (node(n), (whole.clone(), false))));
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let engine = world.engine(settings()).await;
+    world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
+    let closing = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key) == "closing" => Some((key[22..26].to_owned(), card.title.clone())),
+            _ => None,
+        })
+    };
+    let (run, title) = world.chat.until("the last word", closing).await;
+    assert_eq!(title, "time-sync: both nodes succeeded, same output on each");
+    world.asks(&engine, &format!("output r-{run} {}", node(1))).await;
+    let uploads = world.chat.uploads.lock().unwrap();
+    let text = uploads.iter().find(|text| text.contains("line 8999\n"));
+    assert!(text.is_some_and(|t| t.contains("line 1\n") && t.contains("verdict: synchronised")), "{uploads:?}");
+}
+
+#[tokio::test]
+async fn with_a_bucket_every_cut_output_is_whole_and_what_is_not_there_is_asked_of_ssm() {
+    let world = world();
+    let cut = "many lines\n---Output truncated---";
+    *world.cloud.ending.lock().unwrap() = Some(Box::new(|_| (InvocationStatus::Success, 0, cut.to_owned(), true)));
+    let end = "service: chronyd active\nverdict: synchronised\n";
+    world.cloud.objects.lock().unwrap().insert(node(1), format!("from the bucket\n{end}"));
+    world.cloud.whole.lock().unwrap().insert(node(2), (format!("from SSM\n{end}"), false));
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let engine = world.engine(settings()).await;
+    world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
+    let results = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key).starts_with("results") => Some(muster::message::text::render(card)),
+            _ => None,
+        })
+    };
+    let results = world.chat.until("the results", results).await;
+    assert!(results.contains("both nodes succeeded"), "{results}");
+    assert!(results.contains("from the bucket") && results.contains("from SSM"), "{results}");
+}
+
+#[tokio::test]
+async fn what_was_cut_off_and_cannot_be_read_is_told_so_and_not_as_missing() {
+    let world = world();
+    *world.cloud.ending.lock().unwrap() =
+        Some(Box::new(|_| (InvocationStatus::Success, 0, "many lines\n---Output truncated---".to_owned(), true)));
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let engine = world.engine(settings()).await;
+    world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
+    let title = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key) == "closing" => Some(card.title.clone()),
+            _ => None,
+        })
+    };
+    let title = world.chat.until("the last word", title).await;
+    insta::assert_snapshot!(title, @"time-sync: 0 of 2 nodes succeeded, 2 failed: it exited 0, but its output was cut before verdict could be found; let the script print that first");
 }

@@ -358,3 +358,42 @@ async fn a_script_that_always_asks_for_a_reboot_gets_as_many_as_the_agent_allows
     );
     assert_eq!(w.organisation.executions().len(), 15);
 }
+
+#[tokio::test]
+async fn whole_outputs_are_in_the_bucket_a_moment_later_for_those_who_may_read_it() {
+    let pace = super::super::Pace { upload: crate::domain::Millis(300), ..super::super::Pace::quick() };
+    let w = world(Settings { pace, ..table(1) }).await;
+    let reader = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"arn:aws:s3:::muster-outputs/x/*"}]}"#;
+    let (member, reader) = (w.member(None).await, w.member(Some(reader)).await);
+    let node = w.nodes()[0].clone();
+    w.organisation.plant(super::super::FaultSpec::new(super::super::FaultName::LongOutput)).unwrap();
+    let outputs = json!({"OutputS3BucketName": "muster-outputs", "OutputS3KeyPrefix": "x"});
+    let command = w.send(&member, std::slice::from_ref(&node), &["df -h"], outputs).await;
+    let key = format!("x/{command}/{node}/awsrunShellScript/0.awsrunShellScript/stdout");
+    let get = async |signer: &Signer, path: &str, range: Option<&str>| {
+        let host = w.running.addr.to_string();
+        let mut headers = signer.object_headers(&host, &path.parse().unwrap(), "eu-west-1", Timestamp::now());
+        headers.extend(range.map(|range| ("range".to_owned(), range.to_owned())));
+        let (status, body) = w.http(&format!("GET {path}"), &headers, "").await.unwrap();
+        (status, between(&body, "Code"), body)
+    };
+    let path = format!("/muster-outputs/{key}");
+    w.settled(&member, &command).await;
+    // Not there yet: who may list is told so, who may not is told what S3 tells of everything.
+    assert_eq!(get(&member, &path, None).await.1, "NoSuchKey");
+    assert_eq!(get(&reader, &path, None).await.1, "AccessDenied");
+    let whole = loop {
+        let (status, _, body) = get(&reader, &path, None).await;
+        if status == 200 {
+            break body;
+        }
+    };
+    assert!(whole.len() > 100_000 && whole.starts_with("00000001 the quick"), "{}", whole.len());
+    let (status, _, part) = get(&reader, &path, Some("bytes=0-99")).await;
+    assert_eq!((status, part.as_str()), (206, &whole[..100]));
+    assert_eq!(get(&reader, &path.replace("/x/", "/y/"), None).await.1, "AccessDenied");
+    assert_eq!(get(&member, &path.replace("muster-outputs", "muster-none"), None).await.1, "NoSuchBucket");
+    let other = Signer { secret: "x".into(), ..reader.clone() };
+    assert_eq!(get(&other, &path, None).await.1, "SignatureDoesNotMatch");
+    assert!(get(&reader, &path.replace("stdout", "stderr"), None).await.0 == 403, "nothing was printed there");
+}

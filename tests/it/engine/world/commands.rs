@@ -183,6 +183,6 @@ impl Execution {
         };
         let output = if status == InvocationStatus::Running { String::new() } else { self.output.clone() };
         let (node, details) = (node.clone(), details.to_owned());
-        Invocation { node, execution: None, status, details, exit_code, output, cut: false }
+        Invocation { node, execution: None, status, details, exit_code, output, cut: false, objects: Vec::new() }
     }
 }
