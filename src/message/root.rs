@@ -169,7 +169,7 @@ fn state(run: &Run, view: &View) -> Vec<Span> {
             let unknown = run.counts.unknown;
             if unknown > 0 {
                 told.push(say(format!(
-                    "{} may have run: AWS gave no answer. Look there before you run it again.",
+                    "{} may have run without telling. Look there before you run it again.",
                     nodes(unknown)
                 )));
             }

@@ -259,9 +259,7 @@ pub trait Cloud: Send + Sync {
 
     /// The same from the account's bucket, at most 1 MiB of each stream; `None` where that cannot be had. It asks SSM for
     /// nothing.
-    async fn uploaded(&self, _account: &AccountId, _invocation: &Invocation) -> Option<(String, bool)> {
-        None
-    }
+    async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)>;
 
     /// Which of the nodes SSM still knows, with whether each is online.
     async fn known_nodes(

@@ -44,7 +44,7 @@ const ORDINARY: Stage = Stage {
     ],
 };
 /// A runbook with a gate and a way back, made of a shipped one.
-const CONTROL: Stage = Stage { name: "control", options: control, conversations: &["gate", "way-back"] };
+const CONTROL: Stage = Stage { name: "control", options: control, conversations: &["gate", "way-back", "way-back-unknown"] };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
 /// the page comes first and no other conversation is played there.
 const PAGE: Stage = Stage { name: "page", options: |_| Vec::new(), conversations: &["home", "picker"] };
@@ -283,6 +283,11 @@ fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_co
 #[test]
 fn what_was_touched_is_rolled_back_by_a_person_or_by_itself_and_what_could_not_be_is_named() {
     holds(&PLAYED_CONTROL, "way-back");
+}
+
+#[test]
+fn a_node_of_which_nobody_knows_what_it_did_counts_as_touched_and_is_taken_back() {
+    holds(&PLAYED_CONTROL, "way-back-unknown");
 }
 
 #[test]

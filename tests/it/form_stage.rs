@@ -274,6 +274,9 @@ impl Cloud for World {
     ) -> Result<(String, bool), CloudError> {
         Ok((String::new(), false))
     }
+    async fn uploaded(&self, _: &AccountId, _: &Invocation) -> Option<(String, bool)> {
+        None
+    }
     async fn known_nodes(&self, _: &AccountId, _: &Region, _: &[NodeId]) -> Result<BTreeMap<NodeId, bool>, CloudError> {
         Ok(BTreeMap::new())
     }

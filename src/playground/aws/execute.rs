@@ -104,6 +104,7 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     let place = task.world.place(account, region, task.machine.id.as_str(), &task.machine.name);
     let never = task.world.strike(FaultName::NeverRuns, place).is_some();
     let twice = task.world.strike(FaultName::RunsTwice, place).is_some();
+    let second = task.world.strike(FaultName::SecondCopy, place).is_some();
     let secret = task.world.strike(FaultName::SecretInOutput, place).is_some();
     let fails = task.world.strike(FaultName::ScriptFails, place).map(|f| f.value.unwrap_or(1));
     if let Some(slow) = task.world.strike(FaultName::SlowNode, place) {
@@ -112,6 +113,9 @@ pub(super) async fn carry_out(task: Task, asked_to_stop: Arc<AtomicBool>, report
     let long = task.world.strike(FaultName::LongOutput, place);
     let started = task.world.now();
     let mut ended = if never { pretend(&task).await } else { execute(&task).await };
+    if second {
+        ended = execute(&task).await;
+    }
     // The script asks for a reboot, and to be run again after it, for as long as it asks.
     let asks = if task.machine.platform == NodePlatform::Windows { 3010 } else { 194 };
     for _ in 1..RUNS_MAX {

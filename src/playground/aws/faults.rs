@@ -17,6 +17,8 @@ pub enum FaultName {
     NeverRuns,
     /// The agent executes the command twice.
     RunsTwice,
+    /// The agent's first answer is lost: it executes the command again, and that answer counts.
+    SecondCopy,
     /// A page of results repeats a node.
     RepeatedPage,
     /// SendCommand is taken and executed, then the connection closes without an answer.
@@ -56,9 +58,10 @@ pub enum FaultName {
 }
 
 impl FaultName {
-    pub const ALL: [FaultName; 20] = [
+    pub const ALL: [FaultName; 21] = [
         FaultName::NeverRuns,
         FaultName::RunsTwice,
+        FaultName::SecondCopy,
         FaultName::RepeatedPage,
         FaultName::LostAnswer,
         FaultName::DenyAccount,
@@ -84,6 +87,7 @@ impl FaultName {
         match self {
             FaultName::NeverRuns => "never-runs",
             FaultName::RunsTwice => "runs-twice",
+            FaultName::SecondCopy => "second-copy",
             FaultName::RepeatedPage => "repeated-page",
             FaultName::LostAnswer => "lost-answer",
             FaultName::DenyAccount => "deny-account",
@@ -111,6 +115,7 @@ impl FaultName {
         match self {
             FaultName::NeverRuns
             | FaultName::RunsTwice
+            | FaultName::SecondCopy
             | FaultName::RepeatedPage
             | FaultName::LostAnswer
             | FaultName::OfflineNode

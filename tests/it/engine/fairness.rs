@@ -226,6 +226,9 @@ impl Cloud for World {
     ) -> Result<(String, bool), CloudError> {
         unreachable!("nothing is cut")
     }
+    async fn uploaded(&self, _: &AccountId, _: &Invocation) -> Option<(String, bool)> {
+        None
+    }
     async fn known_nodes(&self, _: &AccountId, _: &Region, _: &[NodeId]) -> Result<BTreeMap<NodeId, bool>, CloudError> {
         unreachable!("no node is gone")
     }

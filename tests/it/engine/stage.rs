@@ -341,6 +341,9 @@ impl Cloud for FakeCloud {
         let whole = self.whole.lock().unwrap();
         whole.get(node).cloned().ok_or_else(|| CloudError::Refused("nothing is kept".into()))
     }
+    async fn uploaded(&self, _: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        self.objects.lock().unwrap().get(&invocation.node).map(|text| (text.clone(), false))
+    }
     async fn known_nodes(
         &self,
         _: &AccountId,

@@ -20,11 +20,6 @@ async fn what_musters_own_words_ended_is_told_as_what_it_was_and_never_as_the_sc
         *world.cloud.ending.lock().unwrap() =
             Some(Box::new(move |_| (InvocationStatus::Failed, code, output.clone(), false)));
         world.cloud.let_end.store(true, Ordering::Relaxed);
-        // A failed canary would be held for a person.
-        let go_on = |name: &str, text: String| match name.ends_with("time-sync.toml") {
-            true => text.replace("[rollout]", "[rollout]\nhold = \"never\""),
-            false => text,
-        };
         let engine = world.engine_with(settings(), go_on).await;
         world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
         let results = |said: &[Said]| {
@@ -43,6 +38,14 @@ async fn what_musters_own_words_ended_is_told_as_what_it_was_and_never_as_the_sc
     insta::assert_snapshot!(told);
 }
 
+/// A failed canary would be held for a person.
+fn go_on(name: &str, text: String) -> String {
+    match name.ends_with("time-sync.toml") {
+        true => text.replace("[rollout]", "[rollout]\nhold = \"never\""),
+        false => text,
+    }
+}
+
 fn node(n: u32) -> NodeId {
     format!("i-{n:017x}").parse().unwrap()
 }
@@ -57,7 +60,7 @@ async fn an_output_that_was_cut_is_judged_and_shown_whole() {
     let whole = format!("{lines}service: chronyd active\nverdict: synchronised\n");
     world.cloud.whole.lock().unwrap().extend((1..=2).map(|n| (node(n), (whole.clone(), false))));
     world.cloud.let_end.store(true, Ordering::Relaxed);
-    let engine = world.engine(settings()).await;
+    let engine = world.engine_with(settings(), go_on).await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
     let closing = |said: &[Said]| {
         said.iter().find_map(|s| match s {
@@ -82,7 +85,7 @@ async fn with_a_bucket_every_cut_output_is_whole_and_what_is_not_there_is_asked_
     world.cloud.objects.lock().unwrap().insert(node(1), format!("from the bucket\n{end}"));
     world.cloud.whole.lock().unwrap().insert(node(2), (format!("from SSM\n{end}"), false));
     world.cloud.let_end.store(true, Ordering::Relaxed);
-    let engine = world.engine(settings()).await;
+    let engine = world.engine_with(settings(), go_on).await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
     let results = |said: &[Said]| {
         said.iter().find_map(|s| match s {
@@ -101,7 +104,7 @@ async fn what_was_cut_off_and_cannot_be_read_is_told_so_and_not_as_missing() {
     *world.cloud.ending.lock().unwrap() =
         Some(Box::new(|_| (InvocationStatus::Success, 0, "many lines\n---Output truncated---".to_owned(), true)));
     world.cloud.let_end.store(true, Ordering::Relaxed);
-    let engine = world.engine(settings()).await;
+    let engine = world.engine_with(settings(), go_on).await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
     let title = |said: &[Said]| {
         said.iter().find_map(|s| match s {

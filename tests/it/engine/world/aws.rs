@@ -350,6 +350,9 @@ impl Cloud for Aws {
         Ok((String::new(), false))
     }
 
+    async fn uploaded(&self, _: &AccountId, _: &Invocation) -> Option<(String, bool)> {
+        None
+    }
     async fn known_nodes(
         &self,
         account: &AccountId,
