@@ -44,7 +44,8 @@ const ORDINARY: Stage = Stage {
     ],
 };
 /// A runbook with a gate and a way back, made of a shipped one.
-const CONTROL: Stage = Stage { name: "control", options: control, conversations: &["gate", "way-back", "way-back-unknown"] };
+const CONTROL: Stage =
+    Stage { name: "control", options: control, conversations: &["gate", "way-back", "way-back-unknown"] };
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
 /// the page comes first and no other conversation is played there.
 const PAGE: Stage = Stage { name: "page", options: |_| Vec::new(), conversations: &["home", "picker"] };
