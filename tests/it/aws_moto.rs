@@ -1,12 +1,12 @@
-//! Our STS, EC2 and Organizations clients against moto, which others wrote. `.ci/witness-moto` starts and seeds it;
+//! Our STS, EC2, Organizations and S3 clients against moto, which others wrote. `.ci/witness-moto` starts and seeds it;
 //! without that these tests are not run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use muster::adapters::aws::{AccountSettings, Aws, Organization, Settings};
-use muster::domain::{Account, AccountId, AccountSource, Region, Secret, Timestamp};
-use muster::ports::{Clock, Inventory};
+use muster::domain::{Account, AccountId, AccountSource, Bucket, Region, Secret, Timestamp};
+use muster::ports::{Clock, Cloud, Inventory, Invocation, InvocationStatus};
 
 struct SystemClock;
 impl Clock for SystemClock {
@@ -38,8 +38,9 @@ async fn aws() -> Aws {
         },
         role: "muster-runner".to_owned(),
         external_id: Some(Secret::new("witness")),
-        outputs: None,
+        outputs: Some(Bucket { name: "acme-outputs".to_owned(), prefix: "muster".to_owned(), region: region() }),
     }];
+    settings.timeouts.upload = std::time::Duration::from_millis(1);
     settings.organization = Some(Organization {
         role: "muster-runner".to_owned(),
         external_id: None,
@@ -88,4 +89,29 @@ async fn regions_and_instances_are_read_with_names_and_tags() {
 
     let elsewhere = aws.machines(&acme(), &"us-east-1".parse().unwrap()).await.unwrap();
     assert!(elsewhere.is_empty(), "each region has its own");
+}
+
+#[tokio::test]
+#[ignore = "needs moto: run `.ci/witness-moto`"]
+async fn whole_outputs_are_read_from_the_bucket_up_to_a_mebibyte_of_each_stream() {
+    let aws = aws().await;
+    let uploaded = |keys: &[&str]| Invocation {
+        node: "i-00000000000000001".parse().unwrap(),
+        execution: None,
+        status: InvocationStatus::Failed,
+        details: "Failed".to_owned(),
+        exit_code: Some(1),
+        output: "as far as SSM has it\n----------ERROR-------\nthe reason".to_owned(),
+        cut: true,
+        objects: keys.iter().map(|key| format!("muster/acme/{key}")).collect(),
+    };
+    let (text, cut) = aws.uploaded(&acme(), &uploaded(&["small/stdout"])).await.unwrap();
+    assert_eq!((text.as_str(), cut), ("all of it\n\n----------ERROR-------\nthe reason", false));
+    let (text, cut) = aws.uploaded(&acme(), &uploaded(&["large/stdout"])).await.unwrap();
+    assert!(
+        text.starts_with(&"x".repeat(1024 * 1024)) && text.len() < 1024 * 1024 + 100 && cut,
+        "{} bytes",
+        text.len()
+    );
+    assert_eq!(aws.uploaded(&acme(), &uploaded(&["small/stdout", "gone/stderr"])).await, None, "one stream is missing");
 }
