@@ -118,6 +118,7 @@ impl Reader<'_> {
         let document = root.document();
         let mut ids = BTreeSet::new();
         let mut names = BTreeSet::new();
+        let mut places = BTreeSet::new();
         let mut accounts = Vec::new();
         for table in root.tables("account") {
             let id = table.required_of::<AccountId>("id");
@@ -127,8 +128,19 @@ impl Reader<'_> {
             let regions = regions(&table, home);
             let labels: BTreeMap<String, String> =
                 table.text_map("labels").into_iter().map(|(key, text)| (key, text.value.to_owned())).collect();
-            let outputs = table.optional_table("outputs").map(|table| bucket(table, home));
+            let outputs_span = table.key_span("outputs");
+            let outputs = table.optional_table("outputs").and_then(|table| bucket(table, home));
             table.finish();
+            if let (Some(span), Some(bucket)) = (outputs_span, &outputs)
+                && !places.insert((bucket.name.clone(), bucket.prefix.clone()))
+            {
+                // Each account's session may read what lies below its own prefix.
+                document.fault(
+                    &span,
+                    format!("an account before this one keeps its outputs in `{}/{}` too", bucket.name, bucket.prefix),
+                    "give each account a prefix of its own, such as `prefix = \"muster/acme-prod\"`",
+                );
+            }
 
             if let Some(id) = &id
                 && !ids.insert(id.value.clone())
@@ -156,7 +168,7 @@ impl Reader<'_> {
                 },
                 role: role.value.to_owned(),
                 external_id,
-                outputs: outputs.flatten(),
+                outputs,
             });
         }
         accounts

@@ -213,6 +213,21 @@ fn outputs_are_kept_for_a_day_at_least() {
 }
 
 #[test]
+fn two_accounts_do_not_keep_their_outputs_in_one_place() {
+    let with = |place: &str| {
+        let one = GOOD.replace("labels = {", &format!("outputs = {{ bucket = \"acme-outputs\" }}\nlabels = {{"));
+        let other = "\n[[account]]\nid = \"999999999999\"\nname = \"other\"\nrole = \"muster-runner\"\nexternal_id = { env = \"OTHER\" }\n";
+        parse(&format!("{one}{other}outputs = {{ bucket = \"acme-outputs\"{place} }}\n"))
+    };
+    let told = with("").unwrap_err();
+    assert!(told.contains("keeps its outputs in `acme-outputs/muster` too"), "{told}");
+    assert!(told.contains("give each account a prefix of its own"), "{told}");
+    assert!(
+        !with(", prefix = \"other\"").map_or_else(|told| told.to_string(), |_| String::new()).contains("outputs in")
+    );
+}
+
+#[test]
 fn an_account_may_name_a_bucket_for_whole_outputs() {
     let with = |outputs: &str| parse(&GOOD.replace("labels = {", &format!("outputs = {outputs}\nlabels = {{")));
     let bucket = |text: &str| with(text).unwrap().accounts[0].outputs.clone().unwrap();

@@ -28,6 +28,8 @@ const CHARS: usize = 1_200;
 const CATEGORIES: usize = 8;
 /// Bytes of a file: enough for 400 whole outputs, small enough to be opened on a phone.
 const FILE_MAX: usize = 1_000_000;
+/// Of an output that does not fit, less than this is not worth showing.
+const PART_MIN: usize = 10_000;
 
 /// The findings, failures by cause first, with an output of each of the first few.
 #[must_use]
@@ -255,21 +257,28 @@ pub fn output_file(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View
     for finding in &summary.findings {
         for set in by_output(run, finding).into_values() {
             let text = text_of(run, &set, lookup);
-            if content.len() + text.len() > FILE_MAX {
+            let room = FILE_MAX.saturating_sub(content.len());
+            if text.len() > room && room < PART_MIN {
                 left_out += size(set.len());
                 continue;
             }
+            let part = &text[..text.floor_char_boundary(room)];
             let names: Vec<String> = set.iter().map(|t| target_name(run, *t)).collect();
             let cut = set.iter().any(|t| run.targets.get(*t as usize).is_some_and(is_cut));
             content.push_str(&format!(
                 "\n===== {} {}{}: {} =====\n",
                 nodes(size(set.len())),
                 finding.outcome.as_str(),
-                if cut { ", output cut by SSM" } else { "" },
+                if cut { ", output cut" } else { "" },
                 names.join(", ")
             ));
-            content.push_str(if text.trim().is_empty() { "(no output)" } else { &text });
+            content.push_str(if text.trim().is_empty() { "(no output)" } else { part });
             content.push('\n');
+            if part.len() < text.len() {
+                let rest = text.len() - part.len();
+                content
+                    .push_str(&format!("===== {rest} more bytes left out, because the file would be too long =====\n"));
+            }
         }
     }
     if left_out > 0 {

@@ -109,6 +109,14 @@ pub(super) fn is_cut(state: &TargetState) -> bool {
     state.reports.iter().any(|(step, r)| r.cut && keys.contains(step))
 }
 
+/// The part that SSM lists of what the node printed, where more of it was read; of one step only, since several have no
+/// one part.
+fn listed(state: &TargetState) -> Option<Digest> {
+    let mut steps = printing(state).map(|(step, _)| step);
+    let (Some(only), None) = (steps.next(), steps.next()) else { return None };
+    state.reports.iter().find(|(step, _)| *step == only).and_then(|(_, report)| report.listed)
+}
+
 fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> Row {
     let plan = &run.proposal.plan;
     let report = telling(state);
@@ -133,6 +141,7 @@ fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> 
         step: step.map(|s| s.name.clone()).unwrap_or_default(),
         output: output_key(state),
         cut: is_cut(state),
+        listed: listed(state),
         extracted,
         unmet: report.map(|r| r.unmet.clone()).unwrap_or_default(),
         attributes: attributes(run, planned),

@@ -158,7 +158,8 @@ pub struct Invocation {
     pub exit_code: Option<i32>,
     /// At most 2,500 characters of stdout and stderr, not redacted yet.
     pub output: String,
-    /// SSM cut the output.
+    /// The output was cut: one of [`crate::runbook::extract::CUT_MARKS`] stands behind what may be
+    /// half a line.
     pub cut: bool,
     /// Keys of the streams that were cut, where the account names a bucket for outputs. Opaque to the engine.
     pub objects: Vec<String>,

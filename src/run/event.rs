@@ -198,6 +198,10 @@ pub struct NodeReport {
     pub output: Option<Digest>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
+    /// Key of the cut part that SSM lists, where `output` was read further than that. Others of the same part may not have
+    /// been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed: Option<Digest>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extracted: BTreeMap<String, String>,
     /// Expectations not met: name, wanted, found.
@@ -219,6 +223,7 @@ impl NodeReport {
             cause: None,
             output: None,
             cut: false,
+            listed: None,
             extracted: BTreeMap::new(),
             unmet: Vec::new(),
             not_run: false,

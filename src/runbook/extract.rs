@@ -8,6 +8,31 @@ use regex::Regex;
 use super::Step;
 use super::value::compile;
 
+/// What SSM writes where it cut a stream, on a line of its own behind what may be half a line: of stdout and of stderr in a
+/// list (the agent's `iohandler.go`), and of either in a full output, where it stands right behind the last character.
+pub const CUT_MARKS: [&str; 3] = ["---Output truncated---", "---Error truncated----", "--output truncated--"];
+
+/// A cut output without the marks and without what may be half a line: of `used=97` a cut can leave `used=9`.
+#[must_use]
+pub fn certain(output: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    let mut is_marked = false;
+    for line in output.lines() {
+        if CUT_MARKS.contains(&line.trim()) {
+            is_marked = true;
+            kept.pop();
+        } else if CUT_MARKS.iter().any(|mark| line.trim_end().ends_with(mark)) {
+            is_marked = true;
+        } else {
+            kept.push(line);
+        }
+    }
+    if !is_marked {
+        kept.pop();
+    }
+    kept.join("\n")
+}
+
 /// Name to the value found. A name that matched nothing is absent.
 pub type Extracted = BTreeMap<String, String>;
 
@@ -75,6 +100,15 @@ impl Extractor {
     }
 }
 
+impl Extractor {
+    /// What may stand behind the end of `stdout` changes nothing: every value is found, and none is expected, because of
+    /// an expected one the last match counts.
+    #[must_use]
+    pub fn is_settled_by(&self, stdout: &str) -> bool {
+        self.expect.is_empty() && self.expressions.iter().all(|(_, regex)| regex.is_match(stdout))
+    }
+}
+
 /// [`Extractor::evaluate`] for one output.
 #[must_use]
 pub fn evaluate(step: &Step, stdout: &str) -> (Extracted, Vec<Unmet>) {
@@ -110,6 +144,23 @@ mod tests {
         let (extracted, unmet) = evaluate(&step, "failed\nactive\n10% 20%\n");
         assert_eq!(extracted, BTreeMap::from([("state".into(), "active".into()), ("used".into(), "20%".into())]));
         assert_eq!(unmet, []);
+    }
+
+    #[test]
+    fn of_a_cut_output_only_whole_lines_are_looked_at() {
+        let listed = "used=10\nused=9\n---Output truncated---\n----------ERROR-------\nwhy\n";
+        assert_eq!(certain(listed), "used=10\n----------ERROR-------\nwhy");
+        assert_eq!(certain("used=10\nused=9--output truncated--"), "used=10");
+        assert_eq!(certain("used=10\nused=9"), "used=10", "cut by its length alone");
+        assert_eq!(certain(""), "");
+    }
+
+    #[test]
+    fn what_is_expected_is_settled_only_by_the_end() {
+        let (found, open) = (step(&[("state", "active")], &[]), step(&[("state", "active"), ("none", "x(y)")], &[]));
+        let expected = step(&[("state", "active")], &[("state", "active")]);
+        let settled = |step: &Step| Extractor::of(step).is_settled_by("active\n");
+        assert_eq!([settled(&found), settled(&open), settled(&expected)], [true, false, false]);
     }
 
     #[test]

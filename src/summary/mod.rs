@@ -38,8 +38,10 @@ pub struct Row {
     pub step: String,
     /// Key of its redacted output.
     pub output: Option<Digest>,
-    /// The output was cut by SSM; it is never counted as equal to another.
+    /// The output was cut; it is never counted as equal to another.
     pub cut: bool,
+    /// Key of the part that is listed of it, where it was read whole and others that list the same may not have been.
+    pub listed: Option<Digest>,
     pub extracted: BTreeMap<String, String>,
     /// Expectations that were not met: name, wanted, found.
     pub unmet: Vec<(String, String, Option<String>)>,
@@ -169,11 +171,14 @@ impl Draft {
 
 /// What did not succeed, by outcome, exit code and cause.
 fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
+    let examples = examples(rows);
     let mut told: HashMap<Digest, Option<String>> = HashMap::new();
     let mut causes: BTreeMap<(Outcome, Option<i32>), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
     for (i, row) in rows.iter().enumerate() {
         let Some(outcome) = row.outcome.filter(|o| *o != Outcome::Succeeded) else { continue };
-        let line = row.output.and_then(|key| {
+        // What one of its like tells further on is the best there is to tell of a cut one.
+        let whole = row.output.filter(|_| row.cut).and_then(|key| examples.get(&(outcome, key)).copied());
+        let line = whole.or(row.output).and_then(|key| {
             let text = input.outputs.get(&key)?;
             told.entry(key).or_insert_with(|| cause::telling_line(text)).as_deref()
         });
@@ -195,14 +200,36 @@ fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
     drafts
 }
 
+/// Of each cut output of which one node's was read whole, and others' were not: the whole one. Not where two of them read
+/// whole turned out to differ.
+fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
+    let cut: BTreeSet<(Outcome, Digest)> =
+        rows.iter().filter(|r| r.cut && r.listed.is_none()).filter_map(|r| Some((r.outcome?, r.output?))).collect();
+    let mut wholes: HashMap<(Outcome, Digest), BTreeSet<Digest>> = HashMap::new();
+    for row in rows {
+        if let (Some(outcome), Some(listed), Some(output)) = (row.outcome, row.listed, row.output)
+            && cut.contains(&(outcome, listed))
+        {
+            wholes.entry((outcome, listed)).or_default().insert(output);
+        }
+    }
+    let only = |set: BTreeSet<Digest>| set.into_iter().next();
+    wholes.into_iter().filter(|(_, set)| set.len() == 1).filter_map(|(key, set)| Some((key, only(set)?))).collect()
+}
+
 /// What succeeded, by output.
 fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
     // By whether it was cut and by output; sets stand in the order of their first node.
     let mut sets: Vec<(bool, Option<Digest>, Vec<usize>)> = Vec::new();
     let mut known: HashMap<(bool, Option<Digest>), usize> = HashMap::new();
+    let examples = examples(rows);
     for (i, row) in rows.iter().enumerate().filter(|(_, r)| r.outcome == Some(Outcome::Succeeded)) {
         let empty = row.output.and_then(|key| input.outputs.get(&key)).is_some_and(|text| text.is_empty());
-        let key = (row.cut, row.output.filter(|_| !empty));
+        let stands_for = row.listed.filter(|key| examples.get(&(Outcome::Succeeded, *key)) == row.output.as_ref());
+        let key = match stands_for {
+            Some(listed) => (true, Some(listed)),
+            None => (row.cut, row.output.filter(|_| !empty)),
+        };
         match known.get(&key) {
             Some(&s) => sets[s].2.push(i),
             None => {
@@ -331,6 +358,9 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
 
 /// The output of the first node that has one worth showing.
 fn exemplar(rows: &[&Row], members: &[usize], input: &Input) -> Option<Digest> {
+    // The most of it that there is.
+    let mut members: Vec<usize> = members.to_vec();
+    members.sort_by_key(|&i| (rows[i].listed.is_none(), i));
     let keys = || members.iter().filter_map(|&i| rows[i].output);
     let speaks = |key: &Digest| input.outputs.get(key).is_some_and(|text| !text.trim().is_empty());
     keys().find(speaks).or_else(|| keys().next())

@@ -70,6 +70,31 @@ fn failures_come_first_by_cause_then_what_was_not_reached_then_successes() {
 }
 
 #[test]
+fn the_one_that_was_read_whole_stands_for_those_of_its_like_that_were_not() {
+    let part = "line 1\nline\n---Output truncated---";
+    let whole = "line 1\nline 2\nthe reason\n";
+    for outcome in [OK, BAD] {
+        let mut specs = vec![(outcome, 1, part); 5];
+        specs[3].2 = whole;
+        let mut made = input(&specs);
+        made.rows.iter_mut().for_each(|row| row.cut = true);
+        let listed = made.rows[0].output;
+        (made.rows[3].cut, made.rows[3].listed) = (false, listed);
+        let summary = summarise(&made);
+        assert_eq!(summary.findings.len(), 1, "{:?}", told(&summary));
+        let found = &summary.findings[0];
+        assert_eq!((found.targets.len(), found.identical), (5, false));
+        assert_eq!(found.exemplar, Some(Digest::of(whole.as_bytes())));
+        // Another of them turns out to end otherwise: then nobody knows of which kind the rest is.
+        let other = "line 1\nline 2\nanother reason\n";
+        made.outputs.insert(Digest::of(other.as_bytes()), other.into());
+        (made.rows[1].cut, made.rows[1].listed) = (false, listed);
+        made.rows[1].output = Some(Digest::of(other.as_bytes()));
+        assert_eq!(summarise(&made).findings.len(), 3, "{:?}", told(&summarise(&made)));
+    }
+}
+
+#[test]
 fn a_disk_report_that_differs_everywhere_is_one_shape() {
     let texts: Vec<String> = (0..30)
         .map(|n| format!("Filesystem  Size Used Use%\n/dev/nvme0n1p1  8.0G {}.{}G  {}%", n % 7, n % 10, 31 + n))

@@ -115,7 +115,16 @@ impl Cloud for Aws {
 
     async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
         let streams = self.streams(account, &invocation.objects).await?;
-        Some(status::joined(&invocation.output, &invocation.objects, streams))
+        let joined = status::joined(&invocation.output, &invocation.objects, streams);
+        if joined.is_none() {
+            let (account, node) = (account.as_str(), invocation.node.as_str());
+            tracing::error!(
+                account,
+                node,
+                "an object in the bucket is not the node's output, so SSM is asked; see who may put there"
+            );
+        }
+        joined
     }
 
     async fn known_nodes(

@@ -17,8 +17,8 @@ type Dated<K, V> = Mutex<HashMap<K, (Timestamp, V)>>;
 pub(super) struct Kept {
     /// Of hybrid nodes.
     tags: Dated<NodeId, Tags>,
-    /// Outputs of the account did not come into its bucket.
-    no_objects: Dated<AccountId, ()>,
+    /// Whether outputs of the account came into its bucket when one was last waited for.
+    objects: Dated<AccountId, bool>,
     /// Switched on for an account.
     #[cfg(feature = "ec2")]
     regions: Dated<AccountId, Vec<Region>>,
@@ -32,13 +32,16 @@ impl Kept {
         keep(&self.tags, id, tags, now);
     }
     pub(super) fn has_no_objects(&self, id: &AccountId, now: Timestamp) -> bool {
-        fresh(&self.no_objects, id, now).is_some()
+        fresh(&self.objects, id, now) == Some(false)
     }
+    /// Where others of the account came, it is the one node that does not put them.
     pub(super) fn keep_no_objects(&self, id: &AccountId, now: Timestamp) {
-        keep(&self.no_objects, id, &(), now);
+        if fresh(&self.objects, id, now).is_none() {
+            keep(&self.objects, id, &false, now);
+        }
     }
-    pub(super) fn forget_no_objects(&self, id: &AccountId) {
-        self.no_objects.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    pub(super) fn keep_objects(&self, id: &AccountId, now: Timestamp) {
+        keep(&self.objects, id, &true, now);
     }
     #[cfg(feature = "ec2")]
     pub(super) fn regions(&self, id: &AccountId, now: Timestamp) -> Option<Vec<Region>> {

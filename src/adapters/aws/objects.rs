@@ -21,6 +21,7 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::domain::{AccountId, Bucket, Timestamp};
+use crate::ports::Operation;
 use crate::telemetry;
 
 use super::policy::partition;
@@ -43,9 +44,14 @@ pub(super) struct Objects {
 /// Why an object could not be read.
 #[derive(Debug)]
 enum Absent {
-    /// Not there. S3 says that access is denied, too, for what is not there where listing is not allowed.
+    /// Not there, or not yet. S3 says that access is denied, too, for what is not there where listing is not allowed.
     NotThere(String),
+    /// Nobody knows whether it is there: no answer, or S3 asks for patience.
     NoAnswer(String),
+    /// It will not be there however often it is asked for. One sentence with the remedy last.
+    Never(String),
+    /// The session had expired.
+    Expired,
 }
 
 impl Objects {
@@ -71,10 +77,21 @@ impl Objects {
             let (bytes, rest) = read(response.into_body()).await.map_err(Absent::NoAnswer)?;
             let text = String::from_utf8_lossy(&bytes).into_owned();
             let code = text.split_once("<Code>").and_then(|(_, rest)| Some(rest.split_once("</Code>")?.0.to_owned()));
-            match status {
-                200 | 206 => Ok((text, more || rest)),
-                403 | 404 => Err(Absent::NotThere(code.unwrap_or_else(|| format!("HTTP {status}")))),
-                _ => Err(Absent::NoAnswer(code.unwrap_or_else(|| format!("HTTP {status}")))),
+            let said = code.clone().unwrap_or_else(|| format!("HTTP {status}"));
+            match (status, code.as_deref()) {
+                (200 | 206, _) => Ok((text, more || rest)),
+                (_, Some("ExpiredToken")) => Err(Absent::Expired),
+                (_, Some("NoSuchBucket")) => {
+                    Err(Absent::Never(format!("the bucket `{}` does not exist: correct `outputs`", bucket.name)))
+                }
+                (301 | 307, _) | (_, Some("PermanentRedirect" | "AuthorizationHeaderMalformed")) => {
+                    Err(Absent::Never(format!(
+                        "the bucket `{}` is not in {}: say its region, `outputs = {{ …, region = \"…\" }}`",
+                        bucket.name, bucket.region
+                    )))
+                }
+                (403 | 404, _) => Err(Absent::NotThere(said)),
+                _ => Err(Absent::NoAnswer(said)),
             }
         };
         match tokio::time::timeout(self.timeout, answer).await {
@@ -146,7 +163,7 @@ async fn read(body: SdkBody) -> Result<(Vec<u8>, bool), String> {
 impl Aws {
     /// The streams by their keys, in order, each with whether there is more of it; `None` where one of them cannot be had.
     ///
-    /// Uploads come late, so what is not there is looked for again; but where nothing came at all, other outputs of the
+    /// Uploads come late, so what is not there is looked for again; but where nothing comes at all, other outputs of the
     /// account are not waited for, for a while.
     pub(super) async fn streams(&self, account: &AccountId, keys: &[String]) -> Option<Vec<(String, bool)>> {
         let bucket = self.sessions.account(account).ok()?.outputs?;
@@ -156,23 +173,25 @@ impl Aws {
         for key in keys {
             match self.object(&session, &bucket, key, waits).await {
                 Ok(stream) => streams.push(stream),
-                Err(why) => {
+                Err(absent) => {
                     if waits {
-                        tracing::warn!(
-                            account = account.as_str(),
-                            bucket = bucket.name,
-                            key,
-                            why,
-                            "outputs are not in their bucket, so they are read from SSM, cut; let the nodes' instance \
-                             profile put objects there, and Muster's role get them"
-                        );
+                        let why = match absent {
+                            Absent::NotThere(said) => format!(
+                                "{said}: let the nodes' instance profile put objects there, and Muster's role get them"
+                            ),
+                            Absent::NoAnswer(said) => format!("S3 did not give it: {said}"),
+                            Absent::Never(why) => why,
+                            Absent::Expired => "S3 calls one session after the other expired".to_owned(),
+                        };
+                        let (account_id, bucket) = (account.as_str(), &bucket.name);
+                        tracing::warn!(account = account_id, bucket, key, why, "an output is not read from its bucket");
                         self.kept.keep_no_objects(account, self.now());
                     }
                     return None;
                 }
             }
         }
-        self.kept.forget_no_objects(account);
+        self.kept.keep_objects(account, self.now());
         Some(streams)
     }
 
@@ -182,20 +201,30 @@ impl Aws {
         bucket: &Bucket,
         key: &str,
         waits: bool,
-    ) -> Result<(String, bool), String> {
-        let mut left = if waits { self.sessions.settings.timeouts.upload } else { Duration::ZERO };
+    ) -> Result<(String, bool), Absent> {
+        let patience = if waits { self.sessions.settings.timeouts.upload } else { Duration::ZERO };
+        let began = tokio::time::Instant::now();
         let mut pause = LOOK_AGAIN;
+        let mut renewed = false;
         loop {
-            let credentials = session.credentials().await.map_err(|fault: Fault| fault.to_string())?;
-            let why = match self.sessions.objects.get_object(&credentials, bucket, key, self.now()).await {
+            session.turn(&bucket.region, Operation::GetObject).await;
+            let held = session.credentials().await.map_err(|fault: Fault| Absent::NoAnswer(fault.to_string()))?;
+            let (credentials, generation) = held;
+            let absent = match self.sessions.objects.get_object(&credentials, bucket, key, self.now()).await {
                 Ok(found) => return Ok(found),
-                Err(Absent::NotThere(why) | Absent::NoAnswer(why)) => why,
+                Err(Absent::Expired) if !renewed => {
+                    renewed = true;
+                    session.forget(generation).await;
+                    continue;
+                }
+                Err(absent @ (Absent::Never(_) | Absent::Expired)) => return Err(absent),
+                Err(absent) => absent,
             };
+            let left = patience.saturating_sub(began.elapsed());
             if left.is_zero() {
-                return Err(why);
+                return Err(absent);
             }
             tokio::time::sleep(pause.min(left)).await;
-            left = left.saturating_sub(pause);
             pause *= 2;
         }
     }

@@ -12,6 +12,8 @@ use aws_sdk_ssm::types::{
 use crate::domain::{AccountId, Bucket, CommandId, NodeId, Region, Timestamp};
 use crate::ports::{CloudError, CommandStatus, Invocation, InvocationStatus, Operation};
 
+use crate::runbook::extract::CUT_MARKS;
+
 use super::Aws;
 use super::fault::{Failure, Fault, Site};
 use super::status::{self, ERROR_MARK};
@@ -25,7 +27,6 @@ const PAGES_MAX: u32 = 400;
 /// What SSM keeps of one step's stdout and stderr, in bytes and in characters at most.
 const STDOUT_MAX: usize = 24_000;
 const STDERR_MAX: usize = 8_000;
-const STREAM_CUT_MARK: &str = "--output truncated--";
 
 /// Follows `NextToken` to its end: the token for the next page, `None` when there is none.
 ///
@@ -337,7 +338,8 @@ async fn step_output(
     };
     let stdout = answer.standard_output_content().unwrap_or_default();
     let stderr = answer.standard_error_content().unwrap_or_default();
-    let cut = |text: &str, max: usize| text.len() >= max || text.trim_end().ends_with(STREAM_CUT_MARK);
+    let cut =
+        |text: &str, max: usize| text.len() >= max || CUT_MARKS.iter().any(|mark| text.trim_end().ends_with(mark));
     let is_cut = cut(stdout, STDOUT_MAX) || cut(stderr, STDERR_MAX);
     let text = if stderr.is_empty() { stdout.to_owned() } else { format!("{stdout}{ERROR_MARK}{stderr}") };
     Ok((text, is_cut))

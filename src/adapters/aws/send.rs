@@ -228,6 +228,9 @@ fn refusal(failure: &Failure, site: &Site, request: &SendRequest) -> String {
         "MaxDocumentSizeExceeded" => format!(
             "script and parameters are larger than the 97 KB that AWS takes in one command ({site}): shorten the script or publish it as a document"
         ),
+        "InvalidOutputFolder" => format!(
+            "AWS finds no bucket of the name that muster.toml gives for the outputs of {site}: make it, or correct `outputs` of the account"
+        ),
         "UnsupportedPlatformType" => format!(
             "the document `{document}` does not fit the platform of a node in {site}: narrow `[targets] platforms` in the runbook"
         ),

@@ -246,9 +246,9 @@ impl Session {
         }
     }
 
-    pub(super) async fn credentials(&self) -> Result<Credentials, Fault> {
-        let held = self.assumed.credentials().await;
-        held.map(|(credentials, _)| credentials).map_err(|error| error.into_fault(self.assumed.site()))
+    /// The credentials, and which generation they are, for [`Self::forget`].
+    pub(super) async fn credentials(&self) -> Result<(Credentials, u64), Fault> {
+        self.assumed.credentials().await.map_err(|error| error.into_fault(self.assumed.site()))
     }
 
     /// See [`Assumed::forget`].

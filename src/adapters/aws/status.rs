@@ -6,13 +6,12 @@ use aws_sdk_ssm::types::{CommandInvocation, CommandPlugin, CommandStatus as SsmC
 
 use crate::domain::{Bucket, CommandId, NodeId};
 use crate::ports::InvocationStatus;
+use crate::runbook::extract::{CUT_MARKS, certain};
 
 /// SSM keeps this many characters of a step's output in a list of invocations.
 const OUTPUT_MAX: usize = 2500;
 /// The agent's names of the streams' objects.
 const STREAMS: [&str; 2] = ["stdout", "stderr"];
-/// What the agent writes where it cut (`iohandler.go`), in the order of the streams.
-const CUT_MARKS: [&str; 2] = ["---Output truncated---", "---Error truncated----"];
 /// How the agent joins stdout and stderr.
 pub(super) const ERROR_MARK: &str = "\n----------ERROR-------\n";
 
@@ -107,22 +106,44 @@ pub(super) fn objects(
         return Vec::new();
     }
     let folder = format!("{}/{command}/{node}/aws{name}/0.aws{name}", bucket.prefix);
-    let is_cut = |mark: &str| output.lines().any(|line| line.trim() == mark);
-    let streams = CUT_MARKS.into_iter().zip(STREAMS);
-    streams.filter(|(mark, _)| is_cut(mark)).map(|(_, stream)| format!("{folder}/{stream}")).collect()
+    let listed = listed_streams(output);
+    let cut = |nth: &usize| ends_cut(listed[*nth], CUT_MARKS[*nth]);
+    (0..STREAMS.len()).filter(cut).map(|nth| format!("{folder}/{}", STREAMS[nth])).collect()
 }
 
-/// The output of a list with the streams that it holds cut replaced by the whole ones.
-pub(super) fn joined(listed: &str, keys: &[String], streams: Vec<(String, bool)>) -> (String, bool) {
-    let (out, err) = listed.split_once(ERROR_MARK).map_or((listed, None), |(out, err)| (out, Some(err)));
-    let (mut texts, mut cut) = ([out.to_owned(), err.unwrap_or_default().to_owned()], false);
+/// Stdout and stderr of an output as the list holds it.
+fn listed_streams(listed: &str) -> [&str; 2] {
+    listed.split_once(ERROR_MARK).map_or([listed, ""], |(out, err)| [out, err])
+}
+
+/// A script may print the mark's words anywhere; the agent writes it at the end of the stream that it cut.
+fn ends_cut(stream: &str, mark: &str) -> bool {
+    stream.trim_end().lines().next_back().is_some_and(|line| line.trim() == mark)
+}
+
+/// The output of a list with the streams that it holds cut replaced by the whole ones. `None` where one of them begins
+/// otherwise than the list says: whoever may put objects could have put another one there.
+pub(super) fn joined(listed: &str, keys: &[String], streams: Vec<(String, bool)>) -> Option<(String, bool)> {
+    let listed = listed_streams(listed);
+    let (mut texts, mut cut) = (listed.map(str::to_owned), false);
     for (key, (text, more)) in keys.iter().zip(streams) {
-        let stream = usize::from(key.ends_with("/stderr"));
-        texts[stream] = text;
+        let nth = usize::from(key.ends_with("/stderr"));
+        if !begins_alike(&text, listed[nth]) {
+            return None;
+        }
+        // Half a line and the mark, as in every other output that is cut.
+        texts[nth] = if more { format!("{text}\n{}\n", CUT_MARKS[nth]) } else { text };
         cut |= more;
     }
     let [out, err] = texts;
-    (if err.is_empty() { out } else { format!("{out}{ERROR_MARK}{err}") }, cut)
+    Some((if err.is_empty() { out } else { format!("{out}{ERROR_MARK}{err}") }, cut))
+}
+
+/// As far as it is certain that the list shows it: letters and digits of whole lines, since SSM may write the rest otherwise.
+fn begins_alike(whole: &str, listed: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).take(OUTPUT_MAX).collect::<String>();
+    let shown = plain(&certain(listed));
+    plain(whole).starts_with(&shown)
 }
 
 fn cut(output: &str) -> bool {
@@ -131,6 +152,26 @@ fn cut(output: &str) -> bool {
 
 #[cfg(test)]
 mod unit {
+    #[test]
+    fn an_object_takes_the_place_of_its_stream_only_if_it_begins_as_the_list_does() {
+        let listed = "first\nsec\n---Output truncated---\n\n----------ERROR-------\nwhy";
+        let keys = ["p/stdout".to_owned()];
+        let join = |text: &str, more: bool| joined(listed, &keys, vec![(text.to_owned(), more)]);
+        let whole = "first\nsecond\n";
+        assert_eq!(join(whole, false), Some((format!("{whole}{ERROR_MARK}why"), false)));
+        assert_eq!(join("another node's\n", false), None);
+        let (text, cut) = join("first\nsecond\nhal", true).unwrap();
+        assert_eq!(certain(&text), "first\nsecond\n\n----------ERROR-------\nwhy", "and not half a line");
+        assert!(cut);
+    }
+
+    #[test]
+    fn a_script_that_prints_the_marks_words_was_not_cut() {
+        let [out, err] = listed_streams("---Error truncated----\nmore\n");
+        assert!(!ends_cut(out, CUT_MARKS[0]) && !ends_cut(out, CUT_MARKS[1]) && !ends_cut(err, CUT_MARKS[1]));
+        assert!(ends_cut("a\n---Output truncated---\n", CUT_MARKS[0]));
+    }
+
     use super::*;
     use InvocationStatus as S;
 

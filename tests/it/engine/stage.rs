@@ -234,6 +234,8 @@ pub struct FakeCloud {
     /// What is in the account's bucket; it has one where this is not empty.
     pub objects: Mutex<BTreeMap<NodeId, String>>,
     pub account_reads: AtomicU32,
+    /// Before an object is given.
+    pub uploading: Gate,
     /// Before a region's nodes are told.
     pub reading: Gate,
     /// Before a sending session is open.
@@ -342,6 +344,7 @@ impl Cloud for FakeCloud {
         whole.get(node).cloned().ok_or_else(|| CloudError::Refused("nothing is kept".into()))
     }
     async fn uploaded(&self, _: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
+        self.uploading.pass().await;
         self.objects.lock().unwrap().get(&invocation.node).map(|text| (text.clone(), false))
     }
     async fn known_nodes(

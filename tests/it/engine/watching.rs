@@ -99,6 +99,58 @@ async fn with_a_bucket_every_cut_output_is_whole_and_what_is_not_there_is_asked_
 }
 
 #[tokio::test]
+async fn an_object_that_does_not_come_holds_up_nobody_else() {
+    let world = world();
+    let end = |n: &NodeId| match *n == node(1) {
+        true => (InvocationStatus::Success, 0, "many\n---Output truncated---".to_owned(), true),
+        false => (InvocationStatus::Failed, 3, "no such disk\n".to_owned(), false),
+    };
+    *world.cloud.ending.lock().unwrap() = Some(Box::new(end));
+    world.cloud.objects.lock().unwrap().insert(node(1), "all of it\n".to_owned());
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    world.cloud.uploading.shut();
+    let engine = world.engine(settings()).await;
+    world.types(&engine, "run disk-usage on accounts=acme-staging").await;
+    let told = |words: &'static str| {
+        move |said: &[Said]| {
+            let edits = said.iter().filter_map(|s| match s {
+                Said::Edit { card, .. } => Some(card.title.clone()),
+                _ => None,
+            });
+            edits.into_iter().find(|title| title.contains(words))
+        }
+    };
+    world.chat.until("the failure", told("1 of 2 nodes done, 1 of them failed")).await;
+    world.cloud.uploading.open();
+    world.chat.until("the end", told("1 of 2 nodes succeeded")).await;
+}
+
+#[tokio::test]
+async fn a_later_step_is_not_decided_on_by_what_the_cut_took_away() {
+    let world = world();
+    *world.cloud.ending.lock().unwrap() =
+        Some(Box::new(|_| (InvocationStatus::Success, 0, "state: act\n---Output truncated---".to_owned(), true)));
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let engine = world.engine_with(settings(), |name, text| match name.ends_with("time-sync.toml") {
+        true => {
+            let second = "[[steps]]\nname = \"again\"\nunless.service = [\"chronyd\"]\nshell = \"true\"\n\n[rollout]\nhold = \"never\"";
+            text.replace("extract.verdict", "# extract.verdict").replace("expect.verdict", "# ").replace("[rollout]", second)
+        }
+        false => text,
+    });
+    let engine = engine.await;
+    world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
+    let title = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key) == "closing" => Some(card.title.clone()),
+            _ => None,
+        })
+    };
+    let title = world.chat.until("the last word", title).await;
+    assert!(title.contains("2 failed: it exited 0, but its output was cut before service could be found"), "{title}");
+}
+
+#[tokio::test]
 async fn what_was_cut_off_and_cannot_be_read_is_told_so_and_not_as_missing() {
     let world = world();
     *world.cloud.ending.lock().unwrap() =
