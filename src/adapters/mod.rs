@@ -3,6 +3,8 @@
 #[cfg(feature = "aws")]
 pub mod aws;
 pub mod clock;
+#[cfg(feature = "discord")]
+pub mod discord;
 pub mod host;
 #[cfg(feature = "slack")]
 pub mod slack;
