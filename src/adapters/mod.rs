@@ -6,6 +6,7 @@ pub mod clock;
 #[cfg(feature = "discord")]
 pub mod discord;
 pub mod host;
+pub mod router;
 #[cfg(feature = "slack")]
 pub mod slack;
 pub mod store;
