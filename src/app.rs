@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 
 use crate::adapters::aws::{self, Aws};
 use crate::adapters::clock::{SystemClock, UlidIds};
+#[cfg(feature = "discord")]
+use crate::adapters::discord::{self, Discord};
 use crate::adapters::host;
+use crate::adapters::router::Router;
 use crate::adapters::slack::{self, Slack};
 use crate::adapters::store::{FileOutputs, SledJournal};
-use crate::domain::Millis;
+use crate::domain::{ChatPlatform, Millis};
 use crate::engine::limits::{Limits, Rate};
 use crate::engine::{Engine, Ports, Settings};
-use crate::ports::Clock;
+use crate::ports::{Clock, Inbox};
 use crate::{rules, telemetry};
 
 /// Looks at runs that may come at once after a pause, in one account and region.
@@ -30,7 +34,12 @@ const DRAIN: Duration = Duration::from_millis(200);
 /// What the bot is made of.
 #[derive(Debug, Clone)]
 pub struct Setup {
-    pub slack: slack::Settings,
+    /// The slash command with its slash, the same on every platform.
+    pub command: String,
+    /// Slack, Discord, or both.
+    pub slack: Option<slack::Settings>,
+    #[cfg(feature = "discord")]
+    pub discord: Option<discord::Settings>,
     pub aws: aws::Settings,
     pub store: PathBuf,
     pub rules: rules::Source,
@@ -45,7 +54,8 @@ pub struct Setup {
 /// Runs the bot until `stop`, or until something ends it.
 ///
 /// # Errors
-/// One sentence with the remedy last: the store cannot be opened or has failed, Slack refuses the tokens.
+/// One sentence with the remedy last: the store cannot be opened or has failed, or no chat platform is left that takes
+/// the tokens.
 pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<(), String> {
     // One TLS provider for everything; a second one in the tree would make rustls refuse to choose.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -70,10 +80,11 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
     let keeper = tokio::spawn(rules::keep_current(setup.rules.clone(), rulebook.clone(), seen, nudge.clone()));
     let hangup = tokio::spawn(reload_on_hangup(nudge));
 
-    // Slack may be down: what runs at AWS is watched all the same, and `listen` introduces itself when it can.
-    let slack = Arc::new(Slack::new(setup.slack.clone()).map_err(|fault| fault.to_string())?);
+    // Chat may be down: what runs at AWS is watched all the same, and `listen` introduces itself when it can.
+    let chat = Chats::new(&setup)?;
+    let router = Arc::new(chat.router());
     let settings = Settings {
-        command: setup.slack.command.clone(),
+        command: setup.command.clone(),
         request_expiry: setup.aws.request_expiry.std(),
         edit_every: EDIT_EVERY,
         keep_settled: KEEP_SETTLED,
@@ -86,8 +97,8 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
         outputs,
         cloud: aws.clone(),
         inventory: aws,
-        chat: slack.clone(),
-        directory: slack.clone(),
+        chat: router.clone(),
+        directory: router,
         clock,
         ids: Arc::new(UlidIds::default()),
     };
@@ -102,17 +113,13 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
     };
     tracing::info!("muster is ready");
 
-    let stopped = Arc::new(Notify::new());
-    let listening = slack.listen(Arc::new(engine.clone()), {
-        let stopped = stopped.clone();
-        async move { stopped.notified().await }
-    });
+    let (stopped, stopping) = watch::channel(false);
     let result = tokio::select! {
-        listened = listening => listened.map_err(|alarm| alarm.to_string()),
+        listened = chat.listen(&engine, &stopping) => listened,
         () = engine.failed() => Err("the store failed; repair the disk under `[paths] store` and start again".to_owned()),
         () = stop => {
             engine.stop();
-            stopped.notify_one();
+            let _ = stopped.send(true);
             tokio::time::sleep(DRAIN).await;
             Ok(())
         }
@@ -123,6 +130,74 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
     keeper.abort();
     hangup.abort();
     result
+}
+
+/// The chat platforms that are configured.
+struct Chats {
+    slack: Option<Slack>,
+    #[cfg(feature = "discord")]
+    discord: Option<Discord>,
+}
+
+impl Chats {
+    fn new(setup: &Setup) -> Result<Self, String> {
+        let slack = setup.slack.clone().map(Slack::new).transpose().map_err(|fault| fault.to_string())?;
+        #[cfg(feature = "discord")]
+        let discord = setup.discord.clone().map(Discord::new).transpose().map_err(|fault| fault.to_string())?;
+        Ok(Chats {
+            slack,
+            #[cfg(feature = "discord")]
+            discord,
+        })
+    }
+
+    fn router(&self) -> Router {
+        let mut router = Router::default();
+        if let Some(slack) = &self.slack {
+            router = router.with(ChatPlatform::Slack, Arc::new(slack.clone()));
+        }
+        #[cfg(feature = "discord")]
+        if let Some(discord) = &self.discord {
+            router = router.with(ChatPlatform::Discord, Arc::new(discord.clone()));
+        }
+        router
+    }
+
+    /// Listens everywhere until it is stopped. One platform that has ended for good does not take the others along; the
+    /// reason of the first is told when the last has ended.
+    async fn listen(self, engine: &Engine, stopping: &watch::Receiver<bool>) -> Result<(), String> {
+        let inbox: Arc<dyn Inbox> = Arc::new(engine.clone());
+        let stop = || {
+            let mut stopping = stopping.clone();
+            async move {
+                // The sender outlives every listener.
+                let _ = stopping.wait_for(|stopped| *stopped).await;
+            }
+        };
+        let mut listeners: JoinSet<Result<(), String>> = JoinSet::new();
+        if let Some(slack) = self.slack {
+            let (inbox, stop) = (inbox.clone(), stop());
+            listeners.spawn(async move { slack.listen(inbox, stop).await.map_err(|alarm| alarm.to_string()) });
+        }
+        #[cfg(feature = "discord")]
+        if let Some(discord) = self.discord {
+            let (inbox, stop) = (inbox.clone(), stop());
+            listeners.spawn(async move { discord.listen(inbox, stop).await.map_err(|alarm| alarm.to_string()) });
+        }
+        let mut first = Ok(());
+        while let Some(ended) = listeners.join_next().await {
+            let ended = ended.unwrap_or_else(|fault| Err(format!("a chat listener broke off: {fault}; start again")));
+            if let Err(alarm) = &ended
+                && !listeners.is_empty()
+            {
+                tracing::error!(alarm, "one chat platform has ended for good; the other goes on");
+            }
+            if first.is_ok() {
+                first = ended;
+            }
+        }
+        first
+    }
 }
 
 async fn reload_on_hangup(nudge: Arc<Notify>) {

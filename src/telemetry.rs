@@ -29,6 +29,8 @@ const QUIET: &str = "warn,muster=info,sled=warn";
 const CAPPED: &[&str] = &[
     "slack_morphism",
     "hyper",
+    "reqwest",
+    "serenity",
     "tungstenite",
     "tokio_tungstenite",
     "aws_smithy_runtime",

@@ -11,6 +11,8 @@ pub mod playground_aws;
 pub mod cancel;
 pub mod check;
 pub mod completions;
+#[cfg(feature = "discord")]
+pub mod discord;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub mod doctor;
 pub mod halt;
@@ -41,7 +43,8 @@ use clap::{Parser, Subcommand};
     after_help = "Try it first: `muster playground` starts everything on this machine, with a simulated AWS \
                   organisation and a simulated Slack workspace, and prints the address of a page to type in.\n\n\
                   A new installation, in this order:\n  \
-                  muster slack manifest      the Slack app\n  \
+                  muster slack manifest      the Slack app, or\n  \
+                  muster discord invite      the Discord application\n  \
                   muster check               muster.toml, runbooks and policies\n  \
                   muster doctor              tokens, scopes, accounts, regions\n  \
                   muster plan …              one run, without sending anything\n  \
@@ -87,6 +90,9 @@ enum Command {
     /// What an installation needs at Slack: the app's manifest
     #[cfg(feature = "slack")]
     Slack(slack::Args),
+    /// What an installation needs at Discord: the link that lets the bot in
+    #[cfg(feature = "discord")]
+    Discord(discord::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -112,6 +118,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         #[cfg(feature = "slack")]
         Command::Slack(args) => slack::run(&args),
+        #[cfg(feature = "discord")]
+        Command::Discord(args) => discord::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

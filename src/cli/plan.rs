@@ -95,8 +95,7 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     let shown = show(progress.clone());
     let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, progress).await;
     shown.end();
-    let command = config.slack.as_ref().map_or("/runbook", |s| s.command.as_str());
-    let view = View::new("", clock.now(), command);
+    let view = View::new("", clock.now(), config.command());
     let Proposed { plan, decision, .. } = match proposed {
         Ok(proposed) => proposed,
         Err(NotProposed::NotAllowed(decision)) if args.json => {

@@ -1,5 +1,7 @@
 //! From muster.toml to what the bot is made of.
 
+#[cfg(feature = "discord")]
+use crate::adapters::discord;
 use crate::adapters::{aws, slack};
 use crate::app::Setup;
 use crate::config::Config;
@@ -12,14 +14,26 @@ use crate::rules;
 pub fn from_config(config: Config) -> Result<Setup, String> {
     let aws = aws_settings(&config);
     let slack = slack_settings(&config);
-    let Config { paths, store, metrics, aws: shared, .. } = config;
-    let Some(slack) = slack else {
+    let command = config.command().to_owned();
+    if config.slack.is_none() && config.discord.is_none() {
         return Err(
-            "the configuration has no `[slack]`, so there is nobody to listen to; add it with both tokens".into()
+            "the configuration has neither `[slack]` nor `[discord]`, so there is nobody to listen to; add one of \
+                    them with its tokens"
+                .into(),
         );
-    };
+    }
+    #[cfg(feature = "discord")]
+    let discord = discord_settings(&config);
+    #[cfg(not(feature = "discord"))]
+    if config.discord.is_some() {
+        return Err("this build leaves out Discord; take `[discord]` out or build it with the feature `discord`".into());
+    }
+    let Config { paths, store, metrics, aws: shared, .. } = config;
     Ok(Setup {
+        command,
         slack,
+        #[cfg(feature = "discord")]
+        discord,
         aws,
         store: paths.store,
         rules: rules::Source::Folders { runbooks: paths.runbooks, policies: paths.policies },
@@ -38,6 +52,19 @@ pub fn slack_settings(config: &Config) -> Option<slack::Settings> {
         api_url: slack.api_url,
         app_token: slack.app_token,
         bot_token: slack.bot_token,
+    })
+}
+
+/// The Discord part alone; `None` where there is none.
+#[cfg(feature = "discord")]
+#[must_use]
+pub fn discord_settings(config: &Config) -> Option<discord::Settings> {
+    let discord = config.discord.clone()?;
+    Some(discord::Settings {
+        application_id: discord.application_id,
+        bot_token: discord.bot_token,
+        command: discord.command.trim_start_matches('/').to_owned(),
+        api_url: discord.api_url,
     })
 }
 

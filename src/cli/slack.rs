@@ -71,5 +71,5 @@ fn command(args: &ManifestArgs) -> Result<String, Vec<crate::domain::Fault>> {
     let file = args.config.clone().or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()));
     let Some(file) = file else { return Ok(COMMAND_DEFAULT.to_owned()) };
     let config = Config::load(&file, &NotLookedUp)?;
-    Ok(config.slack.map_or_else(|| COMMAND_DEFAULT.to_owned(), |slack| slack.command))
+    Ok(config.command().to_owned())
 }

@@ -19,6 +19,8 @@ pub use secret::{Environment, Host, NotLookedUp};
 
 /// Where Slack's Web API is, unless the file says otherwise.
 pub const SLACK_API: &str = "https://slack.com/api";
+/// Where Discord's API is, unless the file says otherwise.
+pub const DISCORD_API: &str = "https://discord.com";
 /// The slash command, unless the file says otherwise.
 pub const COMMAND_DEFAULT: &str = "/runbook";
 /// AWS takes a signed request for this long.
@@ -30,8 +32,10 @@ pub const FILE: &str = "muster.toml";
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// `None`: the program can plan and check, but not serve.
+    /// `None`: nobody is served there. Without any chat the program can plan and check, but not serve.
     pub slack: Option<Slack>,
+    /// As for `slack`.
+    pub discord: Option<Discord>,
     pub aws: Aws,
     pub accounts: Vec<AccountAccess>,
     /// Discovery of further accounts; `None`: off.
@@ -51,6 +55,17 @@ pub struct Slack {
     /// `xapp-…`
     pub app_token: Secret,
     /// `xoxb-…`
+    pub bot_token: Secret,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Discord {
+    /// With its slash; the same on every platform.
+    pub command: String,
+    /// Without a slash at the end.
+    pub api_url: String,
+    /// A number of Discord's, as text.
+    pub application_id: String,
     pub bot_token: Secret,
 }
 
@@ -106,6 +121,13 @@ pub struct Store {
 }
 
 impl Config {
+    /// The slash command with its slash, the same on every platform.
+    #[must_use]
+    pub fn command(&self) -> &str {
+        let slack = self.slack.as_ref().map(|slack| &slack.command);
+        slack.or(self.discord.as_ref().map(|discord| &discord.command)).map_or(COMMAND_DEFAULT, String::as_str)
+    }
+
     /// Reads the file and looks its secrets up.
     ///
     /// # Errors

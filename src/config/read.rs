@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::secret::{Environment, secret};
 use super::{
-    AccountAccess, Aws, COMMAND_DEFAULT, Config, KEEP_OUTPUTS, Organizations, Paths, REQUEST_EXPIRY, SLACK_API, Slack,
-    Store,
+    AccountAccess, Aws, COMMAND_DEFAULT, Config, DISCORD_API, Discord, KEEP_OUTPUTS, Organizations, Paths,
+    REQUEST_EXPIRY, SLACK_API, Slack, Store,
 };
 use crate::domain::strict::{self, At, Document, Table};
 use crate::domain::{Account, AccountId, AccountSource, Bucket, Fault, Millis, Region, Secret};
@@ -44,6 +44,8 @@ impl Reader<'_> {
         let root = document.root();
         let _ = root.required_integer("version", 1..=1);
         let slack = root.optional_table("slack").map(|table| self.slack(table));
+        let elsewhere = slack.iter().flatten().map(|slack| slack.command.clone()).next();
+        let discord = root.optional_table("discord").map(|table| self.discord(table, elsewhere));
         let aws = root.required_table("aws").and_then(aws);
         let home = aws.as_ref().map(|aws| aws.region.clone());
         let accounts = self.accounts(&root, home.as_ref());
@@ -69,6 +71,10 @@ impl Reader<'_> {
                 Some(slack) => Some(slack?),
                 None => None,
             },
+            discord: match discord {
+                Some(discord) => Some(discord?),
+                None => None,
+            },
             aws: aws?,
             accounts,
             organizations: organizations.flatten().flatten(),
@@ -83,13 +89,7 @@ impl Reader<'_> {
     }
 
     fn slack(&self, table: Table<'_>) -> Option<Slack> {
-        let command = table.optional_with("command", "write it like `\"/runbook\"`", |text| {
-            let name = text.strip_prefix('/').unwrap_or_default();
-            // Slack's own rule for the names of slash commands.
-            let good = (1..=32).contains(&name.len())
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
-            if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a slash command")) }
-        });
+        let command = command(&table);
         let api_url = table.optional_with("api_url", &format!("leave it out for `{SLACK_API}`"), url);
         let token = |key: &str, prefix: &str, kind: &str| {
             if !table.has(key) {
@@ -111,6 +111,43 @@ impl Reader<'_> {
             api_url: api_url.map_or_else(|| SLACK_API.to_owned(), |u| u.value),
             app_token: app_token?,
             bot_token: bot_token?,
+        })
+    }
+
+    /// `elsewhere`: the command on another platform. What is said names one, so there is one.
+    fn discord(&self, table: Table<'_>, elsewhere: Option<String>) -> Option<Discord> {
+        let command = command(&table);
+        if let (Some(here), Some(there)) = (&command, &elsewhere)
+            && &here.value != there
+        {
+            let what = format!("`discord.command` is `{}` and `slack.command` is `{there}`", here.value);
+            table.document().fault(&here.span, what, "name both alike: every text names the command");
+        }
+        let api_url = table.optional_with("api_url", &format!("leave it out for `{DISCORD_API}`"), url);
+        let application_id = table.required_str("application_id");
+        if let Some(id) = &application_id
+            && !id.value.parse::<u64>().is_ok_and(|id| id != 0)
+        {
+            let what = format!("`{}` is not the id of an application", id.value);
+            table.document().fault(&id.span, what, "copy the number from the application's page, General Information");
+        }
+        if !table.has("bot_token") {
+            table.missing("bot_token", "add `bot_token = { env = \"DISCORD_BOT_TOKEN\" }`");
+        }
+        let bot_token = self.secret(&table, "bot_token");
+        if let Some(token) = &bot_token
+            && self.environment.looks_up()
+            && (token.value.reveal().is_empty() || !token.value.reveal().bytes().all(|b| b.is_ascii_graphic()))
+        {
+            let what = "`discord.bot_token` is empty or holds spaces";
+            table.document().fault(&token.span, what, "copy the token from the application's page, Bot, Reset Token");
+        }
+        table.finish();
+        Some(Discord {
+            command: command.map(|c| c.value).or(elsewhere).unwrap_or_else(|| COMMAND_DEFAULT.to_owned()),
+            api_url: api_url.map_or_else(|| DISCORD_API.to_owned(), |u| u.value),
+            application_id: application_id?.value.to_owned(),
+            bot_token: bot_token?.value,
         })
     }
 
@@ -332,6 +369,16 @@ fn store(table: Option<Table<'_>>) -> Store {
         table.finish();
     }
     Store { keep_outputs: keep.map_or(KEEP_OUTPUTS, |keep| keep.value) }
+}
+
+/// The slash command with its slash. Slack and Discord have the same rule for its name.
+fn command(table: &Table<'_>) -> Option<At<String>> {
+    table.optional_with("command", "write it like `\"/runbook\"`", |text| {
+        let name = text.strip_prefix('/').unwrap_or_default();
+        let good = (1..=32).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+        if good { Ok(text.to_owned()) } else { Err(format!("`{text}` is not a slash command")) }
+    })
 }
 
 fn regions(table: &Table<'_>, home: Option<&Region>) -> Vec<Region> {

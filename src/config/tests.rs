@@ -71,6 +71,40 @@ fn a_whole_configuration_is_read_and_its_secrets_are_looked_up_but_never_shown()
     assert!(!format!("{config:?}").contains("xoxb-play"));
 }
 
+const DISCORD: &str = "[discord]\napplication_id = \"1100000000000000010\"\nbot_token = { env = \"BOT\" }\n[aws]";
+
+#[test]
+fn discord_stands_beside_slack_or_alone_and_has_the_same_command() {
+    let both = parse(&GOOD.replace("[aws]", DISCORD)).unwrap();
+    let discord = both.discord.as_ref().unwrap();
+    assert_eq!((discord.command.as_str(), discord.api_url.as_str()), ("/runbook", DISCORD_API));
+    assert_eq!(discord.application_id, "1100000000000000010");
+    let named = GOOD.replace("[slack]", "[slack]\ncommand = \"/ops\"").replace("[aws]", DISCORD);
+    assert_eq!(parse(&named).unwrap().discord.unwrap().command, "/ops", "it is named once");
+    let twice = named.replace("[discord]", "[discord]\ncommand = \"/runbook\"");
+    assert!(parse(&twice).unwrap_err().contains("name both alike"));
+    let alone = GOOD.replace("[slack]\napp_token = { env = \"APP\" }\nbot_token = { env = \"BOT\" }\n[aws]", DISCORD);
+    let alone = parse(&alone).unwrap();
+    assert!(alone.slack.is_none());
+    assert_eq!(alone.command(), "/runbook");
+}
+
+#[test]
+fn what_discord_cannot_be_reached_with_is_said_before_anybody_tries() {
+    for (good, bad, says) in [
+        ("\"1100000000000000010\"", "\"muster\"", "is not the id of an application"),
+        ("application_id = \"1100000000000000010\"", "", "application_id"),
+        ("bot_token = { env = \"BOT\" }", "", "DISCORD_BOT_TOKEN"),
+        ("bot_token = { env = \"BOT\" }", "bot_token = { env = \"EMPTY\" }", "EMPTY"),
+        ("[discord]", "[discord]\napi_url = \"http://discord.example\"", "in the clear"),
+        ("[discord]", "[discord]\ncommand = \"runbook\"", "is not a slash command"),
+    ] {
+        let text = GOOD.replace("[aws]", &DISCORD.replace(good, bad));
+        let faults = parse(&text).unwrap_err();
+        assert!(faults.contains(says), "{bad}: {faults}");
+    }
+}
+
 #[test]
 fn the_request_expiry_is_lower_only_against_another_endpoint() {
     let with = |lines: &str| parse(&GOOD.replace("central_role", &format!("{lines}\ncentral_role")));

@@ -113,6 +113,11 @@ impl Principal {
         Principal { platform: ChatPlatform::Slack, tenant: tenant.into(), user: user.into() }
     }
 
+    #[must_use]
+    pub fn discord(guild: &str, user: &str) -> Self {
+        Principal { platform: ChatPlatform::Discord, tenant: guild.into(), user: user.into() }
+    }
+
     /// The value that names this person in CloudTrail, as SourceIdentity: `slack.T012AB.U034CD`.
     ///
     /// STS allows `[\w+=,.@-]{2,64}`, so no colons.

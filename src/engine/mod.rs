@@ -8,6 +8,7 @@ mod asking;
 mod announce;
 pub mod atlas;
 mod clicks;
+mod completing;
 pub mod cloud;
 mod control;
 mod doors;
@@ -54,8 +55,8 @@ use crate::message::halt::Halted;
 use crate::message::{Suggestions, View};
 use crate::plan::Plan;
 use crate::ports::{
-    Ack, Chat, Clock, Cloud, Commit, CommitError, Delivery, Directory, Ids, Inbox, InboxError, InboxRow, Inventory,
-    Journal, JournalError, Outputs, Search,
+    Ack, Chat, Clock, Cloud, Commit, CommitError, Completing, Delivery, Directory, Ids, Inbox, InboxError, InboxRow,
+    Inventory, Journal, JournalError, Outputs, Search,
 };
 use crate::run::{Phase, Run};
 use crate::runbook::Risk;
@@ -279,6 +280,10 @@ impl Inbox for Engine {
 
     async fn suggest(&self, search: Search) -> Suggestions {
         desk::suggest(&self.services, &search).await
+    }
+
+    async fn complete(&self, completing: Completing) -> Suggestions {
+        completing::complete(&self.services, &completing).await
     }
 }
 

@@ -60,3 +60,32 @@ impl Http {
         Err(said.map_or_else(|| format!("`{url}` answered {status}"), str::to_owned))
     }
 }
+
+/// `a=b&c=d`, percent-decoded.
+pub fn form_pairs(encoded: &[u8]) -> Vec<(String, String)> {
+    fn decode(part: &[u8]) -> String {
+        let mut out = Vec::with_capacity(part.len());
+        let mut at = 0;
+        while at < part.len() {
+            let hex = |i: usize| part.get(i).and_then(|b| (*b as char).to_digit(16));
+            match (part[at], hex(at + 1), hex(at + 2)) {
+                (b'%', Some(high), Some(low)) => {
+                    out.push((high * 16 + low) as u8);
+                    at += 2;
+                }
+                (b'+', ..) => out.push(b' '),
+                (byte, ..) => out.push(byte),
+            }
+            at += 1;
+        }
+        String::from_utf8_lossy(&out).into_owned()
+    }
+    encoded
+        .split(|b| *b == b'&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| match pair.iter().position(|b| *b == b'=') {
+            Some(at) => (decode(&pair[..at]), decode(&pair[at + 1..])),
+            None => (decode(pair), String::new()),
+        })
+        .collect()
+}

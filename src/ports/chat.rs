@@ -156,16 +156,43 @@ pub struct Search {
     pub values: Values,
 }
 
+/// A person types a command, part by part, and waits for how it can go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Completing {
+    pub actor: Actor,
+    /// Where the command is typed.
+    pub place: Place,
+    pub part: Part,
+    /// What stands in that part so far; the last word of it may be unfinished.
+    pub typed: String,
+    /// The name of the runbook, as far as it is there.
+    pub runbook: String,
+    /// The `name=value` words.
+    pub with: String,
+    /// The selector.
+    pub on: String,
+}
+
+/// A part of `run RUNBOOK WITH on ON`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Runbook,
+    With,
+    On,
+}
+
 /// How to answer one person: what the platform gave us for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
     pub platform: ChatPlatform,
     pub place: Place,
     pub person: Principal,
-    /// Slack's `response_url`.
+    /// Slack's `response_url`. On Discord `<application id>/<token>`, with `/@original` behind it where these words take
+    /// the place of the first answer; it lives for 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Slack's `trigger_id`, single use, 3 seconds.
+    /// Slack's `trigger_id`, single use, 3 seconds. On Discord `<interaction id>/<token>`, for as long as the interaction
+    /// has no answer yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
 }
@@ -198,4 +225,11 @@ pub trait Inbox: Send + Sync {
 
     /// What there is to pick. From memory, because the person waits for it at every key: at most 200 ms.
     async fn suggest(&self, search: Search) -> Suggestions;
+
+    /// How a typed command can go on: each choice is the whole part with one more word in it. As quick as
+    /// [`Inbox::suggest`]. Most platforms complete no commands and never ask.
+    async fn complete(&self, completing: Completing) -> Suggestions {
+        let _ = completing;
+        Suggestions::nothing()
+    }
 }

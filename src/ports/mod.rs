@@ -11,8 +11,8 @@ pub mod pace;
 pub mod probe;
 
 pub use chat::{
-    Ack, Actor, Channel, Chat, ChatError, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError, Profile,
-    Reply, Search,
+    Ack, Actor, Channel, Chat, ChatError, Completing, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError,
+    Part, Profile, Reply, Search,
 };
 pub use cloud::{
     Automation, Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError,

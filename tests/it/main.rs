@@ -16,6 +16,10 @@ mod conversations;
 mod deployment;
 #[cfg(all(feature = "slack", feature = "ec2", feature = "sled", feature = "playground"))]
 mod doctor;
+#[cfg(all(feature = "slack", feature = "discord", feature = "playground"))]
+mod discord_adapter;
+#[cfg(all(feature = "slack", feature = "discord", feature = "playground"))]
+mod discord_stage;
 mod engine;
 mod form_stage;
 mod forms;

@@ -12,7 +12,7 @@ use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
 use muster::playground::slack::workspace::Workspace;
 use muster::playground::slack::{acts, forms};
-use muster::ports::{Ack, Delivery, Inbox, InboxError, Search};
+use muster::ports::{Ack, Completing, Delivery, Inbox, InboxError, Search};
 use serde_json::{Map, Value};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -25,6 +25,7 @@ pub struct Book {
     pub answers: Mutex<VecDeque<Result<Ack, InboxError>>>,
     pub takes: Mutex<Duration>,
     pub searches: Mutex<Vec<Search>>,
+    pub completed: Mutex<Vec<Completing>>,
     /// What every search is answered with.
     pub offers: Mutex<Suggestions>,
     count: watch::Sender<usize>,
@@ -37,6 +38,7 @@ impl Default for Book {
             answers: Mutex::default(),
             takes: Mutex::new(Duration::ZERO),
             searches: Mutex::default(),
+            completed: Mutex::default(),
             offers: Mutex::default(),
             count: watch::Sender::new(0),
         }
@@ -55,6 +57,10 @@ impl Inbox for Book {
     }
     async fn suggest(&self, search: Search) -> Suggestions {
         self.searches.lock().unwrap().push(search);
+        self.offers.lock().unwrap().clone()
+    }
+    async fn complete(&self, completing: Completing) -> Suggestions {
+        self.completed.lock().unwrap().push(completing);
         self.offers.lock().unwrap().clone()
     }
 }

@@ -17,7 +17,6 @@ pub mod manifest;
 pub mod methods;
 mod probe;
 mod receive;
-mod reference;
 mod render;
 mod send;
 mod sentence;

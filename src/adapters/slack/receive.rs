@@ -11,9 +11,9 @@ use crate::ports::{Actor, Delivery, Inbound, Reply, Search};
 
 use super::Identity;
 use super::manifest::{RUN, RUN_HERE};
-use super::reference::ActionRef;
 use super::text::{after_mention, unescape};
 use super::views;
+use crate::message::reference::ActionRef;
 
 /// How the person who did it can be told that it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,8 +14,8 @@ use crate::domain::{ChatPlatform, Timestamp};
 use crate::message::{Block, Button, Card, Span, Style, Tone};
 
 use super::fallback::{marked, plain, text_only};
-use super::reference::{ActionRef, word};
 use super::text::{clean, cut, escape};
+use crate::message::reference::{ActionRef, word};
 
 /// Characters of block text in one message; Slack refuses somewhere above 12,000.
 pub(super) const TEXT_BUDGET: usize = 9_000;

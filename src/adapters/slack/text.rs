@@ -5,6 +5,10 @@
 //! text inert. `*`, `_`, `~` and the backtick only format, and have no escape in mrkdwn; zero-width joiners keep them
 //! apart from the words they would format, as well as mrkdwn allows. Rich text needs neither.
 
+use crate::message::plain::straighten;
+
+pub(super) use crate::message::plain::{clean, cut};
+
 /// What the person typed, from what Slack made of it: mentions, channels and links become their visible text,
 /// entities and curly quotes become plain characters.
 pub(super) fn unescape(text: &str) -> String {
@@ -64,18 +68,6 @@ fn entities(text: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// Phones and word processors bend quotes and stretch spaces.
-fn straighten(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{201C}' | '\u{201D}' | '\u{201E}' | '\u{201F}' => '"',
-            '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' => '\'',
-            '\u{00A0}' | '\u{202F}' | '\u{2007}' => ' ',
-            other => other,
-        })
-        .collect()
-}
-
 /// The words said to the bot: the text with the first mention of `bot` taken out. Words before it count only where
 /// none stand behind it.
 pub(super) fn after_mention(text: &str, bot: &str) -> String {
@@ -92,25 +84,6 @@ pub(super) fn after_mention(text: &str, bot: &str) -> String {
         from = close + 1;
     }
     unescape(text).trim().to_owned()
-}
-
-/// Machine text with what a screen must not obey taken out: control characters, and characters that turn the
-/// reading direction around. `lines`: line breaks and tabs stay.
-pub(super) fn clean(text: &str, lines: bool) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\r' => {}
-            '\n' | '\t' if lines => out.push(c),
-            '\n' | '\t' => out.push(' '),
-            c if c.is_control() => out.push('\u{FFFD}'),
-            '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{061C}' => {
-                out.push('\u{FFFD}');
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// The three characters that Slack's text gives a meaning.
@@ -143,14 +116,6 @@ pub(super) fn mrkdwn(text: &str) -> String {
         }
     }
     out
-}
-
-/// At most `max` characters, the last of them `…` where something was cut.
-pub(super) fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -194,16 +159,8 @@ mod tests {
     }
 
     #[test]
-    fn machine_text_cannot_command_the_screen() {
-        assert_eq!(clean("a\x1b[31mb\r\nc\td\u{202E}e\0", true), "a\u{FFFD}[31mb\nc\td\u{FFFD}e\u{FFFD}");
-        assert_eq!(clean("a\nb", false), "a b");
+    fn machine_text_cannot_ping_or_link() {
         assert_eq!(escape("<!channel> & <@U1>"), "&lt;!channel&gt; &amp; &lt;@U1&gt;");
         assert!(!mrkdwn("`<http://x|y>` *b*").contains(['<', '>', '`']));
-    }
-
-    #[test]
-    fn a_cut_is_visible_and_never_splits_a_character() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("äöüß", 3), "äö…");
     }
 }

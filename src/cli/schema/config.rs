@@ -14,6 +14,7 @@ use super::One;
 pub struct ConfigFile {
     pub version: One,
     pub slack: Option<Slack>,
+    pub discord: Option<Discord>,
     pub aws: Aws,
     pub account: Option<Vec<Account>>,
     pub organizations: Option<Organizations>,
@@ -44,6 +45,21 @@ pub struct Slack {
     /// `xapp-…`, with the scope `connections:write`
     pub app_token: Secret,
     /// `xoxb-…`
+    pub bot_token: Secret,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Discord {
+    /// The slash command; that of `[slack]` or `/runbook` by default
+    #[schemars(regex(pattern = r"^/[a-z0-9_-]{1,32}$"))]
+    pub command: Option<String>,
+    /// Another API than Discord's own
+    pub api_url: Option<String>,
+    /// The number on the application's page, in quotes
+    #[schemars(regex(pattern = r"^[0-9]{1,20}$"))]
+    pub application_id: String,
+    /// From the same page, under Bot
     pub bot_token: Secret,
 }
 

@@ -4,6 +4,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use crate::playground::http::form_pairs;
+
 /// Slack reads only query and form for these; a JSON body is as good as none.
 const FORM_ONLY: &[&str] = &[
     "chat.getPermalink",
@@ -148,33 +150,4 @@ impl Args {
             Some(other) => Ok(Some(other.clone())),
         }
     }
-}
-
-/// `a=b&c=d`, percent-decoded.
-pub fn form_pairs(encoded: &[u8]) -> Vec<(String, String)> {
-    fn decode(part: &[u8]) -> String {
-        let mut out = Vec::with_capacity(part.len());
-        let mut at = 0;
-        while at < part.len() {
-            let hex = |i: usize| part.get(i).and_then(|b| (*b as char).to_digit(16));
-            match (part[at], hex(at + 1), hex(at + 2)) {
-                (b'%', Some(high), Some(low)) => {
-                    out.push((high * 16 + low) as u8);
-                    at += 2;
-                }
-                (b'+', ..) => out.push(b' '),
-                (byte, ..) => out.push(byte),
-            }
-            at += 1;
-        }
-        String::from_utf8_lossy(&out).into_owned()
-    }
-    encoded
-        .split(|b| *b == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| match pair.iter().position(|b| *b == b'=') {
-            Some(at) => (decode(&pair[..at]), decode(&pair[at + 1..])),
-            None => (decode(pair), String::new()),
-        })
-        .collect()
 }

@@ -14,7 +14,6 @@ pub mod blocks;
 pub mod control;
 pub mod faults;
 pub mod forms;
-pub mod guard;
 pub mod home;
 pub mod message;
 pub mod modal;

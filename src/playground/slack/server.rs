@@ -14,9 +14,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::faults::{Faults, Plant};
-use super::guard::{self, Guard};
 use super::workspace::{Settings, Workspace};
 use super::{APP_TOKEN, BOT_TOKEN, control, response_url, web_api};
+use crate::playground::guard::{self, Guard};
 use crate::playground::http::{Address, Http};
 use crate::playground::page;
 

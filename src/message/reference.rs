@@ -6,18 +6,20 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::Verb;
 use crate::domain::RunId;
-use crate::message::Verb;
 
+/// As a button says it to the platform, and the platform back to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ActionRef {
+pub struct ActionRef {
     pub verb: Verb,
     pub run: RunId,
     pub revision: u32,
 }
 
-/// The word for a verb on the wire; also the `action_id` of its button.
-pub(super) fn word(verb: Verb) -> &'static str {
+/// The word for a verb on the wire; on Slack also the `action_id` of its button.
+#[must_use]
+pub fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::Approve => "approve",
         Verb::Deny => "deny",

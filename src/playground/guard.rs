@@ -49,7 +49,7 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
     }
     let query = request.uri().query().unwrap_or_default();
     if request.uri().path() == "/" {
-        let given = super::args::form_pairs(query.as_bytes()).into_iter().find(|(name, _)| name == "token");
+        let given = super::http::form_pairs(query.as_bytes()).into_iter().find(|(name, _)| name == "token");
         if given.is_some_and(|(_, token)| same(&token, &guard.token)) {
             // The token leaves the address bar and the history.
             let cookie = format!("{}={}; Path=/; HttpOnly; SameSite=Lax", guard.cookie, guard.token);

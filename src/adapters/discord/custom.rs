@@ -1,0 +1,135 @@
+//! What a component carries back to us in its `custom_id`, at most 100 characters: a verb, a run and a revision on a
+//! button of a card; a draft and a page on one of ours. No parameter and no secret ever stands in it.
+//!
+//! A card in a direct message says no guild, so its buttons do: `v1:<verb>:<run>:<revision>@<guild>`. Discord takes only
+//! ids that stand in the message, and every click is authorised afresh in that guild. `#<n>` makes a repeated one unique
+//! in its message, as Discord wants them.
+
+use std::fmt;
+
+use crate::domain::{RunId, RunbookName};
+use crate::message::FormKind;
+use crate::message::reference::ActionRef;
+
+/// A button of a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pressed {
+    pub action: ActionRef,
+    /// The guild it is about, where its message stands in none.
+    pub guild: Option<String>,
+}
+
+pub(super) fn button(action: ActionRef, guild: Option<&str>, again: usize) -> String {
+    let guild = guild.map(|guild| format!("@{guild}")).unwrap_or_default();
+    let again = if again > 0 { format!("#{again}") } else { String::new() };
+    format!("{action}{guild}{again}")
+}
+
+/// `None`: not ours, or of a version that this build does not know.
+pub(super) fn pressed(custom_id: &str) -> Option<Pressed> {
+    let text = custom_id.split('#').next()?;
+    let (action, guild) = match text.split_once('@') {
+        Some((action, guild)) => (action, Some(guild)),
+        None => (text, None),
+    };
+    if guild.is_some_and(|guild| guild.is_empty() || !guild.bytes().all(|b| b.is_ascii_digit())) {
+        return None;
+    }
+    Some(Pressed { action: action.parse().ok()?, guild: guild.map(str::to_owned) })
+}
+
+/// One page of a form that is being filled in: on the button that opens it, and on the modal itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PageRef {
+    pub draft: String,
+    pub page: usize,
+    pub what: What,
+}
+
+/// What the form is for, so that a restart loses no more than it must.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum What {
+    Deny { run: RunId, revision: u32 },
+    Pick,
+    Run { runbook: RunbookName },
+}
+
+impl From<&FormKind> for What {
+    fn from(kind: &FormKind) -> Self {
+        match kind {
+            FormKind::Deny { run, revision } => What::Deny { run: *run, revision: *revision },
+            FormKind::Pick => What::Pick,
+            FormKind::Run { runbook, .. } => What::Run { runbook: runbook.clone() },
+        }
+    }
+}
+
+impl fmt::Display for PageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v1:page:{}:{}:", self.draft, self.page)?;
+        match &self.what {
+            What::Deny { run, revision } => write!(f, "deny:{run}:{revision}"),
+            What::Pick => write!(f, "pick"),
+            What::Run { runbook } => write!(f, "run:{runbook}"),
+        }
+    }
+}
+
+impl std::str::FromStr for PageRef {
+    /// Not ours, or of a version that this build does not know.
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let ["v1", "page", draft, page, what @ ..] = parts.as_slice() else { return Err(()) };
+        let what = match what {
+            ["deny", run, revision] => {
+                What::Deny { run: run.parse().map_err(drop)?, revision: revision.parse().map_err(drop)? }
+            }
+            ["pick"] => What::Pick,
+            ["run", runbook] => What::Run { runbook: runbook.parse().map_err(drop)? },
+            _ => return Err(()),
+        };
+        Ok(PageRef { draft: (*draft).to_owned(), page: page.parse().map_err(drop)?, what })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Verb;
+
+    /// Discord's limit for a `custom_id`.
+    const CUSTOM_ID_MAX: usize = 100;
+    const RUN: &str = "01J9ZX0000000000000000AB7F";
+
+    #[test]
+    fn a_button_survives_its_text_in_a_guild_and_in_a_direct_message() {
+        let action = ActionRef { verb: Verb::RetryNotStarted, run: RUN.parse().unwrap(), revision: u32::MAX };
+        for guild in [None, Some("18446744073709551615")] {
+            for again in [0, 24] {
+                let text = button(action, guild, again);
+                assert!(text.len() <= CUSTOM_ID_MAX, "{text}");
+                assert_eq!(pressed(&text), Some(Pressed { action, guild: guild.map(str::to_owned) }), "{text}");
+            }
+        }
+        for text in ["", "hello", "v1:approve:x:1", "v2:approve:01J9ZX0000000000000000AB7F:1"] {
+            assert_eq!(pressed(text), None, "{text}");
+        }
+        for guild in ["", "x", "1@2"] {
+            assert_eq!(pressed(&format!("{action}@{guild}")), None, "{guild}");
+        }
+    }
+
+    #[test]
+    fn a_page_survives_its_text_for_every_form_and_the_longest_name() {
+        let runbook: RunbookName = "r".repeat(64).parse().unwrap();
+        for what in [What::Deny { run: RUN.parse().unwrap(), revision: u32::MAX }, What::Pick, What::Run { runbook }] {
+            let page = PageRef { draft: "0123456789".into(), page: 9, what };
+            let text = page.to_string();
+            assert!(text.len() <= CUSTOM_ID_MAX, "{text}");
+            assert_eq!(text.parse(), Ok(page));
+        }
+        assert!("v1:page:x:1:run:Not A Name".parse::<PageRef>().is_err());
+        assert!(format!("v1:approve:{RUN}:1").parse::<PageRef>().is_err());
+    }
+}
