@@ -36,7 +36,7 @@ function component(c, act) {
     return control(item, { id: c.custom_id, label: c.placeholder ?? "Choose", value: {}, change: (value, done) => done && value.length && act(c, value) });
   }
   const words = [c.emoji?.name ? `${c.emoji.name} ` : "", c.label ?? ""];
-  if (c.style === LINK) return /^https?:\/\//i.test(c.url) ? el("a", { class: "btn d-grey", href: c.url, target: "_blank", rel: "noopener noreferrer" }, ...words, el("span", { "aria-hidden": "true" }, " ↗")) : el("span", {}, ...words);
+  if (c.style === LINK) return /^https?:\/\//i.test(c.url) ? el("a", { class: "btn d-grey", href: c.url, target: "_blank", rel: "noopener noreferrer" }, ...words, el("span", { "aria-hidden": "true" }, "↗")) : el("span", {}, ...words);
   return el("button", { type: "button", class: `btn d-${STYLES[c.style] ?? "grey"}`, disabled: Boolean(c.disabled), "data-action": c.custom_id, onclick: () => act(c) }, ...words);
 }
 

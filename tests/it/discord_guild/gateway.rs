@@ -143,3 +143,11 @@ async fn what_is_said_to_others_is_heard_without_its_words() {
     world.play.post("/commands", &reply).await.unwrap();
     assert_eq!(gateway.event("MESSAGE_CREATE").await["channel_id"], root);
 }
+
+#[tokio::test]
+async fn a_role_that_is_deleted_is_told() {
+    let world = World::start(Settings::default()).await;
+    let mut gateway = world.connect().await;
+    world.plant(json!({ "name": "role-deleted", "role": "sre" })).await;
+    assert_eq!(gateway.event("GUILD_ROLE_DELETE").await["role_id"], muster::playground::discord::SRE_ROLE);
+}

@@ -2,6 +2,7 @@
 
 mod acting;
 mod app;
+mod conversations;
 mod gateway;
 mod messages;
 #[cfg(feature = "discord")]
