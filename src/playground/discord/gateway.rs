@@ -254,6 +254,11 @@ impl Workspace {
         self.hub.dispatch(event, |intents| (intents & GUILDS != 0).then(|| data.clone()));
     }
 
+    pub fn tell_role_deleted(&self, guild: &str, role: &str) {
+        let data = json!({ "guild_id": guild, "role_id": role });
+        self.hub.dispatch("GUILD_ROLE_DELETE", |intents| (intents & GUILDS != 0).then(|| data.clone()));
+    }
+
     pub fn tell_deleted(&self, world: &World, message: &Message) {
         let mut data = json!({ "id": message.id, "channel_id": message.channel });
         if let Some(guild) = world.guild_of(&message.channel) {
