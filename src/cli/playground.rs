@@ -1,5 +1,5 @@
 //! `muster playground`: the whole program on this machine, against a simulated AWS organisation and a simulated Slack
-//! workspace that it starts itself. Only endpoints, tokens and paths differ from a real installation.
+//! workspace or Discord guild that it starts itself. Only endpoints, tokens and paths differ from a real installation.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,15 +12,16 @@ use crate::config::{Config, Host};
 use crate::domain::{Digest, Millis, Secret};
 use crate::playground::aws::{FaultSpec, Organisation, Settings as AwsSettings, serve};
 use crate::playground::conversation::{Address, Endpoints};
-use crate::playground::slack::{self, Options, Server};
 use crate::runbook::{self, Arguments, Library};
 use crate::{rules, shipped};
 
 use super::playground_alone::Alone;
 use super::playground_aws;
 
+mod chat;
 mod play;
 
+use chat::{Chat, Platform};
 use play::converse;
 
 /// Try everything on this machine.
@@ -28,12 +29,16 @@ use play::converse;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:\n  muster playground\n  muster playground --tour\n  muster playground --tour --break lost-answer\n  \
+                  muster playground --chat discord\n  \
                   muster playground --runbooks runbooks --policies policies\n\nScripts run with `sh` in a scratch folder, confined \
                   so that they can neither read nor change this machine."
 )]
 pub struct Args {
     #[command(subcommand)]
     alone: Option<Alone>,
+    /// The chat platform that is simulated
+    #[arg(long, value_enum, default_value = "slack")]
+    chat: Platform,
     /// Play the tour by itself, print it, check it against the simulators' own logs, and exit non-zero if it is not right
     #[arg(long)]
     tour: bool,
@@ -43,7 +48,7 @@ pub struct Args {
     /// Write what the `snapshot` steps see, without what differs from run to run, as DIR/CONVERSATION-N.txt
     #[arg(long, value_name = "DIR")]
     snapshots: Option<PathBuf>,
-    /// Write every message body and modal that was sent to Slack, one JSON line each, for a validator
+    /// Write every message body and modal that was sent to the chat platform, one JSON line each, for a validator
     #[arg(long, value_name = "FILE")]
     bodies: Option<PathBuf>,
     /// Plant a fault in a simulator; may be repeated. A wrong name lists all of them
@@ -65,9 +70,6 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
-
-/// The command that the simulated workspace knows.
-const COMMAND: &str = "/runbook";
 
 /// Runs until it is told to stop, or until the conversation has been played.
 #[must_use]
@@ -91,7 +93,7 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     // Gone when the playground ends; readable by this user only.
     let folder = tempfile::Builder::new().prefix("muster-playground-").tempdir();
     let folder = folder.map_err(|fault| format!("no scratch folder can be made: {fault}"))?;
-    let (aws_breaks, slack_breaks) = sort_breaks(&args.breaks)?;
+    let (aws_breaks, chat_breaks) = sort_breaks(&args.breaks, args.chat)?;
 
     let organisation = Organisation::new(AwsSettings {
         nodes: args.nodes,
@@ -106,38 +108,30 @@ async fn play(args: Args) -> Result<ExitCode, String> {
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(|fault| fault.to_string())?;
     let aws = serve(listener, organisation.clone()).await.map_err(|fault| fault.to_string())?;
-    let workspace = Server::start(Options {
-        listen: args.listen,
-        breaks: slack_breaks,
-        organisation: Some(Address { url: aws.url(), token: aws.control_token.clone() }),
-        ..Options::default()
-    })
-    .await
-    .map_err(|fault| fault.to_string())?;
+    let aws_control = Address { url: aws.url(), token: aws.control_token.clone() };
+    let chat = Chat::start(args.chat, args.listen, chat_breaks, aws_control.clone()).await?;
 
-    let setup = setup(&args, folder.path(), &organisation, &aws.url(), &workspace)?;
+    let setup = setup(&args, folder.path(), &organisation, &aws.url(), &chat)?;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let mut bot = tokio::spawn(app::run(setup, async move {
         let _ = stopped.await;
     }));
     tokio::select! {
-        () = connected(&workspace) => {}
+        () = chat.connected() => {}
         ended = bot_ended(&mut bot) => return Err(ended),
     }
 
     let code = if playing {
-        let endpoints = Endpoints {
-            chat: Address { url: workspace.base_url(), token: Some(workspace.control_token.clone()) },
-            aws: Some(Address { url: aws.url(), token: aws.control_token.clone() }),
-        };
+        let endpoints = Endpoints { chat: chat.control(), aws: Some(aws_control) };
         converse(&args, &endpoints).await
     } else {
-        println!("Muster is running against a simulated AWS organisation and a simulated Slack workspace.\n");
-        println!("  Open  {}\n", workspace.page_url());
+        let (place, name) = (args.chat.place(), args.chat.name());
+        println!("Muster is running against a simulated AWS organisation and a simulated {place}.\n");
+        println!("  Open  {}\n", chat.page_url());
         let muster = std::env::args_os().next().map_or_else(|| "muster".into(), PathBuf::from);
         let store = store(folder.path());
         println!(
-            "  On the host, also while Slack is down (or halt, resume, cancel RUN):\n  {} status --store {}\n",
+            "  On the host, also while {name} is down (or halt, resume, cancel RUN):\n  {} status --store {}\n",
             muster.display(),
             store.display()
         );
@@ -148,20 +142,13 @@ async fn play(args: Args) -> Result<ExitCode, String> {
         }
     };
     let _ = stop.send(());
-    workspace.stop();
+    chat.stop();
     aws.shutdown();
     code
 }
 
 fn store(folder: &Path) -> PathBuf {
     folder.join("store")
-}
-
-/// Returns when the bot listens.
-async fn connected(workspace: &Server) {
-    while workspace.workspace.hub.connections() == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
 }
 
 async fn bot_ended(bot: &mut tokio::task::JoinHandle<Result<(), String>>) -> String {
@@ -173,38 +160,24 @@ async fn bot_ended(bot: &mut tokio::task::JoinHandle<Result<(), String>>) -> Str
 }
 
 /// The same files that an installation has, written into the scratch folder and read by the same reader.
-fn setup(
-    args: &Args,
-    folder: &Path,
-    organisation: &Organisation,
-    aws: &str,
-    workspace: &Server,
-) -> Result<Setup, String> {
+fn setup(args: &Args, folder: &Path, organisation: &Organisation, aws: &str, chat: &Chat) -> Result<Setup, String> {
     let config = folder.join("muster.toml");
     let wrong = |fault: std::io::Error| format!("`{}` cannot be written: {fault}", config.display());
     playground_aws::write_config(&config, organisation, aws, Millis::from_secs(300)).map_err(wrong)?;
     let aws_part = std::fs::read_to_string(&config).map_err(wrong)?;
-    let secrets = config.with_extension("secrets");
-    for (name, token) in [("app", &workspace.app_token), ("bot", &workspace.bot_token)] {
-        std::fs::write(secrets.join(name), token).map_err(wrong)?;
-    }
+    let chat_part = chat.config(&config.with_extension("secrets")).map_err(wrong)?;
     // Read by a file in the scratch folder, where a relative path would mean something else.
     let given = |path: &Option<PathBuf>, usual: &str| match path {
         Some(path) => std::path::absolute(path).map_err(wrong),
         None => Ok(folder.join(usual)),
     };
-    let slack_part = format!(
-        "version = 1\n\n[slack]\ncommand = {:?}\napi_url = {:?}\napp_token = {{ file = {:?} }}\nbot_token = {{ file = {:?} }}\n\n\
-         [paths]\nrunbooks = {:?}\npolicies = {:?}\nstore = {:?}\n\n",
-        COMMAND,
-        workspace.api_url,
-        secrets.join("app"),
-        secrets.join("bot"),
+    let paths_part = format!(
+        "[paths]\nrunbooks = {:?}\npolicies = {:?}\nstore = {:?}\n\n",
         given(&args.runbooks, "runbooks")?,
         given(&args.policies, "policies")?,
         store(folder),
     );
-    std::fs::write(&config, slack_part + &aws_part).map_err(wrong)?;
+    std::fs::write(&config, format!("version = 1\n\n{chat_part}\n{paths_part}{aws_part}")).map_err(wrong)?;
     let config = Config::load(&config, &Host)
         .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let mut setup = super::setup::from_config(config)?;
@@ -220,16 +193,15 @@ fn setup(
 }
 
 /// Each name belongs to one of the simulators.
-fn sort_breaks(names: &[String]) -> Result<(Vec<FaultSpec>, Vec<String>), String> {
+fn sort_breaks(names: &[String], platform: Platform) -> Result<(Vec<FaultSpec>, Vec<String>), String> {
     let mut aws = Vec::new();
     let mut chat = Vec::new();
     for name in names {
         match name.parse::<FaultSpec>() {
             Ok(fault) => aws.push(fault),
-            Err(_) if slack::faults::NAMES.iter().any(|(known, _)| known == name) => chat.push(name.clone()),
+            Err(_) if platform.faults().contains(&name.as_str()) => chat.push(name.clone()),
             Err(why) => {
-                let in_chat: Vec<&str> = slack::faults::NAMES.iter().map(|(name, _)| *name).collect();
-                return Err(format!("{why}; or one of Slack's: {}", in_chat.join(", ")));
+                return Err(format!("{why}; or one of {}'s: {}", platform.name(), platform.faults().join(", ")));
             }
         }
     }

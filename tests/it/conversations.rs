@@ -11,6 +11,16 @@ use std::sync::LazyLock;
 
 use muster::playground::conversation::normalise::normalise;
 
+/// Where a conversation is played. The description is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Platform {
+    Slack,
+    Discord,
+}
+
+/// What cannot be played at Discord from the same description, each with the rule of the platform that forces it.
+const NOT_AT_DISCORD: &[(&str, &str)] = &[("home", "Discord has no page of a person's own with a bot")];
+
 /// Conversations played by one process, and how it was started.
 struct Stage {
     name: &'static str,
@@ -100,8 +110,9 @@ fn control(folder: &Path) -> Vec<String> {
     }
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
-    let groups = "version = 1\n[groups]\nsupport = { slack_usergroups = [\"slack:T0MUSTER:S0SUPPORT\"] }\n\
-                  sre = { slack_usergroups = [\"slack:T0MUSTER:S0SRE\"] }\n[sets.staging]\nlabels = { env = [\"staging\"] }\n\
+    let groups = "version = 1\n[groups]\n\
+                  support = { slack_usergroups = [\"slack:T0MUSTER:S0SUPPORT\"], discord_roles = [\"discord:1100000000000000001:1100000000000000021\"] }\n\
+                  sre = { slack_usergroups = [\"slack:T0MUSTER:S0SRE\"], discord_roles = [\"discord:1100000000000000001:1100000000000000022\"] }\n[sets.staging]\nlabels = { env = [\"staging\"] }\n\
                   production = false\n[[grant]]\nid = \"support\"\nwho = [\"support\"]\nrun = { risk = [\"change\"] }\n\
                   where = [\"staging\"]\nmax_targets = 50\n";
     std::fs::write(policies.join("control.toml"), groups).unwrap();
@@ -109,15 +120,18 @@ fn control(folder: &Path) -> Vec<String> {
     [option("--runbooks", &runbooks), option("--policies", &policies)].concat()
 }
 
-static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY));
-static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE));
-static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE));
-static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN));
-static PLAYED_CONTROL: LazyLock<Played> = LazyLock::new(|| play(&CONTROL));
-static PLAYED_HALTING: LazyLock<Played> = LazyLock::new(|| play(&HALTING));
-static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN));
+static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY, Platform::Slack));
+static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE, Platform::Slack));
+static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE, Platform::Slack));
+static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN, Platform::Slack));
+static PLAYED_CONTROL: LazyLock<Played> = LazyLock::new(|| play(&CONTROL, Platform::Slack));
+static PLAYED_HALTING: LazyLock<Played> = LazyLock::new(|| play(&HALTING, Platform::Slack));
+static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN, Platform::Slack));
+
+const STAGES: [&Stage; 7] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &DOWN, &HALTING, &BROKEN];
 
 struct Played {
+    platform: Platform,
     folder: PathBuf,
     told: String,
     log: String,
@@ -127,9 +141,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn play(stage: &Stage) -> Played {
+fn play(stage: &Stage, platform: Platform) -> Played {
     let tmp = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let folder = tmp.join("conversations").join(stage.name);
+    let (folder, bodies) = match platform {
+        Platform::Slack => ("conversations", "conversations"),
+        Platform::Discord => ("conversations-discord", "discord"),
+    };
+    let (folder, bodies) = (tmp.join(folder).join(stage.name), tmp.join(format!("{bodies}-{}.jsonl", stage.name)));
     if folder.exists() {
         std::fs::remove_dir_all(&folder).unwrap();
     }
@@ -137,7 +155,10 @@ fn play(stage: &Stage) -> Played {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     command.arg("playground").args((stage.options)(&folder)).current_dir(root()).stdin(Stdio::null());
     command.env("MUSTER_LOG", "warn").env_remove("MUSTER_CONFIG").env_remove("MUSTER_LOG_FORMAT");
-    for name in stage.conversations {
+    if platform == Platform::Discord {
+        command.args(["--chat", "discord"]);
+    }
+    for name in stage.conversations.iter().filter(|name| is_played(name, platform)) {
         command.arg("--play").arg(format!("tests/conversations/{name}.conversation"));
     }
     if stage.name == ORDINARY.name {
@@ -146,10 +167,14 @@ fn play(stage: &Stage) -> Played {
         command.arg("--play").arg(file);
     }
     command.arg("--snapshots").arg(&folder);
-    command.arg("--bodies").arg(tmp.join(format!("conversations-{}.jsonl", stage.name)));
+    command.arg("--bodies").arg(bodies);
     let out = command.output().unwrap();
     let [told, log] = [out.stdout, out.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    Played { folder, told, log }
+    Played { platform, folder, told, log }
+}
+
+fn is_played(name: &str, platform: Platform) -> bool {
+    platform == Platform::Slack || !NOT_AT_DISCORD.iter().any(|(excepted, _)| *excepted == name)
 }
 
 /// Too long for a file that people read.
@@ -182,8 +207,12 @@ fn holds(played: &Played, name: &str) {
     let mut seen = 0;
     while let Ok(text) = std::fs::read_to_string(played.folder.join(format!("{name}-{}.txt", seen + 1))) {
         seen += 1;
+        let stored = match played.platform {
+            Platform::Slack => "../conversations/snapshots",
+            Platform::Discord => "../conversations/snapshots/discord",
+        };
         insta::with_settings!({
-            snapshot_path => "../conversations/snapshots", prepend_module_to_snapshot => false, omit_expression => true,
+            snapshot_path => stored, prepend_module_to_snapshot => false, omit_expression => true,
         }, { insta::assert_snapshot!(format!("{name}-{seen}"), text) });
     }
     let file = root().join(format!("tests/conversations/{name}.conversation"));
@@ -194,15 +223,34 @@ fn holds(played: &Played, name: &str) {
 
 #[test]
 fn every_conversation_belongs_to_a_stage() {
-    let listed = [ORDINARY, CONTROL, PAGE, LARGE, DOWN, HALTING, BROKEN]
-        .iter()
-        .flat_map(|s| s.conversations)
-        .map(|n| (*n).to_owned());
+    let listed = STAGES.iter().flat_map(|s| s.conversations).map(|n| (*n).to_owned());
     let listed: BTreeSet<String> = listed.chain(["tour".to_owned()]).collect();
     let files = std::fs::read_dir(root().join("tests/conversations")).unwrap().map(|e| e.unwrap().path());
     let files = files.filter(|f| f.extension().is_some_and(|e| e == "conversation"));
     let files: BTreeSet<String> = files.map(|f| f.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     assert_eq!(files, listed);
+}
+
+/// The one suite for both platforms: what is typed and clicked is the same, and so is what has to be seen.
+#[test]
+fn every_conversation_is_held_at_discord_too() {
+    let all: usize = STAGES.iter().map(|stage| stage.conversations.len()).sum();
+    println!("conversations: {all} at Slack, {} at Discord", all - NOT_AT_DISCORD.len());
+    for (name, rule) in NOT_AT_DISCORD {
+        println!("not at Discord: {name}, because {rule}");
+        assert!(STAGES.iter().any(|stage| stage.conversations.contains(name)), "{name} is no conversation");
+    }
+    let fails = |stage: &&Stage| {
+        let played = play(stage, Platform::Discord);
+        let names = stage.conversations.iter().filter(|name| is_played(name, Platform::Discord));
+        let holds = |name: &&&str| std::panic::catch_unwind(|| holds(&played, name)).is_err();
+        names.filter(holds).map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    };
+    let failed: Vec<String> = std::thread::scope(|scope| {
+        let playing: Vec<_> = STAGES.iter().map(|stage| scope.spawn(move || fails(stage))).collect();
+        playing.into_iter().flat_map(|stage| stage.join().unwrap()).collect()
+    });
+    assert!(failed.is_empty(), "not held at Discord: {}", failed.join(", "));
 }
 
 #[test]

@@ -20,7 +20,7 @@
 //! wait connected                                        until the app listens
 //! plant aws offline-node:acme-prod                      a fault in a simulator, by name and place as `--break` takes it,
 //! plant slack rate-limited method="chat.update"         then its settings; all are lifted when the conversation ends
-//! plant discord reconnect                               where it plays at the simulated Discord
+//! plant chat outage seconds="2"                         at whichever platform it plays; `plant discord …` at that alone
 //! lift aws offline-node:acme-prod                       takes it away; `lift slack` and `lift discord` take all
 //! expect thread has "Succeeded"                         also: expect thread lacks "…"
 //! expect @support sees "only for your eyes"
@@ -168,6 +168,8 @@ pub enum How {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Simulator {
     Aws,
+    /// The chat platform, whichever it is.
+    Chat,
     Slack,
     Discord,
 }

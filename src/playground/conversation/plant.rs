@@ -44,7 +44,8 @@ pub fn fault(rest: &str) -> Result<(Simulator, Value), Wrong> {
 /// What stands behind `lift`.
 pub fn lifted(rest: &str) -> Result<(Simulator, Value), Wrong> {
     match simulator(rest)? {
-        (at @ (Simulator::Slack | Simulator::Discord), "") => Ok((at, Value::Null)),
+        (at @ (Simulator::Chat | Simulator::Slack | Simulator::Discord), "") => Ok((at, Value::Null)),
+        (Simulator::Chat, _) => Err(("a chat's faults are lifted together".to_owned(), "write `lift chat`".to_owned())),
         (Simulator::Slack, _) => {
             Err(("Slack's faults are lifted together".to_owned(), "write `lift slack`".to_owned()))
         }
@@ -62,11 +63,13 @@ fn simulator(rest: &str) -> Result<(Simulator, &str), Wrong> {
     let (name, rest) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match name {
         "aws" => Ok((Simulator::Aws, rest.trim())),
+        "chat" => Ok((Simulator::Chat, rest.trim())),
         "slack" => Ok((Simulator::Slack, rest.trim())),
         "discord" => Ok((Simulator::Discord, rest.trim())),
         other => Err((
             format!("there is no simulator `{other}`"),
-            "write `plant aws NAME:ACCOUNT/REGION/NODE`, `plant slack NAME` or `plant discord NAME`".to_owned(),
+            "write `plant aws NAME:ACCOUNT/REGION/NODE`, `plant chat NAME`, `plant slack NAME` or `plant discord NAME`"
+                .to_owned(),
         )),
     }
 }
@@ -74,7 +77,11 @@ fn simulator(rest: &str) -> Result<(Simulator, &str), Wrong> {
 /// `NAME` or `NAME:ACCOUNT/REGION/NODE`.
 fn named(at: Simulator, name: &str) -> Result<Value, Wrong> {
     match (at, name.split_once(':')) {
-        (Simulator::Slack | Simulator::Discord, None) => Ok(json!({ "name": name })),
+        (Simulator::Chat | Simulator::Slack | Simulator::Discord, None) => Ok(json!({ "name": name })),
+        (Simulator::Chat, Some((name, _))) => Err((
+            format!("`{name}` is planted in the chat, which has no accounts"),
+            format!("write `plant chat {name} channel=\"#ops\"`"),
+        )),
         (Simulator::Discord, Some((name, _))) => Err((
             format!("`{name}` is planted at Discord, which has no accounts"),
             format!("write `plant discord {name} channel=\"#ops\"`"),

@@ -92,7 +92,7 @@ impl Player<'_> {
                 }
                 self.plant(at, &cleared).await
             }
-            Simulator::Slack | Simulator::Discord => {
+            Simulator::Chat | Simulator::Slack | Simulator::Discord => {
                 self.chat.delete("/faults").await.map(drop).map_err(unmet("the faults to be lifted"))
             }
         }
@@ -109,6 +109,7 @@ impl Player<'_> {
 
     async fn simulator(&self, at: Simulator) -> Result<&Http, Unmet> {
         match at {
+            Simulator::Chat => Ok(&self.chat),
             Simulator::Slack | Simulator::Discord => {
                 let workspace = self.chat.get("/workspace").await.map_err(unmet("the workspace"))?;
                 let wanted = if at == Simulator::Slack { "slack" } else { "discord" };
