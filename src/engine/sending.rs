@@ -88,7 +88,10 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
         return;
     };
-    let answer = if committed.elapsed() > START_WITHIN {
+    let wanted = is_still_wanted(services, handle, shard, step, send).await;
+    let answer = if !wanted {
+        Answer::NotTaken { cause: "it was stopped before the call".into() }
+    } else if committed.elapsed() > START_WITHIN {
         Answer::NotTaken { cause: "the call could not be started in time".into() }
     } else {
         match services.cloud.send(&request).await {
@@ -105,6 +108,16 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         }
     };
     let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+}
+
+/// Looks once more, just before the call: a slow commit of the intent may have kept a cancel, a deadline or a halt waiting.
+/// What is not called is certain not to be taken.
+async fn is_still_wanted(services: &Services, handle: &Handle, shard: u32, step: u32, send: u32) -> bool {
+    // Behind whatever came while the intent was written; it also tells whether the deadline has passed.
+    let _ = handle.input(Input::Tick).await;
+    // A halt that waits for its turn comes before this. Not held during the call, which may take long.
+    let halted = services.halting.passage().await.is_none();
+    !halted && handle.read(|run| run.may_call(shard, step, send))
 }
 
 /// One gone node refuses the whole call: finds out which, so that the rest can be sent.
