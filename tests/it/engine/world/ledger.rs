@@ -236,7 +236,9 @@ impl Journal for Ledger {
             return io();
         }
         self.fortune.may_crash("crash before a commit").await;
-        if self.fortune.one_in(8) {
+        if let Some(stalls) = self.fortune.lasts("disk slow", 60, 200..3_000) {
+            tokio::time::sleep(stalls).await;
+        } else if self.fortune.one_in(8) {
             tokio::time::sleep(self.fortune.millis(1..40)).await;
         }
         let fails = self.fortune.strikes("disk fails", 600);
