@@ -190,7 +190,7 @@ impl World {
         }
         let who = match shown_to {
             Some(person) => person,
-            None => person(*self.fortune.pick(&[ANA, BO, BO, CY, CY, CY, DI, DI, DI, EVE, FAY])),
+            None => person(self.fortune.pick::<&str>(&[ANA, BO, BO, CY, CY, CY, DI, DI, DI, EVE, FAY])),
         };
         let inbound = Inbound::Click { verb: button.verb, run: button.run, revision: button.revision };
         self.office.post(&who, &place(CHANNEL), inbound);
