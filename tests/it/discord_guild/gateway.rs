@@ -71,7 +71,13 @@ async fn a_heartbeat_is_answered_and_a_silent_client_is_closed() {
     gateway.tell(1, json!(gateway.sequence)).await;
     gateway.tell(1, json!(gateway.sequence)).await;
     assert_eq!(gateway.next().await.unwrap()["op"], 11, "the first of the two stays without an answer");
-    assert_eq!(closed(gateway).await, Some(4009));
+    let (session, seen) = (gateway.session.clone(), gateway.sequence);
+    assert_eq!(closed(gateway).await, Some(4000));
+    let mut back = opened(&world).await;
+    back.resume(&session, seen).await;
+    assert_eq!(back.next().await.unwrap()["t"], "RESUMED", "the session outlives its connection");
+    back.tell(3, json!({ "long": "x".repeat(4096) })).await;
+    assert_eq!(closed(back).await, Some(4002));
 }
 
 #[tokio::test]
