@@ -133,6 +133,9 @@ async fn a_click_carries_its_message_and_an_old_screen_still_shows_old_buttons()
     // After a silent acknowledgement the original is the message of the button.
     let original = world.follow(Method::GET, &event, "/messages/@original", Value::Null).await;
     assert_eq!(original.id(), said);
+    let (_, event) = world.acting(&mut gateway, "/clicks", press("Deny", true), whisper("too late")).await;
+    let answer = world.follow(Method::GET, &event, "/messages/@original", Value::Null).await.body;
+    assert_eq!((&answer["message_reference"]["message_id"], &answer["flags"]), (&json!(said), &json!(64)));
     let failed = json!({ "as": "approver", "channel": "#random", "ts": said, "label": "Approve" });
     assert!(world.play.post("/clicks", &failed).await.is_err());
 }
@@ -192,6 +195,13 @@ async fn a_modal_that_discord_would_refuse_is_refused() {
             modal("x", vec![field(0), field(0)]),
             modal("x", vec![long]),
             modal("x", vec![]),
+            modal(
+                "x",
+                vec![
+                    json!({ "type": 18, "label": "a", "component": { "type": 5, "custom_id": "a", "min_values": 0 } }),
+                ],
+            ),
+            json!({ "type": 5, "data": { "flags": 64 | 4 } }),
             json!({ "type": 8, "data": { "choices": [] } }),
             json!({ "type": 6 }),
         ] {

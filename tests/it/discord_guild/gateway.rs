@@ -71,7 +71,13 @@ async fn a_heartbeat_is_answered_and_a_silent_client_is_closed() {
     gateway.tell(1, json!(gateway.sequence)).await;
     gateway.tell(1, json!(gateway.sequence)).await;
     assert_eq!(gateway.next().await.unwrap()["op"], 11, "the first of the two stays without an answer");
-    assert_eq!(closed(gateway).await, Some(4009));
+    let (session, seen) = (gateway.session.clone(), gateway.sequence);
+    assert_eq!(closed(gateway).await, Some(4000));
+    let mut back = opened(&world).await;
+    back.resume(&session, seen).await;
+    assert_eq!(back.next().await.unwrap()["t"], "RESUMED", "the session outlives its connection");
+    back.tell(3, json!({ "long": "x".repeat(4096) })).await;
+    assert_eq!(closed(back).await, Some(4002));
 }
 
 #[tokio::test]
@@ -150,4 +156,48 @@ async fn a_role_that_is_deleted_is_told() {
     let mut gateway = world.connect().await;
     world.plant(json!({ "name": "role-deleted", "role": "sre" })).await;
     assert_eq!(gateway.event("GUILD_ROLE_DELETE").await["role_id"], muster::playground::discord::SRE_ROLE);
+}
+
+#[tokio::test]
+async fn who_does_not_go_when_told_is_closed() {
+    let world = World::start(Settings { reconnect_grace: Duration::from_millis(20), ..Settings::default() }).await;
+    let mut gateway = world.connect().await;
+    world.plant(json!({ "name": "reconnect" })).await;
+    assert_eq!(gateway.next().await.unwrap()["op"], 7);
+    assert_eq!(closed(gateway).await, Some(4000));
+}
+
+/// Words come while the client listens, while it has been told to go, and while it is away.
+#[tokio::test]
+async fn over_many_reconnects_every_event_is_heard_once_and_in_order() {
+    let world = World::start(Settings::default()).await;
+    let mut gateway = world.connect().await;
+    let session = gateway.session.clone();
+    let mut heard = Vec::new();
+    let say = async |n: usize| {
+        let words = json!({ "as": "support", "channel": "#ops", "text": format!("@muster {n}") });
+        world.play.post("/commands", &words).await.unwrap();
+    };
+    for round in 0..100 {
+        say(3 * round).await;
+        heard.push(word(&gateway.event("MESSAGE_CREATE").await["content"]));
+        world
+            .play
+            .post("/sockets", &json!({ "disconnect": if round % 2 == 0 { "reconnect" } else { "cut" } }))
+            .await
+            .unwrap();
+        // The client does not read this one any more.
+        say(3 * round + 1).await;
+        let seen = gateway.sequence;
+        drop(gateway);
+        say(3 * round + 2).await;
+        gateway = opened(&world).await;
+        gateway.resume(&session, seen).await;
+        while heard.len() < 3 * round + 3 {
+            heard.push(word(&gateway.event("MESSAGE_CREATE").await["content"]));
+        }
+    }
+    let told: Vec<String> = (0..300).map(|n| format!("<@1100000000000000010> {n}")).collect();
+    assert_eq!(heard, told);
+    assert_eq!(world.server.workspace.hub.resumed(), 100);
 }

@@ -145,6 +145,9 @@ async fn clear_faults(State(workspace): Shared) -> Response {
 struct Sockets {
     /// `reconnect`, `invalid-session`, `cut`.
     disconnect: String,
+    /// Whether the session that is said to be invalid may be resumed all the same.
+    #[serde(default)]
+    resumable: bool,
 }
 
 async fn sockets(State(workspace): Shared, body: axum::body::Bytes) -> Response {
@@ -153,7 +156,7 @@ async fn sockets(State(workspace): Shared, body: axum::body::Bytes) -> Response 
         let told = match s.disconnect.as_str() {
             "cut" => workspace.hub.cut(),
             "reconnect" => workspace.hub.ask_to_reconnect(),
-            "invalid-session" => workspace.hub.invalidate(false),
+            "invalid-session" => workspace.hub.invalidate(s.resumable),
             other => return Err(format!("no reason `{other}`; there are `reconnect`, `invalid-session` and `cut`")),
         };
         Ok(json!({ "told": told }))
