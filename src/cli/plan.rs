@@ -171,6 +171,7 @@ async fn asker(args: &Args, config: &Config, rules: &Rules) -> Result<Asker, Str
             groups: args.groups.iter().cloned().collect(),
             foreign: false,
             bot: false,
+            twins: BTreeSet::new(),
             channel: None,
         });
     }

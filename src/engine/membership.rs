@@ -30,6 +30,7 @@ pub async fn asker(
         groups: policy.groups_of(principal, |g| member_of.contains(g)),
         foreign: actor.foreign || profile.is_stranger,
         bot: profile.is_bot || profile.is_deleted,
+        twins: policy.twins(principal),
         channel: place.map(channel_of),
     })
 }

@@ -82,6 +82,8 @@ async fn sealed(services: &Services, old: &Run, plan: &Plan, by: &Principal) -> 
     for approval in old.approvals_covering(plan, by, services.clock.now()) {
         let place = &old.proposal.place;
         match asker_again(services.directory.as_ref(), &rules.policy, &approval.by, place).await {
+            // The link to the account that it stood for may be gone.
+            Ok(person) if approval.stands_for.as_ref().is_some_and(|own| !person.twins.contains(own)) => {}
             Ok(person) if !person.bot && !person.foreign => {
                 let groups: Vec<_> = approval.groups.into_iter().filter(|g| person.groups.contains(g)).collect();
                 if !groups.is_empty() {

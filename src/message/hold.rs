@@ -121,7 +121,7 @@ fn question(run: &Run, hold: &Hold, view: &View) -> Vec<super::Span> {
 /// Whom a gate asks, and what they should look at.
 fn asked(run: &Run, hold: &Hold, gate: &Gate, view: &View) -> Line {
     let seats = [crate::policy::Seats { group: gate.from.clone(), count: gate.count, rules: Vec::new() }];
-    let votes: Vec<Vote<'_>> = hold.votes.iter().map(|v| Vote { by: &v.by, groups: &v.groups }).collect();
+    let votes: Vec<Vote<'_>> = hold.votes.iter().map(|a| a.vote()).collect();
     let open = waiting_for(&seats, &run.proposal.by, &votes);
     let missing: u32 = open.iter().map(|s| s.count).sum();
     let mut line = say(format!("{} of ", number(missing))).span(view.mention(&gate.from)).plain(" decides here");

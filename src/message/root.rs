@@ -38,7 +38,7 @@ pub fn root(run: &Run, summary: Option<&Summary>, view: &View) -> Card {
 
 /// The seats that nobody has filled yet.
 pub(super) fn open_seats(run: &Run) -> Vec<Seats> {
-    let votes: Vec<Vote<'_>> = run.approvals.iter().map(|a| Vote { by: &a.by, groups: &a.groups }).collect();
+    let votes: Vec<Vote<'_>> = run.approvals.iter().map(|a| a.vote()).collect();
     waiting_for(&run.proposal.decision.quorum, &run.proposal.by, &votes)
 }
 

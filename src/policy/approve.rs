@@ -1,8 +1,9 @@
 //! Who may approve, whether a quorum is met, and whom it waits for.
 //!
 //! A quorum is seats of groups. One person fills one seat, whichever of theirs leaves the most seats filled in all; the
-//! requester fills none. Until people can be linked across tenants, an approver of another platform or tenant than the
-//! requester's fills none either: it could be the requester's own second account.
+//! requester fills none. Accounts that the policy links are one person. An approver of another platform or tenant than the
+//! requester's counts only where the policy links that account to one in the requester's tenant: any other could be the
+//! requester's own second account.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +16,25 @@ use super::{Decision, Seats, Verdict};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vote<'a> {
     pub by: &'a Principal,
+    /// The person's account in the requester's tenant, where it is not `by`.
+    pub stands_for: Option<&'a Principal>,
     pub groups: &'a [GroupName],
+}
+
+impl<'a> Vote<'a> {
+    /// Who fills the seat: the person, by the account in the requester's tenant.
+    fn person(&self) -> &'a Principal {
+        self.stands_for.unwrap_or(self.by)
+    }
+}
+
+/// A yes that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yes {
+    /// Those of the groups that are asked for that the person is in.
+    pub groups: Vec<GroupName>,
+    /// As of [`Vote`].
+    pub stands_for: Option<Principal>,
 }
 
 /// Why a yes does not count. One sentence fragment for the person who clicked.
@@ -27,13 +46,18 @@ pub enum CannotApprove {
     Forbidden,
     #[error("you proposed this run, so someone else has to approve it")]
     Requester,
+    #[error("you proposed this run with your other account, so someone else has to approve it")]
+    OwnTwin,
     #[error("bots and workflows approve nothing, only people do")]
     Bot,
     #[error("people of another organisation approve nothing here")]
     Foreign,
     #[error("a shell on the host approves nothing, people in chat do")]
     Operator,
-    #[error("it was asked in another workspace than yours, so somebody of that workspace has to approve it")]
+    #[error(
+        "it was asked in another workspace than yours, where Muster does not know you: let somebody of that workspace \
+         approve it, or have your accounts linked under `[people]` of the policy"
+    )]
     OtherTenant,
     #[error("you have approved it already")]
     Already,
@@ -80,13 +104,13 @@ pub fn waiting_for(quorum: &[Seats], requester: &Principal, votes: &[Vote<'_>]) 
     open.filter(|seats| seats.count > 0).collect()
 }
 
-/// Whether a yes of `person` counts, and with which of the groups that are asked for.
+/// Whether a yes of `person` counts, and as what.
 pub fn may_approve(
     decision: &Decision,
     requester: &Principal,
     votes: &[Vote<'_>],
     person: &Asker,
-) -> Result<Vec<GroupName>, CannotApprove> {
+) -> Result<Yes, CannotApprove> {
     match decision.verdict {
         Verdict::Permit => return Err(CannotApprove::NotNeeded),
         Verdict::Forbid => return Err(CannotApprove::Forbidden),
@@ -105,10 +129,13 @@ pub fn may_approve(
     if by == requester {
         return Err(CannotApprove::Requester);
     }
-    if !same_tenant(by, requester) {
-        return Err(CannotApprove::OtherTenant);
+    if person.twins.contains(requester) {
+        return Err(CannotApprove::OwnTwin);
     }
-    if votes.iter().any(|v| v.by == by) {
+    // One account of each person stands for all: the first in the requester's tenant.
+    let own = person.twins.iter().chain([by]).filter(|account| same_tenant(account, requester)).min();
+    let Some(own) = own else { return Err(CannotApprove::OtherTenant) };
+    if votes.iter().any(|v| v.by == by || v.person() == own || person.twins.contains(v.by)) {
         return Err(CannotApprove::Already);
     }
     let quorum = &decision.quorum;
@@ -117,11 +144,12 @@ pub fn may_approve(
     if theirs.is_empty() {
         return Err(CannotApprove::NotInGroup(asked));
     }
-    let more = [votes, &[Vote { by, groups: &theirs }]].concat();
+    let stands_for = (own != by).then_some(own);
+    let more = [votes, &[Vote { by, stands_for, groups: &theirs }]].concat();
     if Seating::of(quorum, requester, &more).filled() == Seating::of(quorum, requester, votes).filled() {
         return Err(CannotApprove::SeatsTaken(waiting_for(quorum, requester, votes)));
     }
-    Ok(theirs)
+    Ok(Yes { groups: theirs, stands_for: stands_for.cloned() })
 }
 
 fn same_tenant(a: &Principal, b: &Principal) -> bool {
@@ -140,9 +168,10 @@ struct Seating<'a> {
 impl<'a> Seating<'a> {
     fn of(quorum: &'a [Seats], requester: &Principal, votes: &[Vote<'a>]) -> Self {
         let mut people: BTreeMap<&Principal, &[GroupName]> = BTreeMap::new();
-        for vote in votes.iter().filter(|v| v.by != requester && same_tenant(v.by, requester)) {
+        let sits = |v: &&Vote<'_>| v.by != requester && v.person() != requester && same_tenant(v.person(), requester);
+        for vote in votes.iter().filter(sits) {
             // The first yes counts; a second one of the same person adds nothing.
-            people.entry(vote.by).or_insert(vote.groups);
+            people.entry(vote.person()).or_insert(vote.groups);
         }
         let mut seating =
             Seating { quorum, people: people.into_values().collect(), taken: vec![Vec::new(); quorum.len()] };

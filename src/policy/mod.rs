@@ -15,7 +15,7 @@ pub mod set;
 pub mod view;
 mod words;
 
-pub use approve::{CannotApprove, Vote, may_approve, quorum_met, waiting_for};
+pub use approve::{CannotApprove, Vote, Yes, may_approve, quorum_met, waiting_for};
 pub use decide::{decide, may_run_at_all, narrowed};
 pub use halt::{CannotHalt, may_halt, may_resume};
 pub use load::load;

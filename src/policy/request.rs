@@ -16,6 +16,8 @@ pub struct Asker {
     pub foreign: bool,
     /// A bot or a workflow, not a person.
     pub bot: bool,
+    /// The person's other accounts, from [`super::PolicySet::twins`].
+    pub twins: BTreeSet<Principal>,
     /// Where it is asked; `None` on a command line, where no grant that names channels applies.
     pub channel: Option<ChannelRef>,
 }

@@ -22,6 +22,8 @@ pub type SetName = String;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicySet {
     pub groups: BTreeMap<GroupName, Members>,
+    /// Accounts of one person on several platforms or in several workspaces. An account stands under one name only.
+    pub people: BTreeMap<String, BTreeSet<Principal>>,
     pub sets: BTreeMap<SetName, TargetSet>,
     pub grants: Vec<Grant>,
     pub forbids: Vec<Forbid>,
@@ -38,6 +40,7 @@ impl PolicySet {
     pub fn deny_all() -> Self {
         PolicySet {
             groups: BTreeMap::new(),
+            people: BTreeMap::new(),
             sets: BTreeMap::new(),
             grants: Vec::new(),
             forbids: Vec::new(),
@@ -46,6 +49,13 @@ impl PolicySet {
             halt: HaltRule::default(),
             revision: Digest::of(b""),
         }
+    }
+
+    /// The other accounts of the same person; empty where nobody has said so.
+    #[must_use]
+    pub fn twins(&self, account: &Principal) -> BTreeSet<Principal> {
+        let all = self.people.values().find(|accounts| accounts.contains(account)).cloned().unwrap_or_default();
+        all.into_iter().filter(|other| other != account).collect()
     }
 
     /// The chat platforms' groups whose members the policy asks for.

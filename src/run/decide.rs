@@ -1,11 +1,11 @@
 //! `decide(state, input, now) -> events`: the only place where something may come to happen.
 
 use crate::domain::{CommandId, Digest, GroupName, MessageRef, NotStarted, Outcome, Principal, Timestamp};
-use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, may_approve, quorum_met};
+use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, Yes, may_approve, quorum_met};
 
 use super::event::{Event, NodeReport, PostKey};
 use super::holds::Turn;
-use super::state::{Phase, Run, SendState};
+use super::state::{Approval, Phase, Run, SendState};
 
 /// What comes to a run: people's clicks, and results of its effects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,7 +177,7 @@ impl Run {
     }
 
     fn votes(&self) -> Vec<Vote<'_>> {
-        self.approvals.iter().map(|a| Vote { by: &a.by, groups: &a.groups }).collect()
+        self.approvals.iter().map(Approval::vote).collect()
     }
 
     /// The events that `input` makes at `now`.
@@ -191,8 +191,8 @@ impl Run {
                 if digest != self.proposal.digest {
                     return Err(Refusal::OtherPlan);
                 }
-                let groups = self.may_decide(&by, &self.votes())?;
-                Ok(vec![Event::Approved { by: by.principal, groups, digest, at: now }])
+                let Yes { groups, stands_for } = self.may_decide(&by, &self.votes())?;
+                Ok(vec![Event::Approved { by: by.principal, stands_for, groups, digest, at: now }])
             }
             Input::Deny { by, why } => {
                 self.is_waiting(now)?;
@@ -266,7 +266,7 @@ impl Run {
         }
     }
 
-    fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Vec<GroupName>, Refusal> {
+    fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Yes, Refusal> {
         may_approve(&self.proposal.decision, &self.proposal.by, votes, by).map_err(Refusal::MayNotDecide)
     }
 

@@ -6,7 +6,7 @@ use crate::domain::Timestamp;
 use crate::policy::{Verdict, Vote, quorum_met};
 
 use super::event::PostKey;
-use super::state::{Phase, Run};
+use super::state::{Approval, Phase, Run};
 
 /// How long a request waits for its approvals where no rule says otherwise.
 pub const EXPIRES_DEFAULT: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
@@ -90,7 +90,7 @@ impl Run {
     pub fn asks_for_approval(&self) -> bool {
         let p = &self.proposal;
         let sealed = p.retry.iter().flat_map(|retry| &retry.sealed);
-        let votes: Vec<Vote<'_>> = sealed.map(|a| Vote { by: &a.by, groups: &a.groups }).collect();
+        let votes: Vec<Vote<'_>> = sealed.map(Approval::vote).collect();
         p.decision.verdict == Verdict::PermitWithApproval && !quorum_met(&p.decision, &p.by, &votes)
     }
 

@@ -18,6 +18,9 @@ pub enum Event {
     /// One principal's yes to one plan digest, with the groups whose seats that person can fill.
     Approved {
         by: Principal,
+        /// The person's account in the requester's tenant, where it is not `by`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stands_for: Option<Principal>,
         groups: Vec<GroupName>,
         digest: Digest,
         at: Timestamp,
@@ -123,6 +126,9 @@ pub enum Event {
     GateApproved {
         hold: u32,
         by: Principal,
+        /// As of `Approved`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stands_for: Option<Principal>,
         groups: Vec<GroupName>,
         at: Timestamp,
     },

@@ -81,8 +81,9 @@ impl Run {
         self.revision += 1;
         match event {
             Event::Proposed(_) => return Err(misfit("it was proposed before")),
-            Event::Approved { by, groups, at, .. } => {
-                self.approvals.push(Approval { by: by.clone(), groups: groups.clone(), at: *at });
+            Event::Approved { by, stands_for, groups, at, .. } => {
+                let (by, stands_for) = (by.clone(), stands_for.clone());
+                self.approvals.push(Approval { by, stands_for, groups: groups.clone(), at: *at });
             }
             Event::Denied { by, why, at } => {
                 self.end(Phase::Denied, *at);
@@ -209,9 +210,10 @@ impl Run {
                     ended: None,
                 });
             }
-            Event::GateApproved { by, groups, at, .. } => {
+            Event::GateApproved { by, stands_for, groups, at, .. } => {
                 let hold = self.holds.last_mut().ok_or_else(|| misfit("it is not held"))?;
-                hold.votes.push(Approval { by: by.clone(), groups: groups.clone(), at: *at });
+                let (by, stands_for) = (by.clone(), stands_for.clone());
+                hold.votes.push(Approval { by, stands_for, groups: groups.clone(), at: *at });
                 let (HoldCause::Gate { wave, step }, true) =
                     (hold.cause.clone(), self.hold().is_some_and(|hold| self.gate_is_open(hold)))
                 else {

@@ -3,12 +3,12 @@
 use jiff::SignedDuration;
 
 use crate::domain::{Outcome, Timestamp};
-use crate::policy::{Asker, Decision, Seats, Verdict, Vote, may_approve, quorum_met};
+use crate::policy::{Asker, Decision, Seats, Verdict, Vote, Yes, may_approve, quorum_met};
 use crate::runbook::{Gate, HoldAfter};
 
 use super::decide::Refusal;
 use super::event::{Event, HoldCause};
-use super::state::{Hold, Phase, Run};
+use super::state::{Approval, Hold, Phase, Run};
 
 /// What is due when nothing else moves the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,10 +109,11 @@ impl Run {
         let hold = self.held(revision)?;
         let number = hold.number;
         if let Some(gate) = self.gate_of(hold) {
-            let votes: Vec<Vote<'_>> = hold.votes.iter().map(|v| Vote { by: &v.by, groups: &v.groups }).collect();
-            let groups = may_approve(&asks(gate), &self.proposal.by, &votes, &by).map_err(Refusal::MayNotDecide)?;
+            let votes: Vec<Vote<'_>> = hold.votes.iter().map(Approval::vote).collect();
+            let Yes { groups, stands_for } =
+                may_approve(&asks(gate), &self.proposal.by, &votes, &by).map_err(Refusal::MayNotDecide)?;
             self.still_permitted(decision)?;
-            return Ok(vec![Event::GateApproved { hold: number, by: by.principal, groups, at: now }]);
+            return Ok(vec![Event::GateApproved { hold: number, by: by.principal, stands_for, groups, at: now }]);
         }
         if hold.cause == HoldCause::WayBack {
             // It has ended: there is nothing to go on with.
@@ -140,7 +141,7 @@ impl Run {
 
     /// Whether the hold's gate has all its yeses.
     pub(super) fn gate_is_open(&self, hold: &Hold) -> bool {
-        let votes: Vec<Vote<'_>> = hold.votes.iter().map(|v| Vote { by: &v.by, groups: &v.groups }).collect();
+        let votes: Vec<Vote<'_>> = hold.votes.iter().map(Approval::vote).collect();
         self.gate_of(hold).is_some_and(|gate| quorum_met(&asks(gate), &self.proposal.by, &votes))
     }
 

@@ -9,7 +9,7 @@ use crate::domain::{
     CommandId, Counts, Digest, GroupName, MessageRef, NotStarted, Outcome, Place, Principal, RunId, Timestamp,
 };
 use crate::plan::Plan;
-use crate::policy::Decision;
+use crate::policy::{Decision, Vote};
 
 use super::event::{HoldCause, NodeReport, PostKey};
 use super::motion::Motion;
@@ -65,8 +65,18 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     pub by: Principal,
+    /// As of [`Event::Approved`](super::Event::Approved).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_for: Option<Principal>,
     pub groups: Vec<GroupName>,
     pub at: Timestamp,
+}
+
+impl Approval {
+    #[must_use]
+    pub fn vote(&self) -> Vote<'_> {
+        Vote { by: &self.by, stands_for: self.stands_for.as_ref(), groups: &self.groups }
+    }
 }
 
 /// One target: where it stands and, once it has ended, how.

@@ -29,6 +29,7 @@ fn asker(user: &str, groups: &[&str]) -> Asker {
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         foreign: false,
         bot: false,
+        twins: BTreeSet::new(),
         channel: None,
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use muster::domain::{Digest, GroupRef, Millis, NodePlatform, Principal, Target};
+use muster::domain::{ChatPlatform, Digest, GroupRef, Millis, NodePlatform, Principal, Target};
 use muster::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget};
 use muster::policy::{
-    Asker, CannotApprove, CannotHalt, Decision, PolicySet, Request, Verdict, Vote, decide, load, may_approve, may_halt,
-    may_resume, may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, targets_of, waiting_for,
+    Asker, CannotApprove, CannotHalt, Decision, PolicySet, Request, Verdict, Vote, Yes, decide, load, may_approve,
+    may_halt, may_resume, may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, targets_of,
+    waiting_for,
 };
 use muster::runbook::{HoldAfter, Risk};
 
@@ -32,6 +33,7 @@ fn person(user: &str, groups: &[&str]) -> Asker {
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         foreign: false,
         bot: false,
+        twins: BTreeSet::new(),
         channel: Some("slack:T0MUSTER:C0OPS".parse().unwrap()),
     }
 }
@@ -220,13 +222,13 @@ fn an_approval_is_refused_with_its_reason() {
     let two = ask(&susan, &plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
     let two = Decision { quorum: vec![muster::policy::Seats { count: 2, ..two.quorum[0].clone() }], ..two };
     let groups = vec!["sre".to_owned()];
-    let by_arne = Vote { by: &arne.principal, groups: &groups };
-    let by_priya = Vote { by: &priya.principal, groups: &groups };
+    let by_arne = Vote { by: &arne.principal, stands_for: None, groups: &groups };
+    let by_priya = Vote { by: &priya.principal, stands_for: None, groups: &groups };
     let may = |decision: &Decision, votes: &[Vote<'_>], who: &Asker| {
         may_approve(decision, &susan.principal, votes, who).map_err(|e| e.to_string())
     };
 
-    assert_eq!(may(&one, &[], &arne), Ok(groups.clone()));
+    assert_eq!(may(&one, &[], &arne), Ok(Yes { groups: groups.clone(), stands_for: None }));
     assert!(quorum_met(&one, &susan.principal, &[by_arne]));
     assert!(!quorum_met(&two, &susan.principal, &[by_arne, by_arne]));
     assert!(quorum_met(&two, &susan.principal, &[by_arne, by_priya]));
@@ -257,6 +259,60 @@ fn an_approval_is_refused_with_its_reason() {
 }
 
 #[test]
+fn across_platforms_only_linked_accounts_approve_and_twins_are_one_person() {
+    let (susan, arne, priya) = (susan(), arne(), priya());
+    let one = ask(&susan, &plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
+    let two = Decision { quorum: vec![muster::policy::Seats { count: 2, ..one.quorum[0].clone() }], ..one.clone() };
+    let at_discord = |user: &str| Principal { platform: ChatPlatform::Discord, tenant: "77".into(), user: user.into() };
+    let as_is = |principal: Principal, twins: &[&Principal]| Asker {
+        principal,
+        twins: twins.iter().map(|twin| (*twin).clone()).collect(),
+        ..arne.clone()
+    };
+    let may = |votes: &[Vote<'_>], who: &Asker| may_approve(&two, &susan.principal, votes, who);
+    let groups = vec!["sre".to_owned()];
+
+    // A stranger at Discord could be anybody, the requester too.
+    assert_eq!(may(&[], &as_is(at_discord("5"), &[])), Err(CannotApprove::OtherTenant));
+    assert_eq!(may(&[], &as_is(at_discord("5"), &[&at_discord("6")])), Err(CannotApprove::OtherTenant));
+    assert_eq!(may(&[], &as_is(at_discord("5"), &[&susan.principal])), Err(CannotApprove::OwnTwin));
+    let linked = as_is(at_discord("5"), &[&arne.principal]);
+    let yes = may(&[], &linked).unwrap();
+    assert_eq!(yes, Yes { groups: groups.clone(), stands_for: Some(arne.principal.clone()) });
+
+    // With both accounts there is one seat to fill, whichever clicks first.
+    let by_twin = Vote { by: &linked.principal, stands_for: yes.stands_for.as_ref(), groups: &groups };
+    let by_arne = Vote { by: &arne.principal, stands_for: None, groups: &groups };
+    let by_priya = Vote { by: &priya.principal, stands_for: None, groups: &groups };
+    assert_eq!(may(&[by_twin], &as_is(arne.principal.clone(), &[&linked.principal])), Err(CannotApprove::Already));
+    assert_eq!(may(&[by_arne], &linked), Err(CannotApprove::Already));
+    assert!(!quorum_met(&two, &susan.principal, &[by_arne, by_twin]));
+    assert!(quorum_met(&two, &susan.principal, &[by_priya, by_twin]));
+    // Nobody's word for it counts if it says that the requester sits there.
+    let by_herself = Vote { by: &linked.principal, stands_for: Some(&susan.principal), groups: &groups };
+    assert!(!quorum_met(&one, &susan.principal, &[by_herself]));
+}
+
+#[test]
+fn people_are_linked_by_the_policy_each_account_to_one_of_them() {
+    let of = |people: &str| load(&[("a.toml".into(), format!("version = 1\n[people]\n{people}\n"))], None);
+    let policy = of("susan = [\"slack:T1:U1\", \"discord:77:5\"]").unwrap();
+    let (here, there) = (Principal::slack("T1", "U1"), "discord:77:5".parse().unwrap());
+    assert_eq!(policy.twins(&here), BTreeSet::from([there]));
+    assert!(policy.twins(&Principal::slack("T1", "U2")).is_empty());
+    let told = |people: &str| of(people).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    let faults = [
+        told("susan = [\"slack:T1:U1\"]"),
+        told("susan = [\"slack:T1:U1\", \"slack:T1:U1\"]"),
+        told("susan = [\"slack:T1:U1\", \"discord:77:5\"]\nomar = [\"slack:T1:U3\", \"discord:77:5\"]"),
+        told("susan = [\"slack:T1:U1\", \"@susan\"]"),
+        told("susan = [\"slack:T1:U1\", \"host:ops-1:root\"]"),
+        told("susan = \"slack:T1:U1\""),
+    ];
+    insta::assert_snapshot!("people_faults", faults.join("\n"));
+}
+
+#[test]
 fn one_person_takes_the_seat_that_leaves_room_for_the_other() {
     let seat = |group: &str| muster::policy::Seats { group: group.into(), count: 1, rules: vec![] };
     let quorum = [seat("dba"), seat("sre")];
@@ -267,10 +323,10 @@ fn one_person_takes_the_seat_that_leaves_room_for_the_other() {
     // Whichever comes first, the one who can sit on either makes room.
     for (first, second) in [((&both, &in_both[..]), (&dba, &in_dba[..])), ((&dba, &in_dba[..]), (&both, &in_both[..]))]
     {
-        let votes = [first, second].map(|(by, groups)| Vote { by, groups });
+        let votes = [first, second].map(|(by, groups)| Vote { by, stands_for: None, groups });
         assert_eq!(waiting_for(&quorum, &susan, &votes), []);
     }
-    assert_eq!(waiting_for(&quorum, &susan, &[Vote { by: &both, groups: &in_both }]).len(), 1);
+    assert_eq!(waiting_for(&quorum, &susan, &[Vote { by: &both, stands_for: None, groups: &in_both }]).len(), 1);
 }
 
 #[test]

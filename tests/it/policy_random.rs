@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster::domain::{Millis, Principal};
 use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, PolicySet, Where};
 use muster::policy::{
-    Asker, CannotApprove, Decision, Seats, Verdict, Vote, decide, may_approve, may_halt, may_resume, may_run_at_all,
-    may_show_in_shared, may_view, narrowed, quorum_met, stricter, waiting_for,
+    Asker, CannotApprove, Decision, Seats, Verdict, Vote, Yes, decide, may_approve, may_halt, may_resume,
+    may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, waiting_for,
 };
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -392,16 +392,24 @@ fn a_quorum_is_met_exactly_when_different_people_other_than_the_requester_can_fi
         // U0 is the requester; the same people come up again; some are of another tenant.
         let mut votes: Vec<(Principal, Vec<String>)> = Vec::new();
         for _ in 0..rng.random_range(0..7) {
-            let tenant = if rng.random_bool(0.1) { "T2" } else { "T1" };
+            let tenant = if rng.random_bool(0.2) { "T2" } else { "T1" };
             let who = Principal::slack(tenant, &format!("U{}", rng.random_range(0..7)));
             let groups = GROUPS.iter().filter(|_| rng.random_bool(0.4)).map(|g| (*g).to_owned()).collect();
             votes.push((who, groups));
         }
-        let view: Vec<Vote<'_>> = votes.iter().map(|(by, groups)| Vote { by, groups }).collect();
+        // Those of the other tenant with an even number are linked to the account of the same number here.
+        let linked = |who: &Principal| {
+            let even = who.user.trim_start_matches('U').parse::<u32>().unwrap() % 2 == 0;
+            (who.tenant == "T2" && even).then(|| Principal::slack("T1", &who.user))
+        };
+        let twins: Vec<Option<Principal>> = votes.iter().map(|(who, _)| linked(who)).collect();
+        let vote = |((by, groups), twin)| Vote { by, stands_for: Option::as_ref(twin), groups };
+        let view: Vec<Vote<'_>> = votes.iter().zip(&twins).map(vote).collect();
 
-        let mut people: BTreeMap<&Principal, BTreeSet<String>> = BTreeMap::new();
+        let mut people: BTreeMap<Principal, BTreeSet<String>> = BTreeMap::new();
         for (who, groups) in &votes {
-            if *who != requester && who.tenant == requester.tenant && !people.contains_key(who) {
+            let who = linked(who).unwrap_or_else(|| who.clone());
+            if who != requester && who.tenant == requester.tenant && !people.contains_key(&who) {
                 people.insert(who, groups.iter().cloned().collect());
             }
         }
@@ -429,14 +437,16 @@ fn a_quorum_is_met_exactly_when_different_people_other_than_the_requester_can_fi
             groups: GROUPS.iter().filter(|_| rng.random_bool(0.5)).map(|g| (*g).to_owned()).collect(),
             foreign: false,
             bot: false,
+            twins: BTreeSet::new(),
             channel: None,
         };
         let with = [people.clone(), vec![person.groups.clone()]].concat();
         let helps = most_seats(&mut open, &with) > most;
         match may_approve(&decision, &requester, &view, &person) {
-            Ok(groups) => {
+            Ok(Yes { groups, stands_for }) => {
                 assert!(helps, "case {case}");
-                let more = [view.clone(), vec![Vote { by: &person.principal, groups: &groups }]].concat();
+                let stands_for = stands_for.as_ref();
+                let more = [view.clone(), vec![Vote { by: &person.principal, stands_for, groups: &groups }]].concat();
                 let now: u32 = waiting_for(&decision.quorum, &requester, &more).iter().map(|s| s.count).sum();
                 assert_eq!(now, left - 1, "case {case}");
                 let mine_open =
@@ -460,10 +470,10 @@ fn neither_the_requester_nor_one_person_alone_ever_makes_up_a_quorum_of_two() {
         let quorum: Vec<(&str, u32)> = GROUPS.iter().map(|g| (*g, rng.random_range(1..=3))).collect();
         let decision = needing(&quorum[..rng.random_range(1..=4)]);
         let one = Principal::slack("T1", "U1");
-        let mine = vec![Vote { by: &requester, groups: &everything }; 8];
+        let mine = vec![Vote { by: &requester, stands_for: None, groups: &everything }; 8];
         assert!(!quorum_met(&decision, &requester, &mine));
         let seats: u32 = decision.quorum.iter().map(|s| s.count).sum();
-        let ours = [mine, vec![Vote { by: &one, groups: &everything }; 8]].concat();
+        let ours = [mine, vec![Vote { by: &one, stands_for: None, groups: &everything }; 8]].concat();
         assert_eq!(quorum_met(&decision, &requester, &ours), seats == 1);
     }
 }

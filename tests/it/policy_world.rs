@@ -265,6 +265,7 @@ impl Draw<'_> {
             groups: GROUPS.iter().filter(|_| self.0.random_bool(0.5)).map(|g| (*g).to_owned()).collect(),
             foreign: self.chance(0.02),
             bot: self.chance(0.02),
+            twins: BTreeSet::new(),
             channel: self.chance(0.9).then(|| self.one(&CHANNELS).parse().unwrap()),
         }
     }

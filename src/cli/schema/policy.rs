@@ -16,6 +16,8 @@ pub struct PolicyFile {
     pub version: One,
     /// Names for people
     pub groups: Option<BTreeMap<String, Group>>,
+    /// Accounts of one person on several platforms: they are one person, and may approve across them
+    pub people: Option<BTreeMap<String, Vec<String>>>,
     /// Names for targets that belong together
     pub sets: Option<BTreeMap<String, Set>>,
     pub grant: Option<Vec<Grant>>,

@@ -178,7 +178,14 @@ fn a_gate_asks_its_group_and_counts_the_yeses() {
     let mut run = started(shaped());
     play(&mut run, Outcome::Succeeded, "drained\n", "14:04");
     held(&mut run, HoldCause::Gate { wave: 0, step: 1 }, at("14:05"));
-    run.evolve(&Event::GateApproved { hold: 1, by: arne(), groups: vec!["sre".into()], at: at("14:06") }).unwrap();
+    run.evolve(&Event::GateApproved {
+        hold: 1,
+        by: arne(),
+        stands_for: None,
+        groups: vec!["sre".into()],
+        at: at("14:06"),
+    })
+    .unwrap();
     let card = hold(&run, 1, &summary(&run), &view());
     insta::assert_snapshot!(format!("{}\n=====\n{}", read(&card), read(&root(&run, None, &view()))), @"
     restart-service is held before the step switch of wave 1

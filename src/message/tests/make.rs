@@ -172,7 +172,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
 }
 
 pub fn approved(mut run: Run) -> Run {
-    run.approvals.push(Approval { by: arne(), groups: vec!["sre".into()], at: at("14:03") });
+    run.approvals.push(Approval { by: arne(), stands_for: None, groups: vec!["sre".into()], at: at("14:03") });
     run.started = Some(at("14:03"));
     run
 }

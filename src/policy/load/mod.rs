@@ -78,6 +78,13 @@ impl Reader<'_> {
         if let Some(groups) = root.optional_table("groups") {
             policy.groups.extend(groups.entries().into_iter().filter_map(|(name, item)| self.group(&name, &item)));
         }
+        if let Some(people) = root.optional_table("people") {
+            for (name, item) in people.entries() {
+                if let Some((name, accounts)) = self.person(root.document(), &name, &item, &policy.people) {
+                    policy.people.insert(name, accounts);
+                }
+            }
+        }
         if let Some(sets) = root.optional_table("sets") {
             policy.sets.extend(sets.entries().into_iter().filter_map(|(name, item)| self.set(&name, &item)));
         }

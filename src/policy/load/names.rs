@@ -16,6 +16,8 @@ use super::Reader;
 pub(super) enum Of {
     Group,
     Set,
+    /// People by their accounts.
+    Person,
     /// Grants, forbids, approval and view rules share their ids: an id in a log names one rule.
     Rule,
 }
@@ -25,6 +27,7 @@ impl Of {
         match self {
             Of::Group => "group",
             Of::Set => "set",
+            Of::Person => "person",
             Of::Rule => "rule",
         }
     }
@@ -70,7 +73,7 @@ impl<'t> Names<'t> {
 fn defined(document: &Document<'_>) -> Vec<(Of, String, usize)> {
     let root = document.root();
     let mut found = Vec::new();
-    for (key, of) in [("groups", Of::Group), ("sets", Of::Set)] {
+    for (key, of) in [("groups", Of::Group), ("sets", Of::Set), ("people", Of::Person)] {
         for (name, _) in root.optional_table(key).iter().flat_map(Table::entries) {
             found.push((of, name.value.to_owned(), name.span.start));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::strict::{At, Item, Table};
+use crate::domain::strict::{At, Document, Item, Table};
 use crate::domain::{AccountId, ChatPlatform, GroupName, GroupRef, Principal, Region};
 use crate::policy::set::{Members, Pattern, SetName, TargetSet, Where};
 
@@ -53,6 +53,48 @@ impl Reader<'_> {
         }
         table.finish();
         Some((name, Members { refs, users }))
+    }
+
+    /// `susan = ["slack:T012AB:U034CD", "discord:1122334455:9988776655"]`: accounts of one person.
+    pub(super) fn person(
+        &self,
+        document: &Document<'_>,
+        name: &At<&str>,
+        item: &Item<'_>,
+        known: &BTreeMap<String, BTreeSet<Principal>>,
+    ) -> Option<(String, BTreeSet<Principal>)> {
+        let list = item.list()?;
+        let name = self.define(document, Of::Person, name);
+        let mut accounts = BTreeSet::new();
+        for item in list {
+            let Some(text) = item.text() else { continue };
+            let account: Principal = match text.value.parse() {
+                Ok(account) => account,
+                Err(why) => {
+                    let remedy = "write platform, tenant and user id, like `slack:T012AB:U034CD`";
+                    document.fault(&text.span, format!("{why}"), remedy);
+                    continue;
+                }
+            };
+            if account.is_operator() {
+                let what = format!("`{account}` sits at a shell of the host, which approves nothing");
+                document.fault(&text.span, what, "list accounts in chat");
+            }
+            if let Some((other, _)) = known.iter().find(|(_, accounts)| accounts.contains(&account)) {
+                let what = format!("`{account}` belongs to `{other}` already");
+                document.fault(&text.span, what, "an account is one person's: leave it with one of the two");
+            }
+            if !accounts.insert(account.clone()) {
+                document.fault(&text.span, format!("`{account}` is listed twice"), "remove one of the two");
+            }
+        }
+        if accounts.len() < 2 && !document.has_faults() {
+            item.fault(
+                format!("`{name}` has fewer than two accounts, so nothing is linked"),
+                "list all accounts of the person, or take the entry out",
+            );
+        }
+        Some((name, accounts))
     }
 
     pub(super) fn set(&self, name: &At<&str>, item: &Item<'_>) -> Option<(SetName, TargetSet)> {

@@ -8,7 +8,12 @@ use crate::runbook::{Risk, Runbook};
 /// A run over 6 nodes that ended in these ways, approved at second 2.
 fn ended(outcomes: [Outcome; 6], risk: Risk) -> Run {
     let mut run = Run::proposed(proposal(needs(1), |book| book.risk = risk, 2, 3));
-    run.approvals.push(Approval { by: asker("U0BO", &[]).principal, groups: vec!["sre".into()], at: at(2) });
+    run.approvals.push(Approval {
+        by: asker("U0BO", &[]).principal,
+        stands_for: None,
+        groups: vec!["sre".into()],
+        at: at(2),
+    });
     run.phase = Phase::Finished;
     run.started = Some(at(3));
     for (target, outcome) in run.targets.iter_mut().zip(outcomes) {
