@@ -180,8 +180,12 @@ async fn whoever_answers_first_is_the_only_one() {
 
 #[tokio::test]
 async fn what_cannot_be_carried_is_not_offered_and_nothing_is_better_than_late() {
-    let typing = raw("1", 4, json!({ "name": "runbook", "options": [{ "name": "run", "type": 1, "options": [
-        { "name": "runbook", "type": 3, "value": "x", "focused": true }] }] }));
+    let typing = raw(
+        "1",
+        4,
+        json!({ "name": "runbook", "options": [{ "name": "run", "type": 1, "options": [
+        { "name": "runbook", "type": 3, "value": "x", "focused": true }] }] }),
+    );
     let quick = desk(0, Ok(Ack::Plain));
     quick.gets(typing.clone()).await;
     let offered = json!({ "type": 8, "data": { "choices": [{ "name": "a short one", "value": "short" }] } });
@@ -220,8 +224,12 @@ fn filling(desk: &Desk, fields: usize, message: Value) -> Value {
         draft: desk.intake.shared.drafts.add(Draft::new(form, actor, place)),
         page: 0,
     };
-    let mut filled = raw("9", 5, json!({ "custom_id": page.to_string(), "components": [
-        { "type": 18, "component": { "type": 4, "custom_id": "f0", "value": "x" } }] }));
+    let mut filled = raw(
+        "9",
+        5,
+        json!({ "custom_id": page.to_string(), "components": [
+        { "type": 18, "component": { "type": 4, "custom_id": "f0", "value": "x" } }] }),
+    );
     filled["message"] = message;
     filled
 }
@@ -279,8 +287,12 @@ async fn a_denial_outlives_a_restart() {
     let desk = desk(0, Ok(Ack::Plain));
     let what = What::Deny { run: "01J9ZX0000000000000000AB7F".parse().unwrap(), revision: 3 };
     let page = PageRef { draft: "0123456789".into(), page: 0, what };
-    let mut filled = raw("9", 5, json!({ "custom_id": page.to_string(), "components": [
-        { "type": 18, "component": { "type": 4, "custom_id": "why", "value": "not today" } }] }));
+    let mut filled = raw(
+        "9",
+        5,
+        json!({ "custom_id": page.to_string(), "components": [
+        { "type": 18, "component": { "type": 4, "custom_id": "why", "value": "not today" } }] }),
+    );
     filled["message"] = json!({ "id": "1", "flags": 0 });
     desk.gets(filled).await;
     assert_eq!(desk.keys(), ["discord:interaction:9"]);
