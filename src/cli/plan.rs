@@ -11,10 +11,12 @@ use indicatif::ProgressBar;
 
 use crate::adapters::aws::Aws;
 use crate::adapters::clock::SystemClock;
+#[cfg(feature = "discord")]
+use crate::adapters::discord::Discord;
 use crate::adapters::slack::Slack;
 use crate::command::{self, Command};
 use crate::config::{Config, Host};
-use crate::domain::{GroupName, Principal};
+use crate::domain::{ChatPlatform, GroupName, Principal};
 use crate::engine::cloud::Limited;
 use crate::engine::limits::{Limits, Rate};
 use crate::engine::membership;
@@ -35,7 +37,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(120);
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  muster plan --as slack:T012AB:U034CD --group support restart-service service=nginx on env=staging\n\n\
-    Without --group the person's groups are read from Slack. \n\n\
+    Without --group the person's groups are read from Slack or Discord.\n\n\
     Exit codes: 0 permitted, with or without approval; 1 there is no plan; 2 the policy refuses it (or the usage is wrong)."
 )]
 pub struct Args {
@@ -175,10 +177,26 @@ async fn asker(args: &Args, config: &Config, rules: &Rules) -> Result<Asker, Str
             channel: None,
         });
     }
-    let Some(settings) = super::setup::slack_settings(config) else {
-        return Err("without `[slack]` the person's groups cannot be read; name them with --group".into());
-    };
-    let slack = Slack::connect(settings).await.map_err(|fault| fault.to_string())?;
     let actor = Actor { principal: args.principal.clone(), foreign: false };
-    membership::asker(&slack, &rules.policy, &actor, None).await.map_err(|fault| fault.to_string())
+    let platform = args.principal.platform;
+    let none = |name: &str| format!("without `[{name}]` the person's groups cannot be read; name them with --group");
+    let asker = match platform {
+        ChatPlatform::Slack => {
+            let settings = super::setup::slack_settings(config).ok_or_else(|| none("slack"))?;
+            let slack = Slack::connect(settings).await.map_err(|fault| fault.to_string())?;
+            membership::asker(&slack, &rules.policy, &actor, None).await
+        }
+        #[cfg(feature = "discord")]
+        ChatPlatform::Discord => {
+            let settings = super::setup::discord_settings(config).ok_or_else(|| none("discord"))?;
+            let discord = Discord::new(settings).map_err(|fault| fault.to_string())?;
+            membership::asker(&discord, &rules.policy, &actor, None).await
+        }
+        #[cfg(not(feature = "discord"))]
+        ChatPlatform::Discord => return Err(none("discord")),
+        ChatPlatform::Host => {
+            return Err("somebody at a shell is in no group of the policy; name one with --group".into());
+        }
+    };
+    asker.map_err(|fault| fault.to_string())
 }

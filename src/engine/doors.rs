@@ -98,7 +98,7 @@ async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequ
     match services.directory.channel(&offer.place).await {
         Ok(channel) if channel.member && !channel.shared => {}
         Ok(channel) if channel.shared => return Answer::Whisper(message::refusal::shared_channel(&view)),
-        Ok(_) => return Answer::Whisper(message::refusal::not_in_channel()),
+        Ok(_) => return Answer::Whisper(message::refusal::not_in_channel(offer.place.platform)),
         Err(fault) => return Answer::Whisper(message::trouble::cannot_post(&fault.to_string())),
     }
     match services.refused.change(id, |o| std::mem::replace(&mut o.asked, true)) {

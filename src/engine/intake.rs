@@ -299,7 +299,7 @@ pub(super) async fn begin(
     };
     // The card of a run stands where it was asked for, so a run that nobody could read is not begun.
     if !place.member {
-        return Answer::Whisper(message::refusal::not_in_channel());
+        return Answer::Whisper(message::refusal::not_in_channel(delivery.place.platform));
     }
     let channel = super::membership::channel_of(&delivery.place);
     if place.shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::fault::closest;
-use crate::domain::{AccountId, GroupName, RunbookName, Unread};
+use crate::domain::{AccountId, ChatPlatform, GroupName, RunbookName, Unread};
 use crate::plan::Coverage;
 use crate::policy::Decision;
 use crate::run::{Phase, Run};
@@ -447,11 +447,21 @@ pub fn shared_channel(view: &View) -> Card {
 
 /// The bot cannot post where it was asked.
 #[must_use]
-pub fn not_in_channel() -> Card {
+pub fn not_in_channel(platform: ChatPlatform) -> Card {
+    let remedy = match platform {
+        ChatPlatform::Slack | ChatPlatform::Host => {
+            say("Type ").code("/invite @muster").plain(" in this channel, then ask again.")
+        }
+        ChatPlatform::Discord => say("Let me in: in this channel's settings under Permissions add me with ")
+            .bold("View Channel, Send Messages, Create Public Threads")
+            .plain(" and ")
+            .bold("Send Messages in Threads")
+            .plain(", then ask again."),
+    };
     refusal(
         "I am not in this channel, so nothing was run",
         vec![say("The result of a run stands where it was asked for, and I cannot write here.").spans()],
-        vec![say("Type ").code("/invite @muster").plain(" in this channel, then ask again.").spans()],
+        vec![remedy.spans()],
     )
 }
 

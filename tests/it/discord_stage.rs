@@ -119,9 +119,4 @@ impl Stage {
         let there = world.messages.iter().filter(|m| m.channel == channel && m.only_for.is_none() && !m.deleted);
         there.map(|m| muster::playground::discord::text::message(&world, m)).collect()
     }
-
-    /// Calls of one method so far.
-    pub fn calls(&self, method: &str) -> u64 {
-        self.server.workspace.world().calls.get(method).copied().unwrap_or_default()
-    }
 }

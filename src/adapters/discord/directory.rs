@@ -37,6 +37,12 @@ const NO_USER: u32 = 10013;
 const NO_CHANNEL: u32 = 10003;
 const NO_ACCESS: u32 = 50001;
 
+/// What a run needs where it stands: a card and its thread.
+pub(super) const SPEAKS: Permissions = Permissions::VIEW_CHANNEL
+    .union(Permissions::SEND_MESSAGES)
+    .union(Permissions::CREATE_PUBLIC_THREADS)
+    .union(Permissions::SEND_MESSAGES_IN_THREADS);
+
 /// Discord's type of a direct message.
 const DIRECT: u64 = 1;
 
@@ -223,8 +229,9 @@ impl Inner {
     /// What the bot may do in a channel; nothing where it cannot see it.
     pub(super) async fn own_rights(&self, channel: u64) -> Result<Permissions, CallError> {
         let Some(found) = self.channel_answer(channel).await? else { return Ok(Permissions::empty()) };
+        // There are no threads there; what belongs into one stands beside its card.
         if found.kind == DIRECT {
-            return Ok(Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES);
+            return Ok(SPEAKS);
         }
         let Some(guild) = found.guild_id.as_deref().and_then(snowflake).map(GuildId::new) else {
             return Ok(Permissions::empty());
@@ -303,11 +310,10 @@ impl Directory for Discord {
         let Some(id) = snowflake(&place.channel) else {
             return Err(DirectoryError(format!("`{}` is no channel of Discord", place.channel)));
         };
-        let needed = Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES;
         let ask = async {
             let rights = inner.own_rights(id).await?;
             // Nobody outside the guild reads its channels.
-            Ok::<_, CallError>(Channel { member: rights.contains(needed), shared: false })
+            Ok::<_, CallError>(Channel { member: rights.contains(SPEAKS), shared: false })
         };
         let found = inner.caches.channels.get(&place.channel, ask).await;
         let channel = found.map_err(|error| DirectoryError(error.into_sentence("look at a channel")))?;

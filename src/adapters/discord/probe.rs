@@ -8,6 +8,7 @@ use serenity::model::Permissions;
 use crate::ports::{BotSeen, ChannelSeen, ChatProbe, ProbeError};
 
 use super::api::{Call, CallError};
+use super::directory::SPEAKS;
 use super::gateway::{OpenError, Opener as _};
 use super::ids::snowflake;
 use super::invite::{NEEDED, name};
@@ -89,7 +90,7 @@ impl ChatProbe for Discord {
         let rights = self.inner.own_rights(number).await.map_err(fault)?;
         Ok(Some(ChannelSeen {
             name: channel.name.unwrap_or_else(|| id.to_owned()),
-            member: rights.contains(Permissions::VIEW_CHANNEL | Permissions::SEND_MESSAGES),
+            member: rights.contains(SPEAKS),
             archived: false,
         }))
     }

@@ -45,6 +45,8 @@ const TITLES_MAX: usize = 2_048;
 const HAS_THREAD: u32 = 160_004;
 const NO_MESSAGE: u32 = 10008;
 const NO_CHANNEL: u32 = 10003;
+/// A direct message.
+const NO_THREADS: u32 = 50024;
 /// A malformed body, or one that is empty: less of it may do.
 const LAYOUT_FAULTS: [u32; 2] = [50035, 50006];
 
@@ -183,6 +185,10 @@ impl Inner {
         if self.shared.places.is_thread(thread) {
             return Ok(thread.clone());
         }
+        // A direct message has no threads: what belongs into one stands there, too.
+        if self.guild_of(&place.channel).is_some() {
+            return Ok(place.channel.clone());
+        }
         const WHAT: &str = "make a thread";
         let (channel, message) = (channel_id(&place.channel)?, message_id(thread)?);
         let name = get(&self.told.titles, thread).unwrap_or_else(|| title.to_owned());
@@ -195,6 +201,7 @@ impl Inner {
             Ok(made) => self.remember(&made.id, place),
             // It is there already, or it never started with a message.
             Err(error) if matches!(error.code(), Some(HAS_THREAD | NO_MESSAGE)) => self.remember(thread, place),
+            Err(error) if error.code() == Some(NO_THREADS) => return Ok(place.channel.clone()),
             Err(error) => {
                 return Err(match error.into_chat(WHAT) {
                     // Nothing was said yet, and a thread that was made is found the next time.
@@ -240,8 +247,8 @@ impl Inner {
     /// The newest of our messages at this place that `is_it`.
     async fn look_for(&self, place: &Place, is_it: impl Fn(&Said) -> bool) -> Result<Option<MessageRef>, ChatError> {
         let channel = match &place.thread {
-            Some(thread) => thread.clone(),
-            None => place.channel.clone(),
+            Some(thread) if self.guild_of(&place.channel).is_none() => thread.clone(),
+            Some(_) | None => place.channel.clone(),
         };
         let id = channel_id(&channel)?;
         let call = Call::new("get_messages", LightMethod::Get, Route::ChannelMessages { channel_id: id })

@@ -2,6 +2,8 @@
 //! nothing to a node and says nothing in chat.
 
 mod aws;
+#[cfg(feature = "discord")]
+mod discord;
 mod host;
 pub mod report;
 mod slack;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 
 use crate::adapters::aws::Aws;
 use crate::adapters::clock::SystemClock;
+#[cfg(feature = "discord")]
+use crate::adapters::discord::Discord;
 use crate::adapters::slack::Slack;
 use crate::config::{Config, Host};
 use crate::engine::cloud::Limited;
@@ -27,7 +31,7 @@ use report::{Report, State};
 #[command(
     after_help = "Examples:\n  muster doctor --config /etc/muster/muster.toml\n  muster doctor --account acme-prod\n  \
     muster doctor --json | jq '.findings[] | select(.state == \"broken\")'\n\n\
-    It looks at the configuration, runbooks and policies, the store, tokens, scopes and channels at Slack, and at every \
+    It looks at the configuration, runbooks and policies, the store, tokens, scopes and channels at Slack and Discord, and at every \
     account: whether it lets Muster in with the External ID and refuses it without, and what SSM shows in each region. \
     Run it as the user that runs Muster, with the same environment. It may run beside a running Muster.\n\n\
     Exit codes: 0 all is well; 1 there are warnings; 2 something is broken (or the usage is wrong)."
@@ -82,19 +86,36 @@ async fn examine(args: &Args) -> Report {
     let rules = host::rules(&mut report, &config);
     host::store(&mut report, &config.paths.store);
 
-    let bar = terminal::progress("asking Slack and AWS");
-    let (mut at_slack, mut at_aws) = (Report::default(), Report::default());
+    let bar = terminal::progress("asking chat and AWS");
+    let (mut at_slack, mut at_discord, mut at_aws) = (Report::default(), Report::default(), Report::default());
     let policy = rules.as_ref().map(|rules| &rules.policy);
     let ask_slack = async {
         let Some(settings) = super::setup::slack_settings(&config) else {
-            let says = "the configuration has no `[slack]`, so `muster serve` does not start: add it with both tokens";
-            at_slack.add("slack", "configuration", State::Warning, says);
+            if config.discord.is_none() {
+                let says = "the configuration has neither `[slack]` nor `[discord]`, so `muster serve` does not start: add one \
+                            of them with its tokens";
+                at_slack.add("chat", "configuration", State::Warning, says);
+            }
             return;
         };
         let command = settings.command.clone();
         match Slack::new(settings) {
             Ok(slack) => slack::check(&mut at_slack, &slack, &command, policy).await,
             Err(fault) => at_slack.add("slack", "configuration", State::Broken, fault.to_string()),
+        }
+    };
+    let ask_discord = async {
+        #[cfg(feature = "discord")]
+        if let Some(settings) = super::setup::discord_settings(&config) {
+            match Discord::new(settings) {
+                Ok(discord) => discord::check(&mut at_discord, &discord, policy).await,
+                Err(fault) => at_discord.add("discord", "configuration", State::Broken, fault.to_string()),
+            }
+        }
+        #[cfg(not(feature = "discord"))]
+        if config.discord.is_some() {
+            let says = "this build leaves out Discord: take `[discord]` out, or build it with the feature `discord`";
+            at_discord.add("discord", "configuration", State::Broken, says);
         }
     };
     let automations: Vec<&str> = rules.iter().flat_map(|rules| with_automations(&rules.runbooks)).collect();
@@ -112,9 +133,10 @@ async fn examine(args: &Args) -> Report {
         };
         aws::check(&mut at_aws, &aws, inventory, &wanted).await;
     };
-    futures::join!(ask_slack, ask_aws);
+    futures::join!(ask_slack, ask_discord, ask_aws);
     bar.finish_and_clear();
     report.findings.extend(at_slack.findings);
+    report.findings.extend(at_discord.findings);
     report.findings.extend(at_aws.findings);
     report
 }

@@ -2,7 +2,7 @@
 
 use super::make::*;
 use super::read;
-use crate::domain::Unread;
+use crate::domain::{ChatPlatform, Unread};
 use crate::message::door::*;
 use crate::message::refusal::*;
 use crate::plan::Coverage;
@@ -60,7 +60,8 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
         no_policy(),
         may_not_view(),
         shared_channel(&view()),
-        not_in_channel(),
+        not_in_channel(ChatPlatform::Slack),
+        not_in_channel(ChatPlatform::Discord),
         fault("the store did not answer", "r-7F3K"),
     ];
     let told: Vec<String> = cards.iter().map(read).collect();
@@ -207,6 +208,12 @@ fn every_refusal_says_what_why_and_what_to_do_instead() {
     The result of a run stands where it was asked for, and I cannot write here.
 
     Type `/invite @muster` in this channel, then ask again.
+    --
+    I am not in this channel, so nothing was run
+
+    The result of a run stands where it was asked for, and I cannot write here.
+
+    Let me in: in this channel's settings under Permissions add me with View Channel, Send Messages, Create Public Threads and Send Messages in Threads, then ask again.
     --
     Something went wrong on my side
 
