@@ -68,7 +68,7 @@ impl World {
             8 => self.step_the_clock(),
             9..12 => self.fill_in(),
             12 if self.fortune.one_in(2) => self.halt(),
-            13..18 if self.ledger.is_halted() => self.resume(),
+            13..23 if self.ledger.is_halted() => self.resume(),
             _ => self.click(),
         }
     }
