@@ -5,6 +5,8 @@ pub mod playground;
 #[cfg(feature = "playground")]
 pub mod playground_alone;
 #[cfg(feature = "playground")]
+pub mod playground_discord;
+#[cfg(feature = "playground")]
 pub mod playground_slack;
 #[cfg(feature = "playground")]
 pub mod playground_aws;
@@ -74,7 +76,7 @@ enum Command {
     /// Try everything on this machine: simulated AWS, simulated Slack, the real bot
     #[cfg(all(feature = "playground", feature = "aws", feature = "slack", feature = "sled"))]
     Playground(Box<playground::Args>),
-    /// Try a bot on this machine: simulated AWS or simulated Slack (this build holds no bot)
+    /// Try a bot on this machine: simulated AWS, Slack or Discord (this build holds no bot)
     #[cfg(all(feature = "playground", not(all(feature = "aws", feature = "slack", feature = "sled"))))]
     Playground(playground_alone::Args),
     /// Check runbooks, policies and muster.toml, and print every fault at once

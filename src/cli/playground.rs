@@ -127,7 +127,7 @@ async fn play(args: Args) -> Result<ExitCode, String> {
 
     let code = if playing {
         let endpoints = Endpoints {
-            slack: Address { url: workspace.base_url(), token: Some(workspace.control_token.clone()) },
+            chat: Address { url: workspace.base_url(), token: Some(workspace.control_token.clone()) },
             aws: Some(Address { url: aws.url(), token: aws.control_token.clone() }),
         };
         converse(&args, &endpoints).await

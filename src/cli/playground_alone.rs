@@ -1,11 +1,11 @@
-//! `muster playground aws` and `muster playground slack`: one simulator alone, for a bot started by hand. They need no
+//! `muster playground aws`, `slack` and `discord`: one simulator alone, for a bot started by hand. They need no
 //! part of the bot, so a build with the feature `playground` alone has them, too.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{playground_aws, playground_slack};
+use super::{playground_aws, playground_discord, playground_slack};
 
 /// What a build without the bot knows of `muster playground`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,8 @@ pub struct Args {
 pub enum Alone {
     /// The simulated AWS organisation alone
     Aws(playground_aws::Args),
+    /// The simulated Discord guild alone
+    Discord(playground_discord::DiscordArgs),
     /// The simulated Slack workspace alone
     Slack(playground_slack::SlackArgs),
 }
@@ -27,6 +29,7 @@ impl Alone {
     pub async fn run(self) -> ExitCode {
         match self {
             Alone::Aws(args) => playground_aws::run(args).await,
+            Alone::Discord(args) => playground_discord::run(args).await,
             Alone::Slack(args) => playground_slack::run(args).await,
         }
     }

@@ -14,6 +14,8 @@ mod check;
 mod conversations;
 #[cfg(all(feature = "aws", feature = "playground"))]
 mod deployment;
+#[cfg(feature = "playground")]
+mod discord_guild;
 #[cfg(all(feature = "slack", feature = "ec2", feature = "sled", feature = "playground"))]
 mod doctor;
 #[cfg(all(feature = "slack", feature = "discord", feature = "playground"))]

@@ -74,7 +74,7 @@ fn write_snapshots(folder: &Path, script: &Path, transcript: &Transcript) -> Res
 
 /// `{"kind": "message" | "modal" | "home", "method": …, "body": …}`, one on a line, as Slack received them.
 async fn write_bodies(file: &Path, endpoints: &Endpoints) -> Result<(), String> {
-    let said = Http::new(endpoints.slack.clone()).get("/bodies").await?;
+    let said = Http::new(endpoints.chat.clone()).get("/bodies").await?;
     let mut lines = String::new();
     for said in said["bodies"].as_array().into_iter().flatten() {
         let (kind, body) = match said["body"].get("view") {

@@ -17,10 +17,11 @@
 //! @support picks "Disk usage" in "Runbook"              picks in the open form, else in the App Home
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
-//! wait connected                                        until the app listens at Slack
+//! wait connected                                        until the app listens
 //! plant aws offline-node:acme-prod                      a fault in a simulator, by name and place as `--break` takes it,
 //! plant slack rate-limited method="chat.update"         then its settings; all are lifted when the conversation ends
-//! lift aws offline-node:acme-prod                       takes it away; for Slack `lift slack`, which takes all
+//! plant discord reconnect                               where it plays at the simulated Discord
+//! lift aws offline-node:acme-prod                       takes it away; `lift slack` and `lift discord` take all
 //! expect thread has "Succeeded"                         also: expect thread lacks "…"
 //! expect @support sees "only for your eyes"
 //! expect nothing pings                                  nothing the app sent since the last command notifies a channel
@@ -168,6 +169,7 @@ pub enum How {
 pub enum Simulator {
     Aws,
     Slack,
+    Discord,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Takes out of a thread's text what differs from run to run, so that it can be compared with a stored one.
 //!
-//! In this order: the simulators' addresses (`http://<host>`); names of output files (`r-<run>-NAME-<hash>.txt`); Slack times (`<ts>`); ULIDs (`<run>`) and short run ids
+//! In this order: the simulators' addresses (`http://<host>`); names of output files (`r-<run>-NAME-<hash>.txt`); Slack times (`<ts>`); ids of Discord (`<snowflake>`); ULIDs (`<run>`) and short run ids
 //! (`r-#1`, `r-#2` in order of appearance); UUIDs (`<id>`); digests of plans and revisions, and hex of 12 digits and more that
 //! is no node id (`<hash>`);
 //! dates and clock times (`<date>`, `<clock>`); durations such as `3.2 s`, `1 m 12 s`, `14 min` (`<time>`); sizes of
@@ -15,6 +15,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"https?://(?:127\.0\.0\.1|localhost|\[::1\]):\d+", "http://<host>"),
         (r"\br-[0-9a-z]{4,26}-([a-z0-9-]+)-[0-9a-f]{6}\.txt\b", "r-<run>-$1-<hash>.txt"),
         (r"\b\d{10}\.\d{6}\b|\bp\d{16}\b", "<ts>"),
+        (r"\b1[1-9]\d{17}\b", "<snowflake>"),
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<run>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
         (r"(?P<keep>[Pp]lan |revision )`[0-9a-f]{12}`", "${keep}`<hash>`"),
@@ -57,13 +58,13 @@ mod tests {
     fn what_differs_from_run_to_run_is_taken_out() {
         let text = "r-7F3K and r-9ZZZ, r-7F3K again; 3.2 s, 1 m 12 s, 14 min; until 14:30 UTC on 2026-11-22\n\
                     01JD3X5Q8Z4W6V2N7B9C1M0KTR i-0a1b2c3d4e5f60718 111111111111 digest 0a1b2c3d4e5f6071\n\
-                    http://127.0.0.1:4711/x 1763820000.000123\n(file) run-r-7F3K.log, 12.3 kB";
+                    http://127.0.0.1:4711/x 1763820000.000123 1576309853126852608\n(file) run-r-7F3K.log, 12.3 kB";
         insta::assert_snapshot!(normalise(text), @r"
         r-#1 and r-#2, r-#1 again; <time>, <time>, <time>; until <clock> on <date>
         <run> i-0a1b2c3d4e5f60718 111111111111 digest <hash>
-        http://<host>/x <ts>
+        http://<host>/x <ts> <snowflake>
         (file) run-r-#1.log, <size>
         ");
-        assert_eq!(RULES.len(), 11);
+        assert_eq!(RULES.len(), 12);
     }
 }

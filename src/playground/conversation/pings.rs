@@ -4,6 +4,8 @@
 //! so do `broadcast` and `usergroup` elements of rich text. In `plain_text`, in rich text's own texts and in code they are
 //! letters. `link_names` and `parse: full` make pings of bare words such as `@channel`.
 //!
+//! The simulated Discord works out by itself whom each message notifies, and lists it beside the body.
+//!
 //! Groups that the app itself asks for an approval are meant to be notified, so only broadcasts are counted.
 
 use serde_json::Value;
@@ -17,6 +19,11 @@ pub fn pings(bodies: &Value) -> Vec<String> {
         let method = said["method"].as_str().unwrap_or_default();
         let body = &said["body"];
         let mut tell = |what: &str| found.push(format!("`{method}` pings by {what}"));
+        // Where the platform itself says whom a message notifies, its word stands.
+        if let Some(pings) = said["pings"].as_array() {
+            pings.iter().filter(|p| *p == "@everyone").for_each(|_| tell("a mention of everyone"));
+            continue;
+        }
         if body["link_names"] == true || body["link_names"] == 1 || body["parse"] == "full" {
             tell("`link_names` or `parse`");
         }
@@ -70,6 +77,16 @@ mod tests {
         assert_eq!(count(json!({ "blocks": section })), 1);
         let rich = json!([{ "type": "rich_text", "elements": [{ "type": "broadcast", "range": "here" }] }]);
         assert_eq!(count(json!({ "blocks": rich })), 1);
+    }
+
+    #[test]
+    fn what_discord_says_of_its_own_messages_stands() {
+        let said = |listed: Value| {
+            let body = json!({ "content": "@everyone" });
+            pings(&json!([{ "method": "messages.create", "body": body, "pings": listed }])).len()
+        };
+        assert_eq!(said(json!(["@everyone", "<@&1>"])), 1);
+        assert_eq!(said(json!(["<@&1>", "<@2>"])), 0);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `plant aws NAME[:PLACE] [setting="…"]`, `plant slack NAME [setting="…"]` and `lift …`: the bodies that the
+//! `plant aws NAME[:PLACE] [setting="…"]`, `plant slack NAME [setting="…"]`, the same for `discord`, and `lift …`: the bodies that the
 //! simulators' control interfaces take. Which names there are is the simulator's to say, when the line is played.
 
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::parse::{Wrong, values};
 /// Settings that are numbers.
 const NUMBERS: &[&str] = &["times", "value", "count", "seconds", "milliseconds"];
 /// Settings that are words.
-const WORDS: &[&str] = &["method", "channel", "error"];
+const WORDS: &[&str] = &["method", "channel", "error", "permission", "role", "user"];
 
 /// What stands behind `plant`.
 pub fn fault(rest: &str) -> Result<(Simulator, Value), Wrong> {
@@ -44,9 +44,12 @@ pub fn fault(rest: &str) -> Result<(Simulator, Value), Wrong> {
 /// What stands behind `lift`.
 pub fn lifted(rest: &str) -> Result<(Simulator, Value), Wrong> {
     match simulator(rest)? {
-        (Simulator::Slack, "") => Ok((Simulator::Slack, Value::Null)),
+        (at @ (Simulator::Slack | Simulator::Discord), "") => Ok((at, Value::Null)),
         (Simulator::Slack, _) => {
             Err(("Slack's faults are lifted together".to_owned(), "write `lift slack`".to_owned()))
+        }
+        (Simulator::Discord, _) => {
+            Err(("Discord's faults are lifted together".to_owned(), "write `lift discord`".to_owned()))
         }
         (Simulator::Aws, "") => {
             Err(("no fault is named".to_owned(), "write for example `lift aws offline-node:acme-prod`".to_owned()))
@@ -60,9 +63,10 @@ fn simulator(rest: &str) -> Result<(Simulator, &str), Wrong> {
     match name {
         "aws" => Ok((Simulator::Aws, rest.trim())),
         "slack" => Ok((Simulator::Slack, rest.trim())),
+        "discord" => Ok((Simulator::Discord, rest.trim())),
         other => Err((
             format!("there is no simulator `{other}`"),
-            "write `plant aws NAME:ACCOUNT/REGION/NODE` or `plant slack NAME`".to_owned(),
+            "write `plant aws NAME:ACCOUNT/REGION/NODE`, `plant slack NAME` or `plant discord NAME`".to_owned(),
         )),
     }
 }
@@ -70,7 +74,11 @@ fn simulator(rest: &str) -> Result<(Simulator, &str), Wrong> {
 /// `NAME` or `NAME:ACCOUNT/REGION/NODE`.
 fn named(at: Simulator, name: &str) -> Result<Value, Wrong> {
     match (at, name.split_once(':')) {
-        (Simulator::Slack, None) => Ok(json!({ "name": name })),
+        (Simulator::Slack | Simulator::Discord, None) => Ok(json!({ "name": name })),
+        (Simulator::Discord, Some((name, _))) => Err((
+            format!("`{name}` is planted at Discord, which has no accounts"),
+            format!("write `plant discord {name} channel=\"#ops\"`"),
+        )),
         (Simulator::Slack, Some((name, _))) => Err((
             format!("`{name}` is planted at Slack, which has no accounts"),
             format!("write `plant slack {name} channel=\"C0OPS\"`"),
@@ -106,6 +114,9 @@ mod tests {
         let slack = fault(r#"slack rate-limited method="chat.update", count="3""#).unwrap();
         assert_eq!(slack, (Simulator::Slack, json!({"name": "rate-limited", "method": "chat.update", "count": 3})));
         assert_eq!(lifted("slack"), Ok((Simulator::Slack, Value::Null)));
+        let discord = fault(r#"discord no-permission permission="SEND_MESSAGES""#).unwrap();
+        assert_eq!(discord, (Simulator::Discord, json!({"name": "no-permission", "permission": "SEND_MESSAGES"})));
+        assert_eq!(lifted("discord"), Ok((Simulator::Discord, Value::Null)));
         assert_eq!(lifted("aws throttle"), Ok((Simulator::Aws, json!({"fault": "throttle"}))));
     }
 

@@ -21,7 +21,8 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_millis(40);
 
 #[derive(Debug, Clone)]
 pub struct Endpoints {
-    pub slack: Address,
+    /// The simulated Slack or Discord.
+    pub chat: Address,
     /// Needed for `expect ran once …` and `expect nothing ran` only.
     pub aws: Option<Address>,
 }
@@ -63,7 +64,7 @@ pub async fn play(
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Result<Transcript, Box<PlayFault>> {
     let mut player = Player {
-        slack: Http::new(endpoints.slack.clone()),
+        chat: Http::new(endpoints.chat.clone()),
         aws: endpoints.aws.clone().map(Http::new),
         tell,
         transcript: Transcript::default(),
@@ -111,7 +112,7 @@ pub(super) struct Command {
 }
 
 pub(super) struct Player<'a> {
-    pub(super) slack: Http,
+    pub(super) chat: Http,
     aws: Option<Http>,
     tell: &'a mut (dyn FnMut(&str) + Send),
     transcript: Transcript,
@@ -174,7 +175,7 @@ impl Player<'_> {
             }
             Step::WaitConnected { timeout } => {
                 self.until(*timeout, "the app to listen", async |p| {
-                    let workspace = p.slack.get("/workspace").await.map_err(unmet("the workspace"))?;
+                    let workspace = p.chat.get("/workspace").await.map_err(unmet("the workspace"))?;
                     Ok(workspace["connections"].as_u64().is_some_and(|n| n > 0))
                 })
                 .await
@@ -204,7 +205,7 @@ impl Player<'_> {
             Step::Sees { who, text } => self.sees(who, text).await,
             Step::NothingPings => {
                 let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
-                let said = self.slack.get(&format!("/bodies?after={after}")).await.map_err(unmet("the bodies"))?;
+                let said = self.chat.get(&format!("/bodies?after={after}")).await.map_err(unmet("the bodies"))?;
                 match pings(&said["bodies"]) {
                     found if found.is_empty() => Ok(()),
                     found => Err(("nothing that notifies a channel".to_owned(), found.join("\n"))),
@@ -237,7 +238,7 @@ impl Player<'_> {
             Step::SnapshotEphemeral { who } => {
                 let typed_last = || self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
                 let who = who.clone().unwrap_or_else(typed_last);
-                let text = self.ephemerals(&who).await?;
+                let text = self.ephemerals(&who, "").await?;
                 self.snapshot(line.number, &text);
                 Ok(())
             }
@@ -273,12 +274,13 @@ impl Player<'_> {
         if let Some(root) = &thread {
             body["thread"] = json!(root);
         }
-        let answer = self.slack.post("/commands", &body).await.map_err(unmet("the words to be typed"))?;
+        let answer = self.chat.post("/commands", &body).await.map_err(unmet("the words to be typed"))?;
         self.tell_shown(who, &answer);
         // Words in the thread do not open another one.
         if thread.is_none() {
             let ts = answer["ts"].as_str().unwrap_or_default().to_owned();
-            let own_thread = (!slash).then(|| ts.clone());
+            // Discord sends what is no registered command as a message to the app.
+            let own_thread = (answer["kind"] != "slash").then(|| ts.clone());
             self.begin(who, channel, ts, own_thread, false).await?;
             if let Some(command) = &mut self.command
                 && answer["acked"] == false
@@ -338,7 +340,8 @@ impl Player<'_> {
         let wanted = squeeze(text);
         let started = Instant::now();
         loop {
-            let seen = self.ephemerals(who).await?;
+            // Where the platform has no other way, an answer to one person is a direct message.
+            let seen = self.ephemerals(who, "&direct=true").await?;
             if squeeze(&seen).contains(&wanted) {
                 self.tell_block(&format!("(only @{who} sees)"), &seen);
                 return Ok(());

@@ -13,7 +13,7 @@ use super::player::{Command, Player, Unmet, unmet};
 
 impl Player<'_> {
     pub(super) async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
-        self.slack.get(&format!("/threads/{}/{ts}", encoded(channel))).await.map_err(unmet("the thread"))
+        self.chat.get(&format!("/threads/{}/{ts}", encoded(channel))).await.map_err(unmet("the thread"))
     }
 
     /// The root of the thread that belongs to the last command, if the app has begun one.
@@ -48,14 +48,14 @@ impl Player<'_> {
     /// The first root message of the app in this channel after `ts`.
     async fn first_root(&self, channel: &str, ts: &str) -> Result<Option<String>, Unmet> {
         let path = format!("/channels/{}?after={ts}", encoded(channel));
-        let seen = self.slack.get(&path).await.map_err(unmet("the channel"))?;
+        let seen = self.chat.get(&path).await.map_err(unmet("the channel"))?;
         let mut roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
         Ok(roots.next().and_then(|m| m["ts"].as_str()).map(str::to_owned))
     }
 
     /// In another channel, those of many people before direct messages.
     async fn elsewhere(&self, command: &Command) -> Result<Option<(String, String)>, Unmet> {
-        let workspace = self.slack.get("/workspace").await.map_err(unmet("the workspace"))?;
+        let workspace = self.chat.get("/workspace").await.map_err(unmet("the workspace"))?;
         let mut channels: Vec<&Value> = workspace["channels"].as_array().into_iter().flatten().collect();
         channels.sort_by_key(|c| c["im"].is_string());
         for id in channels.into_iter().filter_map(|c| c["id"].as_str()) {
@@ -77,9 +77,10 @@ impl Player<'_> {
         Ok(self.thread().await?.and_then(|t| t["text"].as_str().map(str::to_owned)))
     }
 
-    pub(super) async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
+    /// What only this person sees, `also` more of it.
+    pub(super) async fn ephemerals(&self, who: &str, also: &str) -> Result<String, Unmet> {
         let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
-        let seen = self.slack.get(&format!("/ephemerals?as={who}&after={after}")).await;
+        let seen = self.chat.get(&format!("/ephemerals?as={who}&after={after}{also}")).await;
         let seen = seen.map_err(unmet("what only one person sees"))?;
         let seen = seen["text"].as_str().unwrap_or_default();
         let unheard = self.command.as_ref().filter(|c| c.who == who && !c.unheard.is_empty());

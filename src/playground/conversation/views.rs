@@ -19,7 +19,7 @@ impl Player<'_> {
                 Some(thread) => thread["messages"].clone(),
                 None => {
                     let path = format!("/channels/{}", channel.trim_start_matches('#'));
-                    self.slack.get(&path).await.map_err(unmet("the channel"))?["messages"].clone()
+                    self.chat.get(&path).await.map_err(unmet("the channel"))?["messages"].clone()
                 }
             };
             let mut public = messages.as_array().into_iter().flatten().filter(|m| m["only_for"].is_null());
@@ -29,7 +29,7 @@ impl Player<'_> {
             own_thread = last["ts"].as_str().map(str::to_owned);
         }
         self.look_before().await?;
-        let answer = self.slack.post("/shortcuts", &body).await.map_err(unmet("the shortcut"))?;
+        let answer = self.chat.post("/shortcuts", &body).await.map_err(unmet("the shortcut"))?;
         self.tell_shown(who, &answer);
         let ts = answer["ts"].as_str().unwrap_or_default().to_owned();
         let channel = body["channel"].as_str().map_or(channel, str::to_owned);
@@ -39,7 +39,7 @@ impl Player<'_> {
     pub(super) async fn open_home(&mut self, who: &str) -> Result<(), Unmet> {
         self.tell_line(&format!("@{who} opens home"));
         self.look_before().await?;
-        let answer = self.slack.post("/home", &json!({ "as": who })).await.map_err(unmet("the App Home"))?;
+        let answer = self.chat.post("/home", &json!({ "as": who })).await.map_err(unmet("the App Home"))?;
         let ts = answer["ts"].as_str().unwrap_or_default().to_owned();
         self.begin(who, USUAL.to_owned(), ts, None, true).await
     }
@@ -48,7 +48,7 @@ impl Player<'_> {
     pub(super) async fn search(&mut self, who: &str, typed: &str, field: &str) -> Result<(), Unmet> {
         let home = self.has_field(who, field).await?;
         let body = json!({ "as": who, "field": field, "query": typed, "home": home });
-        let answer = self.slack.post("/choices", &body).await.map_err(unmet("options"))?;
+        let answer = self.chat.post("/choices", &body).await.map_err(unmet("options"))?;
         if let Some(why) = answer["error"].as_str() {
             return Err((format!("options for \"{typed}\" in \"{field}\""), why.to_owned()));
         }
@@ -64,7 +64,7 @@ impl Player<'_> {
         self.tell_line(&format!("@{who} picks \"{option}\" in \"{field}\""));
         let home = self.has_field(who, field).await?;
         let body = json!({ "as": who, "field": field, "value": option, "home": home });
-        let answer = self.slack.post("/choices", &body).await.map_err(unmet("the choice"))?;
+        let answer = self.chat.post("/choices", &body).await.map_err(unmet("the choice"))?;
         self.acted(&answer);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Player<'_> {
     }
 
     async fn view(&self, path: &str, who: &str) -> Result<Value, Unmet> {
-        self.slack.get(&format!("/{path}?as={who}")).await.map_err(unmet("what the person sees"))
+        self.chat.get(&format!("/{path}?as={who}")).await.map_err(unmet("what the person sees"))
     }
 
     /// The open form (`forms`) or the App Home (`home`) as text.

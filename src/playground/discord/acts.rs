@@ -145,25 +145,28 @@ pub fn usable(world: &World, person: &Person, place: &str, kind: u64, name: &str
 
 /// What the bot suggests for the option that is being typed: `text` as it stands in the composer.
 pub async fn suggest(workspace: &Arc<Workspace>, who: &str, channel: &str, typed: &str) -> Result<Value, Refusal> {
-    let (act, focused) = {
+    let (act, option, before) = {
         let world = workspace.world();
         let (person, place) = present(&world, who, channel)?;
         let typed = typed.strip_prefix('/').ok_or("only slash commands have suggestions")?;
         let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
         let command = usable(&world, &person, &place, CHAT_INPUT, name).ok_or(format!("/{name} is no command here"))?;
-        let (options, focused) = slash::typing(&command, rest)?;
-        let data = json!({ "id": command["id"], "name": name, "type": CHAT_INPUT, "options": options });
+        let asked = slash::typing(&command, rest)?;
+        let data = json!({ "id": command["id"], "name": name, "type": CHAT_INPUT, "options": asked.options });
         let about = format!("/{typed}");
-        (Act { kind: AUTOCOMPLETE, person, channel: place, data, source: None, before: None, about }, focused)
+        // A choice takes the place of the whole value.
+        let before = about[..about.len() - rest.len() + asked.before].to_owned();
+        let act = Act { kind: AUTOCOMPLETE, person, channel: place, data, source: None, before: None, about };
+        (act, asked.option, before)
     };
     match workspace.deliver(act).await {
         Outcome::Answered(response) => {
             let shown = |c: &Value| json!({ "text": { "type": "plain_text", "text": c["name"] }, "value": c["value"] });
             let options: Vec<Value> = response.data["choices"].as_array().into_iter().flatten().map(shown).collect();
-            Ok(json!({ "options": options, "option": focused }))
+            Ok(json!({ "options": options, "option": option, "before": before }))
         }
         Outcome::TimedOut | Outcome::NoSession => {
-            Ok(json!({ "ok": false, "options": [], "option": focused, "error": "Loading options failed" }))
+            Ok(json!({ "ok": false, "options": [], "option": option, "error": "Loading options failed" }))
         }
     }
 }

@@ -29,6 +29,9 @@ pub const MESSAGE_CONTENT: u64 = 1 << 15;
 const PRIVILEGED: u64 = GUILD_MEMBERS | GUILD_PRESENCES | MESSAGE_CONTENT;
 const KNOWN: u64 = (1 << 26) - 1;
 
+/// Bytes of one payload of the client's.
+const SENT_MAX: usize = 4096;
+
 /// Why the gateway closes a connection: code and reason.
 type Closed = (u16, &'static str);
 const UNKNOWN_OPCODE: Closed = (4001, "Unknown opcode.");
@@ -36,7 +39,8 @@ const DECODE_ERROR: Closed = (4002, "Error while decoding payload.");
 const NOT_AUTHENTICATED: Closed = (4003, "Not authenticated.");
 const AUTHENTICATION_FAILED: Closed = (4004, "Authentication failed.");
 const ALREADY_AUTHENTICATED: Closed = (4005, "Already authenticated.");
-const SESSION_TIMED_OUT: Closed = (4009, "Session timed out.");
+/// For a client without a heartbeat; the reference says only that it is closed and has to resume.
+const NO_HEARTBEAT: Closed = (4000, "No heartbeat came in time.");
 const INVALID_INTENTS: Closed = (4013, "Invalid intent(s).");
 const DISALLOWED_INTENTS: Closed = (4014, "Disallowed intent(s).");
 
@@ -68,6 +72,7 @@ impl Workspace {
                         Some(Out::Cut) | None => break,
                     },
                     frame = socket.recv() => match frame {
+                        Some(Ok(Frame::Text(text))) if text.len() > SENT_MAX => Some(DECODE_ERROR),
                         Some(Ok(Frame::Text(text))) => {
                             let said: Result<Value, _> = serde_json::from_str(&text);
                             match said {
@@ -83,10 +88,9 @@ impl Workspace {
                         Some(Err(_)) | None => break,
                         Some(Ok(Frame::Ping(_) | Frame::Pong(_))) => None,
                     },
-                    () = tokio::time::sleep_until(last_beat + patience) => Some(SESSION_TIMED_OUT),
+                    () = tokio::time::sleep_until(last_beat + patience) => Some(NO_HEARTBEAT),
                 };
                 if let Some((code, reason)) = closed {
-                    ended = code == SESSION_TIMED_OUT.0;
                     let frame = CloseFrame { code, reason: reason.into() };
                     let _ = socket.send(Frame::Close(Some(frame))).await;
                     break;
@@ -252,6 +256,11 @@ impl Workspace {
             data["newly_created"] = json!(true);
         }
         self.hub.dispatch(event, |intents| (intents & GUILDS != 0).then(|| data.clone()));
+    }
+
+    pub fn tell_role_deleted(&self, guild: &str, role: &str) {
+        let data = json!({ "guild_id": guild, "role_id": role });
+        self.hub.dispatch("GUILD_ROLE_DELETE", |intents| (intents & GUILDS != 0).then(|| data.clone()));
     }
 
     pub fn tell_deleted(&self, world: &World, message: &Message) {

@@ -200,9 +200,20 @@ impl Hub {
         inside.sessions.retain(|s| s.connection.is_some() || s.lost.elapsed() < self.settings.resume_life);
     }
 
-    /// Opcode 7 to every connection: go, come back and resume. How many were told.
+    /// Opcode 7 to every connection: go, come back and resume. Who stays is closed a little later. How many were told.
     pub fn ask_to_reconnect(&self) -> usize {
-        self.send_all(|| Out::Text(json!({ "op": 7, "d": null, "s": null, "t": null }).to_string()))
+        let text = json!({ "op": 7, "d": null, "s": null, "t": null }).to_string();
+        let inside = self.inside();
+        for connection in &inside.connections {
+            let (out, grace) = (connection.out.clone(), self.settings.reconnect_grace);
+            let _ = out.send(Out::Text(text.clone()));
+            tokio::spawn(async move {
+                tokio::time::sleep(grace).await;
+                // Whoever has gone hears nothing.
+                let _ = out.send(Out::Close(4000, "told to reconnect"));
+            });
+        }
+        inside.connections.len()
     }
 
     /// Opcode 9 to every connection, and the sessions are forgotten unless they are `resumable`.

@@ -29,6 +29,8 @@ pub enum Typed {
 struct Filled<'a> {
     option: &'a Value,
     value: Option<String>,
+    /// Where the value begins in what was typed, in bytes.
+    begins: Option<usize>,
 }
 
 impl Filled<'_> {
@@ -71,8 +73,19 @@ pub fn fill(command: &Value, typed: &str) -> Typed {
     Typed::Send(nested(subcommand, options))
 }
 
-/// What is asked while the person types: the options so far, the last one focused. `Err` says why nothing is asked.
-pub fn typing(command: &Value, typed: &str) -> Result<(Value, String), String> {
+/// A command that is being typed.
+#[derive(Debug)]
+pub struct Typing {
+    /// The options so far, one of them focused.
+    pub options: Value,
+    /// The name of the focused one.
+    pub option: String,
+    /// How many bytes of what was typed stand before its value.
+    pub before: usize,
+}
+
+/// What is asked while the person types. `Err` says why nothing is asked.
+pub fn typing(command: &Value, typed: &str) -> Result<Typing, String> {
     let Some((subcommand, rest)) = subcommand(command, typed) else {
         return Err("no registered subcommand is called so".to_owned());
     };
@@ -84,7 +97,8 @@ pub fn typing(command: &Value, typed: &str) -> Result<(Value, String), String> {
     let name = focused.name().to_owned();
     let shown = |(at, f): (usize, &Filled<'_>)| (at == focus || f.value.is_some()).then(|| sent(f, at == focus));
     let options = filled.iter().enumerate().filter_map(shown).collect();
-    Ok((nested(subcommand, options), name))
+    let before = typed.len() - rest.len() + focused.begins.unwrap_or(rest.len());
+    Ok(Typing { options: nested(subcommand, options), option: name, before })
 }
 
 /// The subcommand, if the command has any, and what stands behind its name.
@@ -121,32 +135,39 @@ fn sent(filled: &Filled<'_>, focused: bool) -> Value {
 /// Gives the words to the options; and which option the last of them went to.
 fn distribute<'a>(of: &'a Value, rest: &str) -> (Vec<Filled<'a>>, usize) {
     let listed = of["options"].as_array().map_or(&[][..], Vec::as_slice);
-    let mut filled: Vec<Filled<'a>> = listed.iter().map(|option| Filled { option, value: None }).collect();
+    let mut filled: Vec<Filled<'a>> =
+        listed.iter().map(|option| Filled { option, value: None, begins: None }).collect();
     // The client shows a text option in one line.
     let rest = rest.replace('\n', " ");
     if filled.len() < 2 {
+        let begins = rest.len() - rest.trim_start().len();
         let rest = rest.trim();
         if let Some(only) = filled.first_mut().filter(|_| !rest.is_empty()) {
-            only.value = Some(rest.to_owned());
+            (only.value, only.begins) = (Some(rest.to_owned()), Some(begins));
         }
         return (filled, 0);
     }
     let mut at = 0;
-    for word in words(&rest) {
+    for (begins, word) in words(&rest) {
         let named = filled.iter().position(|f| f.value.is_none() && word == f.name());
         let colon = word.split_once(':').and_then(|(name, value)| {
-            filled.iter().position(|f| f.value.is_none() && f.name() == name).map(|found| (found, value.to_owned()))
+            let found = filled.iter().position(|f| f.value.is_none() && f.name() == name)?;
+            Some((found, begins + name.len() + 1, value.to_owned()))
         });
         match (named, colon) {
             // The first word is the first option's, whatever it is called.
             (Some(found), _) if found > 0 => {
                 (at, filled[found].value) = (found, Some(String::new()));
             }
-            (_, Some((found, value))) => (at, filled[found].value) = (found, Some(value)),
+            (_, Some((found, begins, value))) => {
+                (filled[found].value, filled[found].begins) = (Some(value), Some(begins));
+                at = found;
+            }
             _ => {
                 if at == 0 && filled[0].value.is_some() {
                     at = 1;
                 }
+                filled[at].begins.get_or_insert(begins);
                 let value = filled[at].value.get_or_insert_default();
                 if !value.is_empty() {
                     value.push(' ');
@@ -167,33 +188,27 @@ fn distribute<'a>(of: &'a Value, rest: &str) -> (Vec<Filled<'a>>, usize) {
     (filled, at)
 }
 
-/// Words at their spaces; what stands in quotes, straight or curly, is of one word.
-fn words(text: &str) -> Vec<String> {
+/// Words at their spaces, each with where it begins; what stands in quotes, straight or curly, is of one word.
+fn words(text: &str) -> Vec<(usize, String)> {
     let mut words = Vec::new();
-    let mut word = String::new();
+    let mut began = None;
     let mut quote: Option<char> = None;
-    for c in text.chars() {
-        match quote {
-            Some(end) if c == end => quote = None,
-            Some(_) => {}
-            None => match c {
-                '"' | '\'' => quote = Some(c),
-                '“' => quote = Some('”'),
-                '‘' => quote = Some('’'),
-                c if c.is_whitespace() => {
-                    if !word.is_empty() {
-                        words.push(std::mem::take(&mut word));
-                    }
-                    continue;
-                }
-                _ => {}
-            },
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (Some(end), c) if c == end => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '“') => quote = Some('”'),
+            (None, '‘') => quote = Some('’'),
+            (None, c) if c.is_whitespace() => {
+                words.extend(began.take().map(|from: usize| (from, text[from..at].to_owned())));
+                continue;
+            }
+            (None, _) => {}
         }
-        word.push(c);
+        began.get_or_insert(at);
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
+    words.extend(began.map(|from| (from, text[from..].to_owned())));
     words
 }
 
@@ -263,13 +278,17 @@ mod tests {
 
     #[test]
     fn the_option_that_is_being_typed_has_the_focus() {
-        let focus = |typed: &str| typing(&command(), typed).map(|(_, name)| name);
-        assert_eq!(focus("run rest"), Ok("runbook".to_owned()));
-        assert_eq!(focus("run restart-service "), Ok("with".to_owned()));
-        assert_eq!(focus("run restart-service service=ng"), Ok("with".to_owned()));
-        assert_eq!(focus("run restart-service service=nginx on en"), Ok("on".to_owned()));
+        let focus = |typed: &str| typing(&command(), typed).map(|t| format!("{}: {}|", t.option, &typed[..t.before]));
+        assert_eq!(focus("run rest"), Ok("runbook: run |".to_owned()));
+        assert_eq!(focus("run restart-service "), Ok("with: run restart-service |".to_owned()));
+        assert_eq!(focus("run restart-service a=b service=ng"), Ok("with: run restart-service |".to_owned()));
+        assert_eq!(focus("run x service=nginx on en"), Ok("on: run x service=nginx on |".to_owned()));
+        assert_eq!(focus("run x on:en"), Ok("on: run x on:|".to_owned()));
         assert_eq!(focus("list"), Err("there is nothing to fill in".to_owned()));
-        let (options, _) = typing(&command(), "run rest").unwrap();
-        assert_eq!(options[0]["options"], json!([{ "name": "runbook", "type": 3, "value": "rest", "focused": true }]));
+        let typing = typing(&command(), "run rest").unwrap();
+        assert_eq!(
+            typing.options[0]["options"],
+            json!([{ "name": "runbook", "type": 3, "value": "rest", "focused": true }])
+        );
     }
 }

@@ -14,7 +14,7 @@ pub struct Snowflakes {
 
 impl Snowflakes {
     /// A new id, larger than every one before.
-    pub fn next(&mut self) -> String {
+    pub fn new_id(&mut self) -> String {
         let now = u64::try_from(Timestamp::now().as_millisecond() - EPOCH_MS).unwrap_or_default() << 22;
         self.last = now.max(self.last + 1);
         self.last.to_string()
@@ -44,7 +44,7 @@ mod tests {
     fn an_id_tells_its_time_and_ids_sort_by_age() {
         assert_eq!(written_time("175928847299117063"), "2016-04-30T11:18:25.796000+00:00");
         let mut ids = Snowflakes::default();
-        let made: Vec<String> = (0..100).map(|_| ids.next()).collect();
+        let made: Vec<String> = (0..100).map(|_| ids.new_id()).collect();
         assert!(made.is_sorted() && made.iter().all(|id| id.len() == 19), "{made:?}");
         assert!(Timestamp::now().duration_since(time(&made[0])).as_secs() < 60);
     }

@@ -23,6 +23,8 @@ pub struct Settings {
     pub heartbeat: Duration,
     /// How long a session without a connection can be resumed; Discord does not say, some minutes.
     pub resume_life: Duration,
+    /// How long after opcode 7 a client that has not gone is closed.
+    pub reconnect_grace: Duration,
     /// Events that a session keeps for its resume.
     pub kept_events: usize,
     /// Privileged intents that are switched on for the application: `gateway::GUILD_MEMBERS`, …
@@ -38,6 +40,7 @@ impl Default for Settings {
             token_life: Duration::from_secs(15 * 60),
             heartbeat: Duration::from_millis(41_250),
             resume_life: Duration::from_secs(180),
+            reconnect_grace: Duration::from_secs(5),
             kept_events: 5_000,
             privileged: GUILD_MEMBERS,
             rate_limit: false,

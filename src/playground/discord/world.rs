@@ -111,7 +111,7 @@ impl World {
     }
 
     pub fn next_id(&mut self) -> String {
-        self.ids.next()
+        self.ids.new_id()
     }
 
     /// Keeps what the bot said.

@@ -4,15 +4,15 @@
 import { block, ctx } from "./blocks.js";
 import { composer, done, shortcutMenu, tour } from "./composer.js";
 import { $, api, el, icon, menu, roving } from "./dom.js";
-import { ORDER, ROLES, avatar, draw, forget, person } from "./messages.js";
+import { avatar, called, draw, forget, order, person, role } from "./messages.js";
 import { confirmed, showForm } from "./modal.js";
 import { drawStrip, drawWorld, loadWorld, worldLine } from "./world.js";
 
 const wide = () => innerWidth > 1080;
 const state = {
-  me: sessionStorage.me ?? "U0SUSAN",
+  me: sessionStorage.me ?? "",
   /** A channel id, or `app`: Muster's own page with its two tabs. */
-  channel: sessionStorage.channel ?? "C0OPS",
+  channel: sessionStorage.channel ?? "",
   tab: sessionStorage.tab ?? "home",
   thread: sessionStorage.thread || null,
   pane: sessionStorage.pane ?? (wide() ? "world" : ""),
@@ -30,10 +30,12 @@ function keep() {
 }
 
 const dm = () => [...ctx.channels.values()].find((c) => c.im === state.me);
-const isForeign = () => person(state.me).team !== "T0MUSTER";
+const isForeign = () => person(state.me).team !== ctx.team;
 /** The id of the channel that is read and typed into. */
 const here = () => (state.channel === "app" ? dm()?.id : state.channel);
-const atHome = () => state.channel === "app" && state.tab === "home";
+/** At Discord an app has no page of its own. */
+const atHome = () => state.channel === "app" && state.tab === "home" && ctx.platform === "slack";
+const channelCalled = (name) => [...ctx.channels.values()].find((c) => c.name === name)?.id;
 const unread = (channel, who) => Boolean(channel?.latest) && (state.read.get(`${who} ${channel.id}`) ?? "0") < channel.latest;
 
 /* The left side and the bar */
@@ -47,11 +49,17 @@ async function loadWorkspace() {
   ctx.shortcuts = info.shortcuts;
   ctx.emoji = info.emoji;
   ctx.connections = info.connections;
+  [ctx.platform, ctx.bot, ctx.team] = [info.platform, info.bot, info.team];
+  document.documentElement.dataset.platform = info.platform;
+  if (info.platform === "discord") $("brand-kind").textContent = "playground server";
+  // An address may name people and channels by their names.
+  state.me = called(state.me) ?? state.me;
+  state.channel = channelCalled(state.channel) ?? (state.channel || channelCalled("ops"));
   state.organisation = info.organisation;
   const known = ctx.channels.get(state.channel);
-  if (!ctx.people.has(state.me)) state.me = "U0SUSAN";
+  if (!ctx.people.has(state.me)) state.me = called("susan");
   if (state.channel === "app" ? isForeign() : !known?.members.includes(state.me)) {
-    state.channel = info.channels.find((c) => !c.im && c.members.includes(state.me))?.id ?? "C0OPS";
+    state.channel = info.channels.find((c) => !c.im && c.members.includes(state.me))?.id ?? channelCalled("ops");
     state.thread = null;
   }
   return true;
@@ -71,23 +79,23 @@ function drawSide() {
   const mine = [...ctx.channels.values()].filter((c) => !c.im && c.members.includes(state.me));
   const item = (id, label, fresh, tag) => el("li", {}, el("button", { type: "button", "data-id": id, "aria-current": id === state.channel ? "page" : null, class: fresh ? "new" : "", onclick: () => go(id) },
     label, tag ? el("span", { class: "tag" }, tag) : null, fresh ? el("span", { class: "dot" }, el("span", { class: "sr" }, "unread")) : null));
-  once($("channels"), JSON.stringify([state.me, state.channel, mine.map((c) => [c.id, unread(c, state.me)])]), () => mine.map((c) => item(c.id, `# ${c.name}`, c.id !== state.channel && unread(c, state.me), c.shared ? "shared" : null)));
+  once($("channels"), JSON.stringify([state.me, state.channel, mine.map((c) => [c.id, unread(c, state.me)])]), () => mine.map((c) => item(c.id, `# ${c.name}`, c.id !== state.channel && unread(c, state.me), c.shared ? (ctx.platform === "slack" ? "shared" : "other server") : null)));
   $("app-part").hidden = isForeign();
-  once($("apps"), JSON.stringify([state.me, state.channel, unread(dm(), state.me)]), () => [item("app", el("span", { class: "app-name" }, avatar("U0BOT", true), "Muster"), !(state.channel === "app" && state.tab !== "home") && unread(dm(), state.me))]);
+  once($("apps"), JSON.stringify([state.me, state.channel, unread(dm(), state.me)]), () => [item("app", el("span", { class: "app-name" }, avatar(ctx.bot, true), "Muster"), !(state.channel === "app" && !atHome()) && unread(dm(), state.me))]);
   const waits = (id) => id !== state.me && [...ctx.channels.values()].some((c) => c.im === id && unread(c, id));
-  once($("people"), JSON.stringify([state.me, ORDER.map(waits)]), () => ORDER.map((id) => el("button", { type: "button", role: "radio", "data-id": id, title: person(id).real_name, "aria-checked": String(id === state.me), tabindex: id === state.me ? "0" : "-1", onclick: () => become(id) },
-    avatar(id, true), el("span", {}, person(id).real_name.split(" ")[0]), waits(id) ? el("span", { class: "badge" }, "1", el("span", { class: "sr" }, " new message")) : null, el("span", { class: "role" }, ROLES[id]))));
+  once($("people"), JSON.stringify([state.me, order().map(waits)]), () => order().map((id) => el("button", { type: "button", role: "radio", "data-id": id, title: person(id).real_name, "aria-checked": String(id === state.me), tabindex: id === state.me ? "0" : "-1", onclick: () => become(id) },
+    avatar(id, true), el("span", {}, person(id).real_name.split(" ")[0]), waits(id) ? el("span", { class: "badge" }, "1", el("span", { class: "sr" }, " new message")) : null, el("span", { class: "role" }, role(id)))));
   $("link-state").textContent = ctx.connections ? "Muster is connected" : "Muster is not connected";
   $("link-state").classList.toggle("up", ctx.connections > 0);
-  $("app").dataset.me = ORDER.indexOf(state.me);
-  const others = ORDER.some(waits);
+  $("app").dataset.me = order().indexOf(state.me);
+  const others = order().some(waits);
   once($("me"), JSON.stringify([state.me, others]), () => [avatar(state.me, true), el("span", {}, person(state.me).name), others ? el("span", { class: "dot" }) : null]);
-  $("me").setAttribute("aria-label", `You are ${person(state.me).real_name}, ${ROLES[state.me]}. Switch person`);
+  $("me").setAttribute("aria-label", `You are ${person(state.me).real_name}, ${role(state.me)}. Switch person`);
   const channel = ctx.channels.get(state.channel);
   const app = state.channel === "app";
   $("channel-name").textContent = app ? "Muster" : `#${channel?.name ?? ""}`;
   $("channel-about").textContent = app ? "" : channel?.purpose ?? "";
-  $("app-tabs").hidden = !app;
+  $("app-tabs").hidden = !app || ctx.platform !== "slack";
   tabs($("app-tabs"), { "tab-home": state.tab === "home", "tab-messages": state.tab !== "home" });
   $("home").hidden = !atHome();
   $("messages").hidden = atHome();
@@ -116,7 +124,7 @@ function go(id) {
 function become(id) {
   const from = document.activeElement?.closest?.("#people");
   state.me = id;
-  if (id === "U0ARNE") done("approve");
+  if (id === called("arne")) done("approve");
   if (state.asked?.who !== id) state.asked = null;
   showMenu(false);
   forget();
@@ -142,7 +150,7 @@ async function loadChannel() {
   const seen = await api("GET", `/channels/${id}?as=${state.me}`, undefined, true);
   if (!seen.messages || id !== here()) return;
   const channel = ctx.channels.get(id);
-  const words = id === "C0RANDOM" ? [el("b", {}, "Muster is not in this channel"), "See what it says when it is asked here."]
+  const words = id === channelCalled("random") ? [el("b", {}, "Muster is not in this channel"), "See what it says when it is asked here."]
     : channel?.im ? [el("b", {}, "Nothing yet"), "Muster writes here when something waits for you."]
       : [el("b", {}, `This is #${channel?.name}`), "Type a slash command below, or follow the steps above the box. You may be any of the five people at the left; what Muster does, it does to a simulated organisation."];
   draw(box, `${state.me} ${id}`, seen.messages, view(), words);
@@ -256,7 +264,7 @@ function listen() {
 /* Wiring */
 
 const host = {
-  me: () => state.me, channel: here, become, inOps: () => state.channel === "C0OPS",
+  me: () => state.me, channel: here, become, inOps: () => state.channel === channelCalled("ops"),
   openWorld: () => showPane("world"),
   sent: (answer, thread) => { if (!thread) state.asked = { ts: answer.ts, channel: here(), who: state.me }; refresh(); },
 };
@@ -278,7 +286,7 @@ $("pane-close").append(icon("close"));
 $("pane-back").append(icon("back"));
 $("menu").addEventListener("click", () => showMenu(!$("app").classList.contains("menu-open")));
 $("main").addEventListener("click", (event) => { if (!event.target.closest("#menu")) showMenu(false); });
-$("me").addEventListener("click", () => menu($("me"), ORDER.map((id) => ({ label: person(id).real_name, note: ROLES[id], before: avatar(id, true), checked: id === state.me, act: () => become(id) })), "You are"));
+$("me").addEventListener("click", () => menu($("me"), order().map((id) => ({ label: person(id).real_name, note: role(id), before: avatar(id, true), checked: id === state.me, act: () => become(id) })), "You are"));
 $("pane-close").addEventListener("click", closePane);
 $("pane-back").addEventListener("click", closePane);
 $("world-open").addEventListener("click", () => (state.pane === "world" ? closePane() : (done("break"), showPane("world"))));
@@ -293,7 +301,7 @@ composer(host, $("composer-form"), $("composer"), () => null, $("suggestions"));
 composer(host, $("thread-form"), $("thread-composer"), () => state.thread, null);
 shortcutMenu(host);
 document.addEventListener("keydown", (event) => {
-  if (event.altKey && /^[1-5]$/.test(event.key)) { event.preventDefault(); become(ORDER[Number(event.key) - 1]); }
+  if (event.altKey && /^[1-5]$/.test(event.key)) { event.preventDefault(); become(order()[Number(event.key) - 1]); }
   if (event.key === "/" && !event.target.closest("input, textarea, select, dialog")) { event.preventDefault(); $("composer").focus(); }
   if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open]")) {
     if ($("app").classList.contains("menu-open")) { showMenu(false); $("menu").focus(); }

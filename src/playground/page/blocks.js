@@ -3,7 +3,7 @@
 import { el, icon } from "./dom.js";
 import { control } from "./fields.js";
 
-export const ctx = { people: new Map(), groups: new Map(), channels: new Map(), shortcuts: [], emoji: {}, connections: 0 };
+export const ctx = { people: new Map(), groups: new Map(), channels: new Map(), shortcuts: [], emoji: {}, connections: 0, platform: "slack", bot: "", team: "" };
 
 const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
 const emojis = (text) => text.replace(/:([a-z0-9_+-]+):/g, (all, name) => ctx.emoji[name] ?? all);

@@ -2,6 +2,7 @@
 
 import { ctx } from "./blocks.js";
 import { $, api, el, icon, menu, toast } from "./dom.js";
+import { called } from "./messages.js";
 
 const EXAMPLES = [
   ["/runbook list", "what you may run"],
@@ -21,7 +22,7 @@ const STEPS = [
   { id: "list", label: "See what you may run", say: "/runbook list" },
   { id: "read", label: "Look at disks in staging", say: "/runbook run disk-usage on env=staging" },
   { id: "change", label: "Ask for a restart in production", say: "/runbook run restart-service service=nginx on env=prod tag:service=web" },
-  { id: "approve", label: "Become Arne and approve", be: "U0ARNE" },
+  { id: "approve", label: "Become Arne and approve", be: "arne" },
   { id: "break", label: "Break something and run again", world: true },
 ];
 
@@ -40,8 +41,8 @@ export function tour(host) {
   const last = STEPS.findLastIndex((s) => did.has(s.id));
   const next = STEPS.slice(last + 1).find((s) => !did.has(s.id)) ?? STEPS.find((s) => !did.has(s.id));
   const act = (s) => {
-    if (s.say) { if (host.me() !== "U0SUSAN") host.become("U0SUSAN"); fill($("composer"), s.say); $("composer").focus(); }
-    else if (s.be) { done(s.id); host.become(s.be); }
+    if (s.say) { if (host.me() !== called("susan")) host.become(called("susan")); fill($("composer"), s.say); $("composer").focus(); }
+    else if (s.be) { done(s.id); host.become(called(s.be)); }
     else { done(s.id); host.openWorld(); }
     tour(host);
   };
@@ -85,10 +86,24 @@ export function composer(host, form, box, thread, suggest) {
   let chosen = -1;
   const hide = () => { if (suggest) { suggest.hidden = true; chosen = -1; box.setAttribute("aria-expanded", "false"); box.removeAttribute("aria-activedescendant"); } };
   const take = (text) => { fill(box, text); hide(); box.focus(); };
+  let asked = 0;
+  let waiting;
+  /** At Discord the app itself suggests while a command is typed. */
+  const ask = async (typed) => {
+    const number = (asked += 1);
+    const answer = await api("POST", "/suggestions", { as: host.me(), channel: host.channel(), text: typed }, true);
+    if (number !== asked || box.value !== typed || document.activeElement !== box) return;
+    const rows = (answer.options ?? []).slice(0, 10).map((o) => [`${answer.before}${o.value}`, o.text.text === o.value ? answer.option : o.text.text]);
+    if (rows.length) list(rows);
+  };
   const look = () => {
     if (!suggest) return;
+    clearTimeout(waiting);
+    if (ctx.platform === "discord" && /^\/\S+ \S+ /.test(box.value)) { const typed = box.value; waiting = setTimeout(() => ask(typed), 150); }
     const typed = box.value.trimStart().toLowerCase();
-    const fit = typed.startsWith("/") && !typed.includes("\n") ? EXAMPLES.filter(([text]) => text.startsWith(typed) && text !== typed.trimEnd()).slice(0, 7) : [];
+    list(typed.startsWith("/") && !typed.includes("\n") ? EXAMPLES.filter(([text]) => text.startsWith(typed) && text !== typed.trimEnd()).slice(0, 7) : []);
+  };
+  const list = (fit) => {
     suggest.replaceChildren(...fit.map(([text, why], n) => el("li", { role: "option", id: `s-${n}`, "aria-selected": "false", onpointerdown: (event) => { event.preventDefault(); take(text); } }, el("code", {}, text), el("small", {}, why))));
     suggest.hidden = fit.length === 0;
     chosen = -1;

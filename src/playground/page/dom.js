@@ -111,6 +111,8 @@ export function closeMenu(refocus = false) {
 }
 document.addEventListener("pointerdown", (event) => { if (openMenu && !openMenu.box.contains(event.target) && !openMenu.anchor.contains(event.target)) closeMenu(); });
 
-export const clock = (ts) => new Date(typeof ts === "string" && ts.includes("T") ? ts : Number(ts) * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+/** Slack's `ts` counts seconds; an id of Discord carries milliseconds since 2015 above 22 other bits. */
+export const millis = (ts) => (/^\d{17,20}$/.test(ts) ? Number(BigInt(ts) >> 22n) + 1420070400000 : Number(ts) * 1000);
+export const clock = (ts) => new Date(typeof ts === "string" && ts.includes("T") ? ts : millis(ts)).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
 export const size = (n) => (n === 1 ? "1 byte" : n < 1000 ? `${n} bytes` : n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 export const many = (n, one, more = one + "s") => `${n} ${n === 1 ? one : more}`;

@@ -1,16 +1,25 @@
 // Messages of a channel or a thread: author, blocks, files, the thread below them, and what can be done with each.
 
 import { block, ctx, mrkdwn } from "./blocks.js";
-import { $, api, clock, el, icon, many, menu, reconcile, size, toast } from "./dom.js";
+import { body } from "./discord.js";
+import { $, api, clock, el, icon, many, menu, millis, reconcile, size, toast } from "./dom.js";
 import { confirmed } from "./modal.js";
 
-export const ORDER = ["U0SUSAN", "U0ARNE", "U0PRIYA", "U0OMAR", "U0FOREIGN"];
-export const ROLES = { U0SUSAN: "support", U0ARNE: "approver", U0PRIYA: "approver", U0OMAR: "in no group", U0FOREIGN: "other company" };
+const ROLES = { susan: "support", arne: "approver", priya: "approver", omar: "in no group", fred: "other company" };
+/** The people one can be, by id, in the order in which they are shown. */
+export const order = () => Object.keys(ROLES).map(called).filter(Boolean);
+export const role = (id) => ROLES[person(id).name] ?? "";
+/** The id behind a name. */
+export const called = (name) => [...ctx.people.values()].find((p) => p.name === name)?.id;
 export const person = (id) => ctx.people.get(id) ?? { id, name: id, real_name: id };
 
+/** The platform itself speaks. */
+const PLATFORM = "platform";
+const NAMES = { slack: "Slack", discord: "Discord" };
+
 export function avatar(id, small) {
-  const at = id === "slack" ? 6 : id === "U0BOT" ? 5 : Math.max(0, ORDER.indexOf(id));
-  return el("span", { class: `avatar av${at} ${small ? "small" : ""}`, "aria-hidden": "true" }, id === "slack" ? "S" : person(id).real_name[0]);
+  const at = id === PLATFORM ? 6 : id === ctx.bot ? 5 : Math.max(0, order().indexOf(id));
+  return el("span", { class: `avatar av${at} ${small ? "small" : ""}`, "aria-hidden": "true" }, id === PLATFORM ? NAMES[ctx.platform][0] : person(id).real_name[0]);
 }
 
 /** What is drawn in each box: message `ts` to its shape and node. */
@@ -18,6 +27,11 @@ const drawn = new Map();
 export const forget = () => drawn.clear();
 
 function message(m, view) {
+  const use = async (component, value) => {
+    const target = { as: view.me, channel: m.channel, ts: m.ts, action_id: component.custom_id };
+    const answer = await api("POST", value === undefined ? "/clicks" : "/choices", value === undefined ? target : { ...target, value });
+    if (answer.shown) toast(answer.shown);
+  };
   const act = async (item, blockId, value) => {
     if (item.url) window.open(item.url, "_blank", "noopener");
     if (!(await confirmed(item.confirm))) return;
@@ -26,12 +40,14 @@ function message(m, view) {
     if (answer.shown) toast(answer.shown);
   };
   act.search = (item, blockId, words) => api("POST", "/choices", { as: view.me, channel: m.channel, ts: m.ts, action_id: `${blockId}/${item.action_id}`, query: words }, true);
-  const author = m.by_slack ? "slack" : m.user;
-  const name = m.by_slack ? "Slack" : person(m.user).real_name;
+  const itself = m.by_slack || m.by_client;
+  const author = itself ? PLATFORM : m.user;
+  const name = itself ? NAMES[ctx.platform] : person(m.user).real_name;
+  const words = ctx.platform === "discord" ? body(m, use) : m.blocks?.length ? m.blocks.map((b) => block(b, act)) : mrkdwn(m.text ?? "");
   const content = el("div", { class: "content" },
     m.only_for ? el("p", { class: "only-note" }, "Only you can see this") : null,
-    el("div", { class: "head" }, el("b", {}, name), m.bot_id ? el("span", { class: "app-tag" }, "app") : null, el("time", { datetime: new Date(Number(m.ts) * 1000).toISOString() }, clock(m.ts)), m.edited ? el("small", {}, "edited") : null),
-    el("div", { class: "blocks" }, m.blocks?.length ? m.blocks.map((b) => block(b, act)) : mrkdwn(m.text ?? "")),
+    el("div", { class: "head" }, el("b", {}, name), m.bot_id ? el("span", { class: "app-tag" }, "app") : null, el("time", { datetime: new Date(millis(m.ts)).toISOString() }, clock(m.ts)), m.edited || m.edited_timestamp ? el("small", {}, "edited") : null),
+    el("div", { class: "blocks" }, words),
     (m.files ?? []).map(fileCard));
   if (view.openThread && m.reply_count) {
     content.append(el("button", { type: "button", class: "replies", onclick: () => view.openThread(m.ts) }, (m.reply_users ?? []).slice(0, 3).map((u) => avatar(u, true)),
@@ -94,12 +110,12 @@ export function draw(box, key, messages, view, empty) {
   const action = document.activeElement?.dataset?.action;
   let day = "";
   messages.forEach((m, index) => {
-    const shape = JSON.stringify([m.revision, m.reply_count, m.latest_reply, m.text, m.blocks, m.files, m.only_for]);
+    const shape = JSON.stringify([m.revision, m.reply_count, m.latest_reply, m.text, m.blocks, m.content, m.flags, m.files, m.only_for]);
     const old = before?.get(m.ts);
     const node = old?.shape === shape ? old.node : message(m, view);
     if (before && !old) node.classList.add("fresh");
     now.set(m.ts, { shape, node });
-    const date = new Date(Number(m.ts) * 1000).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
+    const date = new Date(millis(m.ts)).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
     if (view.openThread && date !== day) { nodes.push(before?.get(date)?.node ?? el("div", { class: "day" }, el("span", {}, date))); now.set(date, { node: nodes.at(-1) }); day = date; }
     nodes.push(node);
     if (!view.openThread && index === 0 && messages.length > 1) nodes.push(el("div", { class: "thread-rule" }, many(messages.length - 1, "reply", "replies")));

@@ -29,10 +29,12 @@ pub async fn file(Path(name): Path<String>) -> Response {
     let (script, style) = ("text/javascript; charset=utf-8", "text/css; charset=utf-8");
     match name.as_str() {
         "style.css" => serve(style, include_str!("style.css")),
+        "discord.css" => serve(style, include_str!("discord.css")),
         "parts.css" => serve(style, include_str!("parts.css")),
         "app.js" => serve(script, include_str!("app.js")),
         "blocks.js" => serve(script, include_str!("blocks.js")),
         "composer.js" => serve(script, include_str!("composer.js")),
+        "discord.js" => serve(script, include_str!("discord.js")),
         "dom.js" => serve(script, include_str!("dom.js")),
         "fields.js" => serve(script, include_str!("fields.js")),
         "messages.js" => serve(script, include_str!("messages.js")),

@@ -57,7 +57,7 @@ async fn played(text: &str, aws: Option<Address>) -> Result<Transcript, String> 
         tokio::task::yield_now().await;
     }
     let conversation = parse(Path::new("x.conversation"), text).unwrap();
-    let endpoints = Endpoints { slack: world.address(), aws };
+    let endpoints = Endpoints { chat: world.address(), aws };
     let result = play(&conversation, &endpoints, &mut |_| {}).await;
     app.abort();
     result.map_err(|fault| fault.to_string())

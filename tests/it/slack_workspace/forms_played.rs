@@ -75,7 +75,7 @@ async fn a_conversation_goes_by_shortcut_form_and_app_home() {
         tokio::task::yield_now().await;
     }
     let conversation = parse(Path::new("x.conversation"), text).unwrap();
-    let endpoints = Endpoints { slack: world.address(), aws: None };
+    let endpoints = Endpoints { chat: world.address(), aws: None };
     let transcript = play(&conversation, &endpoints, &mut |_| {}).await.map_err(|fault| fault.to_string()).unwrap();
     app.abort();
     insta::assert_snapshot!(transcript.snapshots[0].text, @r"

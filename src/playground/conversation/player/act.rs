@@ -16,11 +16,8 @@ impl Player<'_> {
         let started = Instant::now();
         loop {
             let root = self.root().await?;
-            let seen = self
-                .slack
-                .get(&format!("/buttons?as={who}&after={after}{gone}"))
-                .await
-                .map_err(unmet("the buttons"))?;
+            let seen =
+                self.chat.get(&format!("/buttons?as={who}&after={after}{gone}")).await.map_err(unmet("the buttons"))?;
             let all = seen["buttons"].as_array().cloned().unwrap_or_default();
             let named: Vec<&Value> = all.iter().filter(|b| b["label"] == label).collect();
             // An open form covers everything else.
@@ -34,7 +31,7 @@ impl Player<'_> {
                     body["channel"] = button["channel"].clone();
                     body["ts"] = button["ts"].clone();
                 }
-                let press = || self.slack.post("/clicks", &body);
+                let press = || self.chat.post("/clicks", &body);
                 let answer = match how {
                     How::Twice => {
                         let (first, second) = tokio::join!(press(), press());
@@ -65,13 +62,13 @@ impl Player<'_> {
 
     pub(super) async fn fill(&mut self, who: &str, values: &[(String, String)]) -> Result<(), Unmet> {
         self.until(PATIENCE, "an open form", async |p| {
-            let open = p.slack.get(&format!("/forms?as={who}")).await.map_err(unmet("the form"))?;
+            let open = p.chat.get(&format!("/forms?as={who}")).await.map_err(unmet("the form"))?;
             Ok(!open["view"].is_null())
         })
         .await?;
         let values: serde_json::Map<String, Value> =
             values.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-        let answer = self.slack.post("/forms", &json!({ "as": who, "values": values })).await;
+        let answer = self.chat.post("/forms", &json!({ "as": who, "values": values })).await;
         let answer = answer.map_err(unmet("the form to be filled"))?;
         for (field, fault) in answer["errors"].as_object().into_iter().flatten() {
             self.tell_line(&format!("  ({field}) {}", fault.as_str().unwrap_or_default()));
@@ -80,7 +77,7 @@ impl Player<'_> {
     }
 
     pub(super) async fn plant(&self, at: Simulator, fault: &Value) -> Result<(), Unmet> {
-        let simulator = self.simulator(at)?;
+        let simulator = self.simulator(at).await?;
         simulator.post("/faults", fault).await.map(drop).map_err(unmet("the fault to be planted"))
     }
 
@@ -95,7 +92,9 @@ impl Player<'_> {
                 }
                 self.plant(at, &cleared).await
             }
-            Simulator::Slack => self.slack.delete("/faults").await.map(drop).map_err(unmet("the faults to be lifted")),
+            Simulator::Slack | Simulator::Discord => {
+                self.chat.delete("/faults").await.map(drop).map_err(unmet("the faults to be lifted"))
+            }
         }
     }
 
@@ -108,9 +107,16 @@ impl Player<'_> {
         }
     }
 
-    fn simulator(&self, at: Simulator) -> Result<&Http, Unmet> {
+    async fn simulator(&self, at: Simulator) -> Result<&Http, Unmet> {
         match at {
-            Simulator::Slack => Ok(&self.slack),
+            Simulator::Slack | Simulator::Discord => {
+                let workspace = self.chat.get("/workspace").await.map_err(unmet("the workspace"))?;
+                let wanted = if at == Simulator::Slack { "slack" } else { "discord" };
+                if workspace["platform"] == wanted {
+                    return Ok(&self.chat);
+                }
+                Err((format!("a simulated {wanted}"), format!("this conversation plays at {}", workspace["platform"])))
+            }
             Simulator::Aws => {
                 let missing = || ("a simulated AWS".to_owned(), "the player was given none".to_owned());
                 self.aws.as_ref().ok_or_else(missing)

@@ -129,7 +129,7 @@ fn mentions(allowed: &Value, path: &str, wrong: &mut Wrong) {
             wrong.at(path, "MESSAGE_ALLOWED_MENTIONS_PARSE_EXCLUSIVE", message);
         }
         for (index, id) in listed.iter().enumerate() {
-            if !id.as_str().is_some_and(|id| id.parse::<u64>().is_ok()) {
+            if id.as_str().is_none_or(|id| id.parse::<u64>().is_err()) {
                 wrong.at(
                     format!("{path}/{kind}/{index}"),
                     "NUMBER_TYPE_COERCE",

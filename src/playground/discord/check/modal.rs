@@ -65,6 +65,10 @@ fn input(input: &Value, path: &str, wrong: &mut Wrong, seen: &mut Vec<String>) {
     } else if is_select(&input["type"]) {
         component::select(input, path, wrong, seen);
         wrong.text(&input["placeholder"], format!("{path}/placeholder"), 0, 150);
+        if input["required"] != false && input["min_values"] == 0 {
+            let message = "min_values must be at least 1 where a choice is required";
+            wrong.at(format!("{path}/min_values"), "SELECT_COMPONENT_MIN_VALUES_REQUIRED", message);
+        }
         if input["disabled"] == true {
             let message = "A menu in a modal cannot be disabled";
             wrong.at(format!("{path}/disabled"), "COMPONENT_DISABLED_IN_MODAL", message);

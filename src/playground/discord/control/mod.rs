@@ -16,7 +16,8 @@
 //! | `GET organisation/{accounts,nodes,faults,sends,executions,calls}`, `POST organisation/faults` | the simulated AWS beside it |
 //! | `POST faults sockets`, `GET faults envelopes calls bodies registered` | what goes wrong, and what really happened |
 //!
-//! `format=text` gives text where a person would read some. A bot has no page of its own at Discord, so `home` is always
+//! `ephemerals` with `direct=true` shows direct messages of the bot, too: Discord has no other way to speak to one person
+//! who did not use a command or a button. `format=text` gives text where a person would read some. A bot has no page of its own at Discord, so `home` is always
 //! empty.
 
 mod acting;
@@ -104,7 +105,12 @@ async fn plant(State(workspace): Shared, body: axum::body::Bytes) -> Response {
         if let Some(wanted) = plant.user.take() {
             plant.user = Some(acts::known(&world, &wanted)?.id.to_owned());
         }
+        let roles: Vec<(String, String)> = standing_roles(&world);
         world.faults.plant(plant)?;
+        let left = standing_roles(&world);
+        for (guild, role) in roles.iter().filter(|r| !left.contains(r)) {
+            workspace.tell_role_deleted(guild, role);
+        }
         drop(world);
         match name.as_str() {
             "outage" | "refused" | "cut" => workspace.hub.cut(),
@@ -116,6 +122,11 @@ async fn plant(State(workspace): Shared, body: axum::body::Bytes) -> Response {
         Ok(json!({}))
     };
     reply(act())
+}
+
+/// Every role that is there, with its guild.
+fn standing_roles(world: &World) -> Vec<(String, String)> {
+    world.guilds.iter().flat_map(|g| world.roles(g).map(|r| (g.id.clone(), r.id.clone()))).collect()
 }
 
 async fn planted(State(workspace): Shared) -> Response {
@@ -134,6 +145,9 @@ async fn clear_faults(State(workspace): Shared) -> Response {
 struct Sockets {
     /// `reconnect`, `invalid-session`, `cut`.
     disconnect: String,
+    /// Whether the session that is said to be invalid may be resumed all the same.
+    #[serde(default)]
+    resumable: bool,
 }
 
 async fn sockets(State(workspace): Shared, body: axum::body::Bytes) -> Response {
@@ -142,7 +156,7 @@ async fn sockets(State(workspace): Shared, body: axum::body::Bytes) -> Response 
         let told = match s.disconnect.as_str() {
             "cut" => workspace.hub.cut(),
             "reconnect" => workspace.hub.ask_to_reconnect(),
-            "invalid-session" => workspace.hub.invalidate(false),
+            "invalid-session" => workspace.hub.invalidate(s.resumable),
             other => return Err(format!("no reason `{other}`; there are `reconnect`, `invalid-session` and `cut`")),
         };
         Ok(json!({ "told": told }))
@@ -204,6 +218,9 @@ struct View {
     /// Buttons that are no longer there, in place of those that are.
     #[serde(default)]
     gone: bool,
+    /// What the bot writes to the person alone, too.
+    #[serde(default)]
+    direct: bool,
 }
 
 impl View {

@@ -17,7 +17,7 @@ use crate::playground::discord::check::message::{check, is_empty};
 use crate::playground::discord::check::modal;
 use crate::playground::discord::forms::Modal;
 use crate::playground::discord::interaction::{AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Response};
-use crate::playground::discord::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, Message};
+use crate::playground::discord::message::{COMMAND_ANSWER, EPHEMERAL, LOADING, Message, REPLY};
 use crate::playground::discord::workspace::Workspace;
 use crate::playground::discord::world::World;
 use crate::playground::discord::{BOT_USER, payloads};
@@ -79,7 +79,7 @@ pub fn callback(workspace: &Arc<Workspace>, call: &Call) -> Answer {
     let data = &call.body["data"];
     let original = match kind {
         MESSAGE => Some(speak(workspace, &mut world, &asked, call)?),
-        DEFERRED_MESSAGE => Some(wait(&mut world, &asked, data)),
+        DEFERRED_MESSAGE => Some(wait(&mut world, &asked, data)?),
         DEFERRED_UPDATE => asked.source.clone(),
         UPDATE => Some(update(workspace, &mut world, &asked, call)?),
         CHOICES => {
@@ -126,13 +126,19 @@ fn speak(workspace: &Workspace, world: &mut World, asked: &Asked, call: &Call) -
 }
 
 /// "Muster is thinking…", until it is edited.
-fn wait(world: &mut World, asked: &Asked, data: &Value) -> String {
+fn wait(world: &mut World, asked: &Asked, data: &Value) -> Result<String, Refused> {
+    let flags = data["flags"].as_u64().unwrap_or_default();
+    if flags & !EPHEMERAL != 0 {
+        let mut wrong = Wrong::default();
+        wrong.at("data/flags", "MESSAGE_FLAGS_INVALID", "Only EPHEMERAL may be set for a deferred message");
+        wrong.refuse()?;
+    }
     let mut message = answer(world, asked);
-    message.flags = LOADING | (data["flags"].as_u64().unwrap_or_default() & EPHEMERAL);
+    message.flags = LOADING | flags;
     message.only_for = (message.flags & EPHEMERAL != 0).then(|| asked.user.clone());
     let id = message.id.clone();
     world.messages.push(message);
-    id
+    Ok(id)
 }
 
 fn update(workspace: &Workspace, world: &mut World, asked: &Asked, call: &Call) -> Result<String, Refused> {
@@ -152,6 +158,13 @@ fn answer(world: &mut World, asked: &Asked) -> Message {
     let mut message = Message::new(world.next_id(), &asked.channel, BOT_USER);
     message.interaction = Some(asked.metadata.clone());
     message.kind = if asked.kind == COMMAND { COMMAND_ANSWER } else { message.kind };
+    // An answer to a component refers to its message.
+    if let Some(source) = asked.source.as_deref().filter(|_| asked.kind == COMPONENT) {
+        message.kind = REPLY;
+        let guild = world.guild_of(&asked.channel).map(|g| g.id.clone());
+        message.reference =
+            Some(json!({ "type": 0, "message_id": source, "channel_id": asked.channel, "guild_id": guild }));
+    }
     message
 }
 

@@ -159,7 +159,7 @@ fn rich(embed: &Value) -> Value {
         fields.retain(|_, value| !value.is_null());
     }
     embed["type"] = json!("rich");
-    for field in embed["fields"].as_array_mut().into_iter().flatten() {
+    for field in embed.get_mut("fields").and_then(Value::as_array_mut).into_iter().flatten() {
         if field["inline"].is_null() {
             field["inline"] = json!(false);
         }

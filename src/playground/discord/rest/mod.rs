@@ -200,8 +200,12 @@ fn keep(workspace: &Workspace, name: &str, call: &Call) {
         "messages.create" => Some(call.part(1).to_owned()),
         "webhooks.create" | "interactions.callback" => {
             let public = data["flags"].as_u64().unwrap_or_default() & super::message::EPHEMERAL == 0;
-            let token = call.part(2);
-            world.interactions.get(token).filter(|_| public).map(|i| i.channel.clone())
+            // What fills in a deferred answer is an edit.
+            let fills = |i: &super::interaction::Interaction| {
+                let waiting = i.original.as_deref().and_then(|id| world.message(id));
+                waiting.is_some_and(|m| m.flags & super::message::LOADING != 0)
+            };
+            world.interactions.get(call.part(2)).filter(|i| public && !fills(i)).map(|i| i.channel.clone())
         }
         _ => None,
     };

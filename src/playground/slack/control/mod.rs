@@ -39,6 +39,7 @@ use super::mrkdwn;
 use super::shortcuts::SHORTCUTS;
 use super::workspace::Workspace;
 use super::world::World;
+use super::{BOT_USER, TEAM};
 
 type Shared = State<Arc<Workspace>>;
 type Answer = Result<Value, Refusal>;
@@ -158,7 +159,7 @@ async fn workspace_info(State(workspace): Shared) -> Response {
     let emoji: Map<String, Value> = mrkdwn::EMOJI.iter().map(|(n, s)| ((*n).to_owned(), json!(s))).collect();
     reply(Ok(json!({
         "people": people, "groups": groups, "channels": channels, "command": COMMAND, "shortcuts": shortcuts,
-        "emoji": emoji,
+        "platform": "slack", "bot": BOT_USER, "team": TEAM, "emoji": emoji,
         "connections": workspace.hub.connections(), "opened": workspace.hub.opened(),
         "revision": workspace.revision(), "organisation": workspace.organisation.is_some(),
     })))
