@@ -1,41 +1,44 @@
-//! A client library that is not ours understands everything that is said: serenity, with every event parsed.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Models and calls that are not ours understand everything that is said: serenity's, with every event parsed.
 
 use muster::playground::discord::{Settings, people};
-use serde_json::json;
+use serde_json::{Value, json};
 use serenity::all::{
-    ApplicationId, ChannelId, ClientBuilder, Context, CreateAttachment, CreateEmbed, CreateInteractionResponse,
-    CreateInteractionResponseMessage, CreateMessage, Event, GatewayIntents, GuildId, HttpBuilder, Interaction,
-    RawEventHandler,
+    ApplicationId, ChannelId, CreateAttachment, CreateEmbed, CreateMessage, CreateThread, Event, GatewayEvent,
+    GetMessages, GuildId, HttpBuilder, Interaction,
 };
-use tokio::sync::mpsc;
 
-use super::app::World;
+use super::app::{Gateway, INTENTS, World};
 
-/// What was heard, by name; what could not be parsed is `unknown`.
-struct Ears(mpsc::UnboundedSender<String>);
-
-#[async_trait::async_trait]
-impl RawEventHandler for Ears {
-    async fn raw_event(&self, context: Context, event: Event) {
-        let name = match &event {
-            Event::Unknown(unknown) => format!("unknown {}", unknown.kind),
-            other => other.name().unwrap_or_default(),
-        };
-        if let Event::InteractionCreate(created) = event {
-            let message = CreateInteractionResponseMessage::new().content("heard").ephemeral(true);
-            let response = CreateInteractionResponse::Message(message);
-            match created.interaction {
-                Interaction::Command(i) => i.create_response(&context, response).await.unwrap(),
-                Interaction::Component(i) => i.create_response(&context, response).await.unwrap(),
-                Interaction::Modal(i) => i.create_response(&context, response).await.unwrap(),
-                _ => {}
-            }
+/// The next event of this kind as serenity reads it; whatever comes before it has to be understood, too.
+async fn heard(gateway: &mut Gateway, kind: &str) -> Event {
+    loop {
+        let payload = gateway.next().await.unwrap();
+        if payload["op"] != 0 {
+            continue;
         }
-        let _ = self.0.send(name);
+        let read: GatewayEvent = serde_json::from_value(payload.clone()).unwrap_or_else(|e| panic!("{e}: {payload}"));
+        let GatewayEvent::Dispatch(_, event) = read else { panic!("no event: {payload}") };
+        assert!(!matches!(event, Event::Unknown(_)), "{payload}");
+        if payload["t"] == kind {
+            return event;
+        }
     }
+}
+
+/// A person acts, serenity reads what they did, and it is answered.
+async fn interaction(world: &World, gateway: &mut Gateway, path: &str, act: Value, answer: Value) -> Interaction {
+    let answering = async {
+        let Event::InteractionCreate(created) = heard(gateway, "INTERACTION_CREATE").await else {
+            panic!("no interaction")
+        };
+        let (id, token) = (created.interaction.id(), created.interaction.token());
+        let said = world.respond(&json!({ "id": id.to_string(), "token": token }), answer).await;
+        assert!(said.status.is_success(), "{said:?}");
+        created.interaction
+    };
+    let (acted, interaction) = tokio::join!(world.play.post(path, &act), answering);
+    acted.unwrap();
+    interaction
 }
 
 #[tokio::test]
@@ -47,45 +50,52 @@ async fn serenity_understands_every_event_and_answer() {
         .proxy(world.server.base_url())
         .ratelimiter_disabled(true)
         .build();
-    let (told, mut heard) = mpsc::unbounded_channel();
-    let intents = GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::DIRECT_MESSAGES;
-    let client = ClientBuilder::new_with_http(http, intents).raw_event_handler(Ears(told));
-    let mut client = client.await.unwrap();
-    let http = Arc::clone(&client.http);
-    let running = tokio::spawn(async move { client.start().await });
-    let mut until = async |name: &str| {
-        let mut seen = Vec::new();
-        while seen.last().is_none_or(|last: &String| last != name) {
-            let next = tokio::time::timeout(Duration::from_secs(20), heard.recv()).await;
-            seen.push(next.unwrap_or_else(|_| panic!("{name} after {seen:?}")).unwrap());
-        }
-        assert!(seen.iter().all(|e| !e.starts_with("unknown")), "{seen:?}");
-    };
-    until("GUILD_CREATE").await;
-    until("GUILD_CREATE").await;
+    let mut gateway = Gateway::open(&world.gateway_url().await).await;
+    gateway.identify(INTENTS | 1 << 1).await;
+    heard(&mut gateway, "READY").await;
+    heard(&mut gateway, "GUILD_CREATE").await;
+    heard(&mut gateway, "GUILD_CREATE").await;
 
     let ops = ChannelId::new(people::OPS.parse().unwrap());
     let file = CreateAttachment::bytes(b"line".to_vec(), "out.txt");
     let message = CreateMessage::new().content("hi").embed(CreateEmbed::new().title("Card")).add_file(file);
     let message = ops.send_message(&http, message).await.unwrap();
     assert_eq!(message.attachments[0].filename, "out.txt");
-    until("MESSAGE_CREATE").await;
-    let thread =
-        ops.create_thread_from_message(&http, message.id, serenity::all::CreateThread::new("t")).await.unwrap();
+    heard(&mut gateway, "MESSAGE_CREATE").await;
+    let thread = ops.create_thread_from_message(&http, message.id, CreateThread::new("t")).await.unwrap();
     assert_eq!(thread.id.get(), message.id.get());
-    until("THREAD_CREATE").await;
-    assert_eq!(ops.messages(&http, serenity::all::GetMessages::new()).await.unwrap().len(), 1);
+    heard(&mut gateway, "THREAD_CREATE").await;
+    heard(&mut gateway, "MESSAGE_UPDATE").await;
+    assert_eq!(ops.messages(&http, GetMessages::new()).await.unwrap().len(), 1);
+    assert_eq!(thread.id.messages(&http, GetMessages::new()).await.unwrap().len(), 1);
     let guild = GuildId::new(world.server.guild_id.parse().unwrap());
     assert_eq!(guild.members(&http, Some(1000), None).await.unwrap().len(), 5);
     assert_eq!(guild.roles(&http).await.unwrap().len(), 4);
     assert_eq!(http.get_global_commands().await.unwrap().len(), 2);
 
-    let acted =
-        world.play.post("/commands", &json!({ "as": "support", "channel": "#ops", "text": "/runbook list" })).await;
-    assert_eq!(acted.unwrap()["shown"], "heard");
-    until("INTERACTION_CREATE").await;
+    let whisper = json!({ "type": 4, "data": { "content": "heard", "flags": 64 } });
+    let typed = json!({ "as": "support", "channel": "#ops", "text": "/runbook run x on y" });
+    let command = interaction(&world, &mut gateway, "/commands", typed, whisper.clone()).await;
+    assert!(matches!(command, Interaction::Command(c) if c.attachment_size_limit > 0));
+    let typing = json!({ "as": "support", "channel": "#ops", "text": "/runbook run x" });
+    let choices = json!({ "type": 8, "data": { "choices": [] } });
+    let suggestion = interaction(&world, &mut gateway, "/suggestions", typing, choices).await;
+    assert!(matches!(suggestion, Interaction::Autocomplete(_)));
     let on = json!({ "as": "support", "callback_id": "Run a runbook here", "channel": "#ops", "ts": message.id.to_string() });
-    assert_eq!(world.play.post("/shortcuts", &on).await.unwrap()["acked"], true);
-    until("INTERACTION_CREATE").await;
-    running.abort();
+    let menu = interaction(&world, &mut gateway, "/shortcuts", on, whisper.clone()).await;
+    assert!(matches!(menu, Interaction::Command(c) if c.data.resolved.messages.contains_key(&message.id)));
+
+    let button = json!({ "type": 2, "style": 1, "label": "Why", "custom_id": "why" });
+    let rows = json!([{ "type": 1, "components": [button] }]);
+    let card = world.say(people::OPS, json!({ "content": "card", "components": rows })).await.id();
+    let press = json!({ "as": "approver", "channel": "#ops", "ts": card, "label": "Why" });
+    let input = json!({ "type": 4, "custom_id": "reason", "style": 1, "label": "Reason" });
+    let modal = json!({ "title": "Why", "custom_id": "f", "components": [{ "type": 1, "components": [input] }] });
+    let click = interaction(&world, &mut gateway, "/clicks", press, json!({ "type": 9, "data": modal })).await;
+    assert!(matches!(click, Interaction::Component(c) if c.message.id.to_string() == card));
+    let fill = json!({ "as": "approver", "values": { "Reason": "because" } });
+    let submitted = interaction(&world, &mut gateway, "/forms", fill, whisper).await;
+    assert!(matches!(submitted, Interaction::Modal(m) if m.data.custom_id == "f"));
+    // What answers an interaction is read by serenity, too.
+    assert_eq!(ops.messages(&http, GetMessages::new()).await.unwrap().len(), 2);
 }
