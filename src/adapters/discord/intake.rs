@@ -4,30 +4,25 @@
 //! Discord gives three seconds. Where a form may be the answer the acknowledgement waits for it, because a modal can only
 //! be the first answer; if it does not come in time the acknowledgement goes out without it, and the person is told.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::future::join_all;
 use serde_json::{Value, json};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::{ChatPlatform, Place, Principal};
-use crate::message::form::{Faults, Form, FormKind};
 use crate::message::plain::{clean, cut};
-use crate::message::{FieldKind, Suggestions};
-use crate::ports::{Ack, Actor, Completing, Delivery, Inbound, Inbox, InboxError, Reply, Search};
+use crate::ports::{Ack, Actor, Completing, Delivery, Inbound, Inbox, InboxError, Reply};
 
 use super::asked::Asked;
-use super::custom::{PageRef, What};
 use super::dialog;
-use super::drafts::{Draft, Drafts};
-use super::form::{self, Input, Inputs};
+use super::drafts::Drafts;
 use super::gateway::Sink;
 use super::places::{Places, Spot};
-use super::receive::{self, Kind, Person, Reading, Source};
+use super::receive::{self, Kind, Reading};
 use super::waiting::Waiting;
 
 /// Interactions remembered, so that one that comes again after a resume is answered once. The inbox's own key is what
@@ -125,7 +120,7 @@ impl Sink for Tasks {
     }
 }
 
-type Accepting = JoinHandle<Result<Ack, InboxError>>;
+pub(super) type Accepting = JoinHandle<Result<Ack, InboxError>>;
 
 impl Intake {
     async fn handle(&self, kind: &str, data: Value) {
@@ -186,7 +181,7 @@ impl Intake {
         }
     }
 
-    fn accept(&self, delivery: Delivery) -> Accepting {
+    pub(super) fn accept(&self, delivery: Delivery) -> Accepting {
         let inbox = Arc::clone(&self.inbox);
         tokio::spawn(async move { inbox.accept(delivery).await })
     }
@@ -251,153 +246,6 @@ impl Intake {
         self.front.answer(asked, dialog::choices(choices.collect()), arrived).await;
     }
 
-    /// The draft that a page belongs to. After a restart, one that says all that is needed is made anew.
-    fn draft(&self, page: &PageRef, person: &Person) -> Option<Draft> {
-        let draft = self.shared.drafts.get(&page.draft);
-        draft.filter(|draft| draft.actor.principal.user == person.actor.principal.user)
-    }
-
-    async fn page(&self, page: &PageRef, person: &Person, asked: &Asked, arrived: Instant) {
-        let answer = match self.draft(page, person) {
-            Some(draft) => open(self.inbox.as_ref(), self.watchdog, &page.draft, &draft, page.page).await,
-            None => dialog::in_place(Source::Private, dialog::lost(&page.what, &self.command)),
-        };
-        self.front.answer(asked, answer, arrived).await;
-    }
-
-    async fn filled(
-        &self,
-        page: &PageRef,
-        person: Person,
-        asked: &Asked,
-        inputs: Inputs,
-        from: Source,
-        arrived: Instant,
-    ) {
-        let Some(mut draft) = self.draft(page, &person) else {
-            // Why somebody denies is a whole form in itself, and its page says of what.
-            let What::Deny { run, revision } = page.what else {
-                let lost = dialog::in_place(from, dialog::lost(&page.what, &self.command));
-                return self.front.answer(asked, lost, arrived).await;
-            };
-            let form = bare(FormKind::Deny { run, revision });
-            let mut draft = Draft::new(form, person.actor, person.place);
-            draft.values = raw(&inputs);
-            return self.submit(page, draft, asked, from, arrived).await;
-        };
-        let faults = self.take(&mut draft, page.page, inputs).await;
-        draft.seen.insert(page.page);
-        self.shared.drafts.put(&page.draft, draft.clone());
-        if !faults.is_empty() {
-            let body = dialog::faulty(&draft.form, &page.draft, &faults);
-            return self.front.answer(asked, dialog::in_place(from, body), arrived).await;
-        }
-        let missing = (0..form::pages(&draft.form)).find(|page| !draft.seen.contains(page));
-        if let Some(next) = missing {
-            let body = dialog::next_page(&draft.form, &page.draft, next);
-            return self.front.answer(asked, dialog::in_place(from, body), arrived).await;
-        }
-        self.submit(page, draft, asked, from, arrived).await;
-    }
-
-    /// Puts what was filled in on a page into the draft. What is wrong with names is the answer.
-    async fn take(&self, draft: &mut Draft, page: usize, mut inputs: Inputs) -> Faults {
-        let mut faults = Faults::new();
-        for field in form::fields(&draft.form, page).to_vec() {
-            let input = inputs.0.remove(&field.name);
-            let searched = matches!(field.kind, FieldKind::Search { .. });
-            let values = match input {
-                None => Vec::new(),
-                Some(Input::Picked(values)) => values,
-                Some(Input::Typed(text)) if !searched => {
-                    Some(text).filter(|t| !t.trim().is_empty()).into_iter().collect()
-                }
-                Some(Input::Typed(text)) => {
-                    let mut meant = Vec::new();
-                    for name in form::names(&text) {
-                        let found = self.search(draft, &field.name, name).await;
-                        match form::meant(name, &found) {
-                            Ok(value) => meant.push(value),
-                            Err(fault) => {
-                                faults.entry(field.name.clone()).or_insert(fault);
-                                // Kept as it was written, to be corrected.
-                                meant.push(name.to_owned());
-                            }
-                        }
-                    }
-                    meant
-                }
-            };
-            if values.is_empty() {
-                // Emptied on purpose: what stood there before does not come back.
-                draft.values.insert(field.name, Vec::new());
-            } else {
-                draft.values.insert(field.name, values);
-            }
-        }
-        faults
-    }
-
-    async fn search(&self, draft: &Draft, field: &str, typed: &str) -> Suggestions {
-        let search = search(draft, field, typed);
-        timeout(self.watchdog, self.inbox.suggest(search)).await.unwrap_or_default()
-    }
-
-    /// All pages are there.
-    async fn submit(&self, page: &PageRef, draft: Draft, asked: &Asked, from: Source, arrived: Instant) {
-        let (actor, place) = (draft.actor.clone(), draft.place.clone());
-        // A message for the person alone is the first answer, except where a card is left as it is.
-        let original = from != Source::Public;
-        let reply = asked.reply(&place, &actor.principal, original);
-        let mut values = draft.values.clone();
-        values.retain(|_, values| !values.is_empty());
-        let inbound = Inbound::Form { form: draft.form.kind.clone(), values };
-        // A form is taken once. While it is refused with its faults it is not taken.
-        let key = match &draft.form.kind {
-            FormKind::Run { .. } => format!("discord:form:{}", page.draft),
-            FormKind::Deny { .. } | FormKind::Pick => format!("discord:interaction:{}", asked.id),
-        };
-        self.shared.waiting.expect(&asked.id, false);
-        let mut accepting = self.accept(Delivery { key, actor, place, inbound, reply: reply.clone() });
-        let early = timeout_at(arrived + self.watchdog, &mut accepting).await;
-        let (acked, done) = match early {
-            Ok(done) => (false, settle(done)),
-            Err(_) => {
-                metrics::counter!("muster_discord_watchdog_acks_total").increment(1);
-                let first = if original { dialog::in_place(from, dialog::taken(&draft.form)) } else { dialog::seen() };
-                self.front.answer(asked, first, arrived).await;
-                (true, settle(accepting.await))
-            }
-        };
-        let body = match done {
-            Ok(Ack::Plain) => {
-                if form::pages(&draft.form) > 0 {
-                    self.shared.drafts.remove(&page.draft);
-                }
-                if !acked {
-                    let first =
-                        if original { dialog::in_place(from, dialog::taken(&draft.form)) } else { dialog::seen() };
-                    self.front.answer(asked, first, arrived).await;
-                }
-                return;
-            }
-            Ok(Ack::FormErrors(faults)) => dialog::faulty(&draft.form, &page.draft, &faults),
-            Ok(Ack::NextForm(next)) => {
-                let next = Draft::new(*next, draft.actor.clone(), draft.place.clone());
-                let (form, name) = (next.form.clone(), self.shared.drafts.add(next));
-                dialog::offered(&form, &name)
-            }
-            Err(sentence) => dialog::sentence(&sentence),
-        };
-        if !acked {
-            self.front.answer(asked, dialog::in_place(from, body), arrived).await;
-        } else if original {
-            self.front.amend(asked, body).await;
-        } else {
-            self.front.tell(&reply, body["content"].as_str().unwrap_or("nothing was done")).await;
-        }
-    }
-
     async fn message(&self, data: Value) {
         let mention = match receive::mention(&data, &self.bot) {
             Ok(mention) => mention,
@@ -434,46 +282,6 @@ impl Intake {
     }
 }
 
-/// The page as a first answer, with what there is to pick in it at this moment.
-pub(super) async fn open(inbox: &dyn Inbox, patience: Duration, name: &str, draft: &Draft, page: usize) -> Value {
-    let searched = form::fields(&draft.form, page).iter().filter(|f| matches!(f.kind, FieldKind::Search { .. }));
-    let asking = searched.map(|field| async {
-        let asked = search(draft, &field.name, "");
-        (field.name.clone(), timeout(patience, inbox.suggest(asked)).await.unwrap_or_default())
-    });
-    let found: BTreeMap<String, Suggestions> = join_all(asking).await.into_iter().collect();
-    let custom_id = PageRef { draft: name.to_owned(), page, what: What::from(&draft.form.kind) }.to_string();
-    dialog::modal(form::modal(&draft.form, page, &draft.values, &found, &custom_id))
-}
-
-fn search(draft: &Draft, field: &str, typed: &str) -> Search {
-    let mut values = draft.values.clone();
-    values.retain(|_, values| !values.is_empty());
-    Search {
-        actor: draft.actor.clone(),
-        place: draft.place.clone(),
-        form: draft.form.kind.clone(),
-        field: field.to_owned(),
-        typed: typed.to_owned(),
-        values,
-    }
-}
-
-fn bare(kind: FormKind) -> Form {
-    Form { kind, title: String::new(), submit: None, intro: Vec::new(), fields: Vec::new(), footer: Vec::new() }
-}
-
-fn raw(inputs: &Inputs) -> crate::message::Values {
-    let values = inputs.0.iter().map(|(name, input)| {
-        let values = match input {
-            Input::Typed(text) => vec![text.clone()],
-            Input::Picked(values) => values.clone(),
-        };
-        (name.clone(), values)
-    });
-    values.collect()
-}
-
 fn acknowledgement(kind: &Kind) -> Value {
     match kind {
         Kind::Command { line } => dialog::private(dialog::noted(line)),
@@ -482,7 +290,7 @@ fn acknowledgement(kind: &Kind) -> Value {
 }
 
 /// The sentence is what the person reads.
-fn settle(done: Result<Result<Ack, InboxError>, JoinError>) -> Result<Ack, String> {
+pub(super) fn settle(done: Result<Result<Ack, InboxError>, JoinError>) -> Result<Ack, String> {
     match done {
         Ok(Ok(ack)) => Ok(ack),
         Ok(Err(InboxError::Stopping)) => Err(InboxError::Stopping.to_string()),

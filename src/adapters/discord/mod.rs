@@ -13,6 +13,7 @@ mod custom;
 mod dialog;
 mod directory;
 mod drafts;
+mod filling;
 mod form;
 mod gateway;
 mod ids;

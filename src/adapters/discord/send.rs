@@ -28,7 +28,7 @@ use super::drafts::Draft;
 use super::ids::snowflake;
 use super::places::Spot;
 use super::render::{self, Purpose, Rung};
-use super::{Discord, Inner, dialog, form, intake};
+use super::{Discord, Inner, dialog, filling, form};
 
 /// How long a post or an edit waits for its turn before it is given back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
@@ -296,7 +296,7 @@ impl Inner {
         let Some(inbox) = inbox else {
             return Err(ChatError::Refused("I am stopping: try again in a minute".into()));
         };
-        Ok(intake::open(inbox.as_ref(), self.pace.watchdog, name, draft, 0).await)
+        Ok(filling::open(inbox.as_ref(), self.pace.watchdog, name, draft, 0).await)
     }
 }
 

@@ -1,9 +1,14 @@
 //! First answers: what they carry, and that they do not wait.
 
+use super::super::custom::{PageRef, What};
+use super::super::drafts::Draft;
+use super::super::filling::bare;
 use super::*;
 use crate::message::form::{Choice, FormField, Group};
+use crate::message::form::{Faults, Form, FormKind};
 use crate::message::reference::ActionRef;
-use crate::message::{Suggestions, Verb};
+use crate::message::{FieldKind, Suggestions, Verb};
+use crate::ports::Search;
 
 /// An inbox that takes its time and answers what it is told to.
 struct Slow {
