@@ -206,3 +206,30 @@ async fn where_aws_made_two_commands_of_one_send_the_earlier_counts_and_the_othe
     let told = metrics.handle().render();
     assert!(told.contains("muster_double_sends_total 1"), "{told}");
 }
+
+#[tokio::test]
+async fn a_halt_between_the_last_check_and_the_start_is_in_time() {
+    let world = world();
+    let engine = world.engine(settings()).await;
+    let gives = async |order: Order| assert!(engine.order(&operator(), order).await.done);
+    gives(Order::Halt { because: None }).await;
+    world.types(&engine, RUN).await;
+    card_says(&world, "halted before its start").await;
+    // The last check asks who the requester is.
+    world.directory.members.shut();
+    let before = world.directory.members.came.load(Ordering::SeqCst);
+    gives(Order::Resume).await;
+    until("the last check", || world.directory.members.came.load(Ordering::SeqCst) > before).await;
+    gives(Order::Halt { because: None }).await;
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    world.directory.members.open();
+    // Whoever types is looked up behind the run, which has had its turn then.
+    let status = world.asks(&engine, "status").await;
+    assert!(status.contains("top-processes: about to start"), "{status}");
+    gives(Order::Resume).await;
+    last_words(&world, 1).await;
+    let taken = world.journal.taken.lock().await;
+    let resumed = taken.iter().rposition(|c| !c.facts.is_empty()).unwrap();
+    let started = taken.iter().position(|c| c.events.iter().any(|e| matches!(e, Event::Started { .. }))).unwrap();
+    assert!(started > resumed, "it started while everything was halted");
+}
