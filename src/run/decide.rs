@@ -1,6 +1,6 @@
 //! `decide(state, input, now) -> events`: the only place where something may come to happen.
 
-use crate::domain::{CommandId, Digest, GroupName, MessageRef, NotStarted, Outcome, Principal, Timestamp};
+use crate::domain::{CommandId, Digest, MessageRef, NotStarted, Outcome, Principal, Timestamp};
 use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, Yes, may_approve, quorum_met};
 
 use super::event::{Event, NodeReport, PostKey};

@@ -212,8 +212,12 @@ impl Run {
             }
             Event::GateApproved { by, stands_for, groups, at, .. } => {
                 let hold = self.holds.last_mut().ok_or_else(|| misfit("it is not held"))?;
-                let (by, stands_for) = (by.clone(), stands_for.clone());
-                hold.votes.push(Approval { by, stands_for, groups: groups.clone(), at: *at });
+                hold.votes.push(Approval {
+                    by: by.clone(),
+                    stands_for: stands_for.clone(),
+                    groups: groups.clone(),
+                    at: *at,
+                });
                 let (HoldCause::Gate { wave, step }, true) =
                     (hold.cause.clone(), self.hold().is_some_and(|hold| self.gate_is_open(hold)))
                 else {
