@@ -1,7 +1,7 @@
 //! The options of a slash command -> the text that a person on any platform types. The one parser reads it.
 
 use crate::domain::words::quote;
-use crate::message::plain::{clean, straighten};
+use crate::message::plain::straighten;
 
 use super::commands::{BECAUSE, FORM, ON, RUNBOOK, WITH, WORDS};
 
@@ -14,7 +14,8 @@ pub(super) fn text(subcommand: &str, options: &Options) -> String {
         return String::new();
     }
     let given = |name: &str| {
-        let text = straighten(&clean(options.get(name)?, false));
+        // What cannot be seen stays: the parser names it.
+        let text = straighten(options.get(name)?);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
     };
