@@ -23,7 +23,7 @@ const NOT_AT_DISCORD: &[(&str, &str)] = &[
     ("home", "Discord has no page of a person's own with a bot"),
     ("picker", "a modal neither changes while it is open nor follows another, and it has no field to search in"),
     ("shared-channel", "a channel belongs to one guild; people of another are foreign by their guild"),
-    ("foreign-click", "a click comes from a member of the guild or does not come at all"),
+    ("foreign-click", "a channel belongs to one guild, so people of another never see its cards"),
     ("slack-outage", "who cannot be heard is told so by the platform itself: `discord-outage` has its words"),
     ("slack-down-at-start", "who cannot be heard is told so by the platform itself: `discord-outage` has its words"),
 ];
@@ -172,7 +172,8 @@ fn play(stage: &Stage, platform: Platform) -> Played {
     for name in stage.conversations.iter().filter(|name| is_played(name, platform)) {
         command.arg("--play").arg(format!("tests/conversations/{name}.conversation"));
     }
-    if stage.name == ORDINARY.name {
+    // Discord's own fields take 6,000 characters at most.
+    if stage.name == ORDINARY.name && platform == Platform::Slack {
         let file = folder.join("long-words.conversation");
         std::fs::write(&file, long_words()).unwrap();
         command.arg("--play").arg(file);
@@ -253,6 +254,9 @@ fn every_conversation_is_held_at_discord_too() {
         assert!(STAGES.iter().any(|stage| stage.conversations.contains(name)), "{name} is no conversation");
     }
     let fails = |stage: &&Stage| {
+        if !stage.conversations.iter().any(|name| is_played(name, Platform::Discord)) {
+            return Vec::new();
+        }
         let played = play(stage, Platform::Discord);
         let names = stage.conversations.iter().filter(|name| is_played(name, Platform::Discord));
         let holds = |name: &&&str| std::panic::catch_unwind(|| holds(&played, name)).is_err();
