@@ -18,7 +18,7 @@ use super::limits::Whom;
 use super::runner::Handle;
 use super::token::{self, token};
 
-/// A call that has not begun so long after its intent is not made: it could be taken after it was given up.
+/// A call that has not begun so long after it was signed is not made: it could be taken after it was given up.
 const START_WITHIN: Duration = Duration::from_secs(15);
 /// Looks for a lost command: seconds after the first, then every minute until AWS's expiry has passed.
 const LOOKS: [u64; 5] = [1, 3, 8, 20, 60];
@@ -71,6 +71,7 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
     // Held until the intent stands in the journal. Halted meanwhile: the runner asks again, and it waits above.
     let Some(passage) = services.halting.passage().await else { return };
 
+    let began = tokio::time::Instant::now();
     let signed_at = services.cloud.aws_now();
     let key = services.journal.token_key();
     let attempt = handle.read(Run::attempt);
@@ -81,14 +82,16 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
     }
     drop(passage);
     // From here on the intent is durable, and this task owes its answer.
-    let committed = tokio::time::Instant::now();
     let Some(request) = handle.read(|run| request(run, shard, &run.due_targets(shard), session, mark, signed_at))
     else {
         let answer = Answer::Refused { cause: "the plan has no such step; this is a fault in Muster".into() };
         let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
         return;
     };
-    let answer = if committed.elapsed() > START_WITHIN {
+    let wanted = is_still_wanted(services, handle, shard, step, send).await;
+    let answer = if !wanted {
+        Answer::NotTaken { cause: "it was stopped before the call".into() }
+    } else if began.elapsed() > START_WITHIN {
         Answer::NotTaken { cause: "the call could not be started in time".into() }
     } else {
         match services.cloud.send(&request).await {
@@ -105,6 +108,16 @@ pub async fn send(services: &Arc<Services>, handle: &Handle, shard: u32, step: u
         }
     };
     let _ = handle.input(Input::Answered { shard, step, send, answer }).await;
+}
+
+/// Looks once more, just before the call: a slow commit of the intent may have kept a cancel, a deadline or a halt waiting.
+/// What is not called is certain not to be taken.
+async fn is_still_wanted(services: &Services, handle: &Handle, shard: u32, step: u32, send: u32) -> bool {
+    // Behind whatever came while the intent was written; it also tells whether the deadline has passed.
+    let _ = handle.input(Input::Tick).await;
+    // A halt that waits for its turn comes before this. Not held during the call, which may take long.
+    let halted = services.halting.passage().await.is_none();
+    !halted && handle.read(|run| run.may_call(shard, step, send))
 }
 
 /// One gone node refuses the whole call: finds out which, so that the rest can be sent.

@@ -142,8 +142,9 @@ fn what(run: &Run, hold: &Hold) -> String {
             nodes(c.pending()),
             if c.pending() == 1 { "waits" } else { "wait" },
         ),
-        HoldCause::Wave { .. } => {
-            format!("the wave before went well. {} to go; nothing is sent until somebody decides.", nodes(c.pending()))
+        HoldCause::Wave { wave, .. } => {
+            let went = before(run, *wave);
+            format!("{went} {} to go; nothing is sent until somebody decides.", nodes(c.pending()))
         }
         HoldCause::Gate { .. } => String::new(),
         HoldCause::WayBack => {
@@ -165,13 +166,31 @@ fn what(run: &Run, hold: &Hold) -> String {
     }
 }
 
+/// How it went before a wave where nothing failed. Waves whose nodes are all offline run nothing, and nobody is asked about
+/// them.
+fn before(run: &Run, wave: u32) -> String {
+    let ran = run.proposal.plan.shards.iter().map(|s| s.wave).filter(|w| *w < wave).max();
+    let first = ran.map_or(1, |ran| ran + 2);
+    let passed = match wave.saturating_sub(first) {
+        _ if first > wave => return "the wave before went well.".to_owned(),
+        0 => format!("wave {first} was passed over, because all its nodes are offline."),
+        _ => format!("waves {first} to {wave} were passed over, because all their nodes are offline."),
+    };
+    match ran {
+        Some(ran) => format!("wave {} went well; {passed}", ran + 1),
+        None => format!("nothing has run yet: {passed}"),
+    }
+}
+
 /// What each button does, in words: at night nobody guesses.
 fn answers(run: &Run, hold: &Hold) -> Vec<super::Span> {
     let waiting = run.counts.pending();
     let mut told = Vec::new();
     match &hold.cause {
         HoldCause::Wave { wave, .. } => {
-            let size = size(run.proposal.plan.targets.iter().filter(|t| t.wave == *wave).count());
+            let of_the_wave = run.proposal.plan.targets.iter().zip(&run.targets).filter(|(t, _)| t.wave == *wave);
+            // Without those that are offline.
+            let size = size(of_the_wave.filter(|(_, state)| state.outcome.is_none()).count());
             told.push(Line::default().bold("Continue").plain(format!(" sends wave {} ({}).", wave + 1, nodes(size))));
             told.push(Line::default().bold("Stop").plain(format!(
                 " leaves {} as {}.",

@@ -312,6 +312,15 @@ impl Run {
         if due { Ok(()) } else { Err(Refusal::Stale) }
     }
 
+    /// Whether the call that an intent announced may still be made: nobody has cancelled the run since, and neither its
+    /// deadline nor the end of its error budget has stopped it.
+    #[must_use]
+    pub fn may_call(&self, shard: u32, step: u32, send: u32) -> bool {
+        // Nodes between two steps are finished where others fail: half done is worse.
+        let stopped = self.stopping.is_some_and(|why| why != NotStarted::ErrorBudget || step == 0);
+        self.owes(&super::Effect::Answer { shard, step, send }) && !stopped
+    }
+
     fn answered(
         &self,
         shard: u32,

@@ -281,10 +281,12 @@ impl Run {
         }
     }
 
-    /// Whether something of this run is still to happen on such a target.
+    /// Whether something of this running run is still to happen on such a target, or may be: until it is over, people may
+    /// send it back over what it touched.
     #[must_use]
     pub fn is_busy(&self, state: &TargetState) -> bool {
-        state.outcome.is_none() || (self.rollback.is_some() && state.touched && state.rolled_back.is_none())
+        let may_turn_back = self.proposal.plan.rollback.is_some() && state.touched && state.rolled_back.is_none();
+        state.outcome.is_none() || may_turn_back
     }
 
     /// Indices of the shard's targets that take part in its current step.

@@ -1,5 +1,6 @@
-//! Examples. Seeded histories stand in [`history_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
+//! Examples. Seeded histories stand in [`history_tests`], whose nodes are taken and what may be called in [`control_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
 
+mod control_tests;
 mod history_tests;
 mod hold_tests;
 mod large_tests;

@@ -113,6 +113,7 @@ pub struct TargetRules {
     pub platforms: Vec<NodePlatform>,
     pub max: u32,
     pub offline: Offline,
+    /// No other change runs on one of its nodes at once; a node that it may still roll back is taken until the run is over.
     pub exclusive: bool,
 }
 

@@ -6,7 +6,7 @@ use super::make::{approved, arne, at, outputs, plan, run, susan, view};
 use super::read;
 use crate::domain::{Digest, Millis, Outcome, Timestamp};
 use crate::message::{hold, results, root, summary_input};
-use crate::plan::Plan;
+use crate::plan::{Plan, Shard};
 use crate::run::{Event, HoldCause, NodeReport, Phase, Run};
 use crate::runbook::{Gate, HoldAfter, Step};
 use crate::summary::{Summary, summarise};
@@ -127,6 +127,49 @@ fn a_held_canary_says_what_failed_what_waits_and_what_each_answer_does() {
     Continued by slack:T0MUSTER:U0ARNE 2026-11-22 14:09 UTC.
 
     (r-7F3K)
+    ");
+}
+
+#[test]
+fn a_wave_whose_nodes_are_all_offline_is_not_said_to_have_gone_well() {
+    let mut told = String::new();
+    // The waves of which nothing is online, of four.
+    for offline in [&[1][..], &[1, 2]] {
+        let mut plan = shaped();
+        plan.steps.truncate(1);
+        plan.hold = HoldAfter::Always;
+        plan.waves = 4;
+        let rest = plan.targets.iter().zip(0u32..).filter(|(t, _)| t.wave > 0).map(|(_, n)| n).collect::<Vec<u32>>();
+        for (target, wave) in rest.iter().zip([1, 2, 3, 3]) {
+            let planned = &mut plan.targets[*target as usize];
+            (planned.wave, planned.offline) = (wave, offline.contains(&wave));
+        }
+        let canary = plan.shards.iter().position(|s| s.wave == 0).unwrap();
+        let canary = plan.shards[canary].clone();
+        let online = rest.iter().filter(|t| !plan.targets[**t as usize].offline);
+        let alone = |t: &u32| {
+            let planned = &plan.targets[*t as usize];
+            let (account, region) = (planned.target.account.clone(), planned.target.region.clone());
+            Shard { account, region, wave: planned.wave, targets: vec![*t] }
+        };
+        plan.shards = [canary].into_iter().chain(online.map(alone)).collect();
+        let mut run = started(plan);
+        play(&mut run, Outcome::Succeeded, "active\n", "14:04");
+        let wave = run.wave;
+        held(&mut run, HoldCause::Wave { wave, errors: 0 }, at("14:05"));
+        let card = read(&hold(&run, 1, &summary(&run), &view()));
+        let said = card.lines().filter(|line| line.contains("wave"));
+        said.for_each(|line| told.push_str(&format!("{line}\n")));
+        told.push('\n');
+    }
+    insta::assert_snapshot!(told, @"
+    restart-service is held before wave 3 of 4
+    slack:T0MUSTER:U0SUSAN: wave 1 went well; wave 2 was passed over, because all its nodes are offline. 3 nodes to go; nothing is sent until somebody decides.
+    Continue sends wave 3 (1 node).
+
+    restart-service is held before wave 4 of 4
+    slack:T0MUSTER:U0SUSAN: wave 1 went well; waves 2 to 3 were passed over, because all their nodes are offline. 2 nodes to go; nothing is sent until somebody decides.
+    Continue sends wave 4 (2 nodes).
     ");
 }
 

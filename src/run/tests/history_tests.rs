@@ -105,8 +105,8 @@ struct Told {
     released: BTreeSet<u32>,
     gate_votes: BTreeMap<(u32, u32), BTreeSet<Principal>>,
     open: Option<HoldCause>,
-    /// Nodes under way just before the budget was crossed.
-    crossing: Option<u32>,
+    /// Nodes in flight and between two steps just before the budget was crossed.
+    crossing: Option<(u32, u32)>,
 }
 
 impl Told {
@@ -137,8 +137,9 @@ impl Told {
 /// What one history came to.
 pub struct Ended {
     pub inputs: u32,
-    /// Errors beyond the budget, and the nodes that were under way when it was crossed.
-    pub overshoot: Option<(u32, u32)>,
+    /// Errors beyond the budget, with the nodes that were in flight and between two steps when it was crossed.
+    pub overshoot: Option<(u32, (u32, u32))>,
+    pub steps: usize,
     pub holds: usize,
     pub rolled_back: bool,
 }
@@ -203,16 +204,17 @@ pub fn history(seed: u64) -> Ended {
     Ended {
         inputs,
         overshoot: told.crossing.map(|under_way| (over, under_way)),
+        steps: plan.steps.len(),
         holds: run.holds.len(),
         rolled_back: run.rollback.is_some(),
     }
 }
 
-/// Nodes that something was sent to, or that stand between two steps, and that have not ended.
-fn under_way(run: &Run) -> u32 {
+/// Nodes that something was sent to, and nodes that stand between two steps, which have not ended.
+fn under_way(run: &Run) -> (u32, u32) {
     let begun = run.targets.iter().filter(|t| t.outcome.is_none() && !t.reports.is_empty());
     let between = begun.filter(|t| !matches!(t.step, 0)).count() as u32;
-    run.in_flight() + between
+    (run.in_flight(), between)
 }
 
 /// What people do at this moment: approve, deny, cancel, decide holds, in the right and in the wrong.
@@ -486,16 +488,28 @@ fn histories_send_nothing_twice_and_keep_every_promise() {
         None => 0..number("MUSTER_SEEDS").unwrap_or(2_000),
     };
     let count = seeds.end - seeds.start;
-    let (mut inputs, mut holds, mut back, mut worst) = (0u64, 0, 0, 0);
+    let (mut inputs, mut holds, mut back, mut worst) = (0u64, 0, 0, [None; 2]);
     for seed in seeds {
         let ended = history(seed);
         inputs += u64::from(ended.inputs);
         holds += ended.holds;
         back += u32::from(ended.rolled_back);
-        if let Some((over, most)) = ended.overshoot {
-            assert!(over <= most, "seed {seed}: {over} errors beyond the budget, {most} were under way");
-            worst = worst.max(over);
+        if let Some((over, (in_flight, between))) = ended.overshoot {
+            // Between two steps stands nobody where there is one.
+            let most = if ended.steps == 1 { in_flight } else { in_flight + between };
+            assert!(
+                over <= most,
+                "seed {seed}: {over} errors beyond the budget, {in_flight} in flight, {between} between"
+            );
+            let worst = &mut worst[usize::from(ended.steps > 1)];
+            *worst = (*worst).max(ended.overshoot);
         }
     }
-    println!("{count} histories, {inputs} inputs, {holds} holds, {back} rollbacks; budget overshot by at most {worst}");
+    println!("{count} histories, {inputs} inputs, {holds} holds, {back} rollbacks");
+    for (worst, runs) in worst.into_iter().zip(["one step", "several steps"]) {
+        let Some((over, (in_flight, between))) = worst else { continue };
+        println!(
+            "budget of runs of {runs} overshot by at most {over}, with {in_flight} in flight and {between} between steps"
+        );
+    }
 }

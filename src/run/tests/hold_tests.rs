@@ -96,6 +96,30 @@ fn a_canary_that_succeeds_holds_nothing_unless_the_runbook_always_asks() {
 }
 
 #[test]
+fn a_wave_in_the_middle_whose_nodes_are_all_offline_is_not_asked_about() {
+    let mut book = testing::runbook();
+    book.rollout.waves = ["1", "3", "100%"].map(|w| w.parse().unwrap()).to_vec();
+    book.rollout.hold = HoldAfter::Always;
+    let mut world = testing::snapshot(1, 6);
+    let whole = build(&book, Arguments::new(), &Selector::default(), &world, Delivery::Inline).unwrap();
+    let middle: Vec<_> = whole.targets.iter().filter(|t| t.wave == 1).map(|t| t.target.node.clone()).collect();
+    world.nodes.iter_mut().filter(|n| middle.contains(&n.target.node)).for_each(|n| n.online = false);
+    let plan = build(&book, Arguments::new(), &Selector::default(), &world, Delivery::Inline).unwrap();
+    let proposal = Proposal { digest: plan.digest(), plan: plan.into(), ..proposal(permit(), |_| {}, 1, 1) };
+    let (mut run, mut log) = (Run::proposed(proposal), vec![]);
+    post(&mut run, &mut log, PostKey::Root);
+    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(3)).unwrap();
+    play(&mut run, &mut log, |_| Outcome::Succeeded, "");
+    settle(&mut run, &mut log);
+    assert_eq!(run.hold().unwrap().cause, HoldCause::Wave { wave: 2, errors: 0 }, "nobody is asked about the second");
+    go_on(&mut run, &mut log, asker("U0ANA", &[]), permit()).unwrap();
+    play(&mut run, &mut log, |_| Outcome::Succeeded, "");
+    settle(&mut run, &mut log);
+    assert_eq!((run.phase, run.holds.len()), (Phase::Finished, 1));
+    assert_eq!((run.counts.succeeded, run.counts.not_started), (4, 2));
+}
+
+#[test]
 fn whoever_may_not_and_a_policy_of_today_that_forbids_it_do_not_let_it_go_on() {
     let (mut run, mut log) = started(needs(1), |_| {});
     play(&mut run, &mut log, |_| Outcome::Failed, "");

@@ -3,84 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use muster::domain::Principal;
-use muster::engine::Engine;
 use muster::message::to_text;
 use muster::ports::{ChatError, Control, Journal as _, Order};
-use muster::run::{Event, Fact, PostKey};
+use muster::run::{Event, Fact};
 use tokio::time::Instant;
 
-use super::stage::{ARNE, Committed, HIDDEN, OMAR, SUSAN, Said, World, name, settings, world};
-
-/// One step on two nodes of one region: one send.
-const RUN: &str = "run top-processes on accounts=acme-staging";
-/// Two steps: two sends, one after the other.
-const TWO_STEPS: &str = "run disk-usage on accounts=acme-staging";
-const OPS: &str = "C0OPS";
-
-async fn halts(world: &World, engine: &Engine) {
-    world.types(engine, "halt").await;
-    posted(world, "Everything is halted").await;
-}
-
-async fn resumes(world: &World, engine: &Engine) {
-    world.types_as(ARNE, OPS, engine, "resume").await;
-    posted(world, "Resumed").await;
-}
-
-/// The card that everybody in the channel reads, as soon as its title begins so.
-async fn posted(world: &World, title: &str) -> String {
-    let found = |said: &[Said]| {
-        said.iter().find_map(|s| match s {
-            Said::Post { key, card } if key.starts_with("fact-") && card.title.starts_with(title) => {
-                Some(to_text(card))
-            }
-            _ => None,
-        })
-    };
-    world.chat.until(title, found).await
-}
-
-/// Waits until the root card of some run says so.
-async fn card_says(world: &World, words: &str) -> String {
-    let found = |said: &[Said]| {
-        said.iter().find_map(|s| match s {
-            Said::Edit { id: key, card } | Said::Post { key, card } if name(key) == "root" => {
-                Some(to_text(card)).filter(|text| text.contains(words))
-            }
-            _ => None,
-        })
-    };
-    world.chat.until(words, found).await
-}
-
-async fn last_words(world: &World, runs: usize) {
-    let closing = |s: &&Said| matches!(s, Said::Post { key, .. } if name(key) == "closing");
-    world.chat.until("the last words", |said| (said.iter().filter(closing).count() >= runs).then_some(())).await;
-}
-
-async fn until(what: &str, met: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !met() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what} did not come");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-}
-
-/// What was committed while everything was halted.
-fn while_halted(taken: &[Committed]) -> Vec<Event> {
-    let halted = taken.iter().position(|c| c.facts.iter().any(|f| matches!(f, Fact::Halted { .. }))).expect("a halt");
-    let resumed = taken.iter().position(|c| c.facts.iter().any(|f| matches!(f, Fact::Resumed { .. })));
-    taken[halted..resumed.unwrap_or(taken.len())].iter().flat_map(|c| c.events.clone()).collect()
-}
-
-fn is_intent(event: &Event) -> bool {
-    matches!(event, Event::SendIntent { .. })
-}
-
-fn intents(taken: &[Committed]) -> usize {
-    taken.iter().flat_map(|c| &c.events).filter(|e| is_intent(e)).count()
-}
+use super::seen::{
+    OPS, RUN, TWO_STEPS, card_says, halts, intents, is_intent, last_words, operator, posted, resumes, run_of, seen,
+    until, while_halted,
+};
+use super::stage::{ARNE, HIDDEN, OMAR, SUSAN, Said, settings, world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn in_the_journal_no_intent_and_no_start_follows_a_halt_wherever_it_falls() {
@@ -101,6 +33,7 @@ async fn in_the_journal_no_intent_and_no_start_follows_a_halt_wherever_it_falls(
             world.cloud.let_end.store(true, Ordering::Relaxed);
             let sent = world.cloud.sends.load(Ordering::SeqCst) as usize;
             last_words(&world, sent).await;
+            assert_eq!(world.cloud.sends.load(Ordering::SeqCst) as usize, sent, "something was sent after the halt");
             resumes(&world, &engine).await;
             last_words(&world, RUNS).await;
 
@@ -109,8 +42,8 @@ async fn in_the_journal_no_intent_and_no_start_follows_a_halt_wherever_it_falls(
             assert!(!held.iter().any(|e| is_intent(e) || matches!(e, Event::Started { .. })), "{held:#?}");
             let halt = taken.iter().find(|c| !c.facts.is_empty()).expect("the halt");
             assert!(halt.at - typed < Duration::from_secs(1), "the halt took {:?}", halt.at - typed);
-            assert_eq!(intents(&taken), RUNS, "each was sent once");
-            assert_eq!(world.cloud.sends.load(Ordering::SeqCst), RUNS as u32);
+            assert_eq!(world.cloud.sends.load(Ordering::SeqCst), RUNS as u32, "each was sent once");
+            assert!(intents(&taken) >= RUNS, "one more where the halt came between an intent and its call");
         });
     }
     worlds.join_all().await;
@@ -304,7 +237,7 @@ async fn a_run_that_could_not_start_in_time_says_so() {
 async fn an_operator_halts_looks_cancels_and_resumes_without_a_chat() {
     let world = world();
     let engine = world.engine(settings()).await;
-    let root = Principal::host("ops-1", "root");
+    let root = operator();
     let asks = async |order: Order| {
         let told = engine.order(&root, order).await;
         format!("done: {}\n{}", told.done, to_text(&told.card))
@@ -327,29 +260,4 @@ async fn an_operator_halts_looks_cancels_and_resumes_without_a_chat() {
     insta::assert_snapshot!(seen(&told.join("\n-----\n")));
     let announced = |s: &Said| matches!(s, Said::Post { key, .. } if key.starts_with("fact-"));
     assert!(!world.chat.said().iter().any(announced), "there is no channel to say it in");
-}
-
-/// The short name of the only run.
-fn run_of(world: &World) -> String {
-    let root = world.chat.said().into_iter().find_map(|s| match s {
-        Said::Post { key, .. } if name(&key) == PostKey::Root.to_string() => Some(key),
-        _ => None,
-    });
-    format!("r-{}", &root.expect("a run")[22..26])
-}
-
-/// Without what differs from run to run.
-fn seen(text: &str) -> String {
-    let rules = [
-        (r"\br-[0-9A-HJKMNP-TV-Z]{4,26}\b", "r-XXXX"),
-        (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "<date>"),
-        (r"`[0-9a-f]{12}`", "`<hash>`"),
-        (r"\b\d+ (?:s|min)\b", "<time>"),
-    ];
-    let replace = |text: String, (rule, by): (&str, &str)| {
-        let rule = regex::Regex::new(rule).unwrap();
-        rule.replace_all(&text, by).into_owned()
-    };
-    // A card that the next one follows.
-    rules.into_iter().fold(text.trim_end().to_owned(), replace)
 }

@@ -13,9 +13,12 @@
 //! is not begun and does not go on; I3 AWS takes each step for each node at most once (nothing on its nodes would notice a
 //! second time); I4 each accepted input has one answer; I5 the hash chain verifies; I6 the state is the fold of the journal, and
 //! cards and answers show it; I7 only the plan's targets are sent to; I8 the requester approves nothing; I9 nothing is sent
-//! after a no, an expiry, a cancel, a stop or the deadline, nor while it is held; I10 what is read back folds to the same state.
+//! after a no, an expiry, a cancel, a stop or the deadline, nor while it is held; I10 what is read back folds to the same state;
+//! I11 of two runs that exclude each other on a node one waits until the other is past its way back; I12 nothing starts and
+//! nothing is sent while everything is halted, and all goes on when it is resumed.
 //! Beside them: every run ends, each message is posted once, the last word tells the counts, what is told of a node is what AWS
-//! did there, and the error budget is overshot by no more than what was under way.
+//! did there, of two commands of one send the earlier counts, and the error budget is overshot by no more than what was under
+//! way: in flight or, where a run has several steps, between two of them.
 //!
 //! `MUSTER_SEEDS=100000 cargo test --no-default-features --features paused-time --test it histories -- --nocapture` plays any
 //! number of them, `MUSTER_SEED=17` one alone and prints its journal and its thread.
@@ -25,7 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::world::{Ended, World};
+use super::world::{Ended, UnderWay, World};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|n| n.parse().ok())
@@ -51,11 +54,14 @@ impl Sum {
             (&mut whole.holds, ended.holds),
             (&mut whole.rollbacks, ended.rollbacks),
             (&mut whole.retries, ended.retries),
+            (&mut whole.halts, ended.halts),
             (&mut whole.seconds, ended.seconds),
         ] {
             *sum += one;
         }
-        whole.overshoot = whole.overshoot.max(ended.overshoot);
+        for (worst, one) in whole.overshoot.iter_mut().zip(ended.overshoot) {
+            *worst = (*worst).max(one);
+        }
         ended.phases.into_iter().for_each(|(phase, n)| *whole.phases.entry(phase).or_default() += n);
         ended.faults.into_iter().for_each(|(fault, n)| *whole.faults.entry(fault).or_default() += n);
         if !ended.broken.is_empty() {
@@ -103,18 +109,24 @@ fn histories_of_the_engine_keep_every_promise() {
     }
     let count = number("MUSTER_SEEDS").unwrap_or(300);
     let Sum { whole, failed } = histories(0..count);
-    let Ended { deliveries, runs, events, lives, crashes, sends, holds, rollbacks, retries, seconds, .. } = whole;
+    let Ended { deliveries, runs, events, lives, crashes, sends, holds, rollbacks, retries, halts, seconds, .. } =
+        whole;
     println!(
         "{count} histories: {lives} lives, {crashes} crashes, {deliveries} inputs, {runs} runs ({:?})",
         whole.phases
     );
     println!(
-        "{events} events, {sends} commands, {holds} holds, {rollbacks} rollbacks, {retries} retries, {} hours",
+        "{events} events, {sends} commands, {holds} holds, {rollbacks} rollbacks, {retries} retries, {halts} halts, {} hours",
         seconds / 3600
     );
     println!("faults: {:?}", whole.faults);
-    let (over, under_way) = whole.overshoot.unwrap_or_default();
-    println!("error budget overshot by at most {over}, with {under_way} nodes under way when it was crossed");
+    for (worst, runs) in whole.overshoot.into_iter().zip(["one step", "several steps"]) {
+        let Some((over, UnderWay { in_flight, between })) = worst else { continue };
+        println!(
+            "error budget of runs of {runs} overshot by at most {over}, with {in_flight} nodes in flight and {between} \
+             between steps when it was crossed"
+        );
+    }
     if let Some((seed, broken)) = failed.first_key_value() {
         let told = catch_unwind(|| history(*seed).1.told()).unwrap_or_default();
         for (seed, broken) in &failed {

@@ -1,6 +1,8 @@
 //! The engine on ports that the test holds in its hands.
 
 mod cards;
+mod control;
+mod exclusive;
 mod halting;
 #[cfg(feature = "paused-time")]
 mod fairness;
@@ -13,6 +15,7 @@ mod memory;
 mod pace;
 mod planning;
 mod retries;
+mod seen;
 mod stage;
 mod watching;
 #[cfg(feature = "paused-time")]

@@ -87,6 +87,22 @@ async fn a_retry_whose_nodes_are_gone_says_so_and_starts_nothing() {
 }
 
 #[tokio::test]
+async fn a_retry_whose_accounts_have_left_the_configuration_says_so_and_starts_nothing() {
+    let world = world();
+    let engine = world.engine(settings()).await;
+    let run = half_failed(&world, &engine).await;
+    world.cloud.no_accounts.store(true, Ordering::Relaxed);
+    let answer = world.asks(&engine, &format!("retry {run}")).await;
+    insta::assert_snapshot!(answer.replace(&run, "r-XXXX"), @"
+    None of those nodes is there any more, so nothing was started
+
+    1 target of r-XXXX was looked for: their accounts are no longer configured, SSM no longer knows them, or they no longer match what was asked then.
+
+    See what is there: `/runbook accounts` and `/runbook targets …`
+    ");
+}
+
+#[tokio::test]
 async fn a_run_that_goes_on_is_not_retried() {
     let world = world();
     let engine = world.engine(settings()).await;

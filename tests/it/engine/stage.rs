@@ -15,7 +15,7 @@ use muster::domain::{
 use muster::engine::limits::{Limits, Rate};
 use muster::engine::rulebook::Rulebook;
 use muster::engine::{Engine, Ports, Settings};
-use muster::message::{Card, Form, Home};
+use muster::message::{Button, Card, Form, Home};
 use muster::ports::{
     Actor, Channel, Chat, ChatError, Clock, Cloud, CloudError, CommandStatus, Commit, CommitError, Delivery, Directory,
     DirectoryError, Inbound, Inbox, InboxRow, Inventory, Invocation, InvocationStatus, Journal, JournalError, Profile,
@@ -169,11 +169,16 @@ impl Chat for FakeChat {
     }
 }
 
-struct FakeDirectory;
+#[derive(Default)]
+pub struct FakeDirectory {
+    /// Before it is told who is in a group.
+    pub members: Gate,
+}
 
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
+        self.members.pass().await;
         Ok(match group.group.as_str() {
             "S0SUPPORT" => vec![Principal::slack(TENANT, SUSAN)],
             "S0SRE" => vec![Principal::slack(TENANT, ARNE)],
@@ -242,6 +247,14 @@ pub struct FakeCloud {
     pub opening: Gate,
     /// How many sends were made.
     pub sends: AtomicU32,
+    /// Of the next request it makes two commands, and the answer is lost.
+    pub takes_twice: AtomicBool,
+    /// What it lists to whoever looks for a token.
+    listed: Mutex<Vec<CommandStatus>>,
+    /// In the order in which they were cancelled.
+    pub cancelled: Mutex<Vec<CommandId>>,
+    /// Accounts have left the configuration.
+    pub no_accounts: AtomicBool,
     commands: Mutex<BTreeMap<CommandId, Vec<NodeId>>>,
 }
 
@@ -259,7 +272,8 @@ fn account() -> Account {
 impl Inventory for FakeCloud {
     async fn accounts(&self) -> (Vec<Account>, Vec<Unread>) {
         self.account_reads.fetch_add(1, Ordering::Relaxed);
-        (vec![account()], vec![])
+        let accounts = if self.no_accounts.load(Ordering::Relaxed) { vec![] } else { vec![account()] };
+        (accounts, vec![])
     }
     async fn read(&self, account: &AccountId, region: &Region) -> Result<RegionRead, CloudError> {
         self.reading.pass().await;
@@ -292,19 +306,40 @@ impl Cloud for FakeCloud {
     async fn send(&self, request: &SendRequest) -> Result<CommandId, SendError> {
         self.sends.fetch_add(1, Ordering::SeqCst);
         let mut commands = self.commands.lock().unwrap();
-        let id: CommandId = format!("00000000-0000-0000-0000-{:012}", commands.len() + 1).parse().unwrap();
-        commands.insert(id.clone(), request.nodes.clone());
-        Ok(id)
+        let mut take = || {
+            let id: CommandId = format!("00000000-0000-0000-0000-{:012}", commands.len() + 1).parse().unwrap();
+            commands.insert(id.clone(), request.nodes.clone());
+            id
+        };
+        let first = take();
+        if !self.takes_twice.swap(false, Ordering::SeqCst) {
+            return Ok(first);
+        }
+        let target_count = u32::try_from(request.nodes.len()).unwrap();
+        let listed = |id: CommandId, later: Duration| CommandStatus {
+            id,
+            token: request.token.clone(),
+            requested_at: request.signing.at + later,
+            terminal: false,
+            details: "InProgress".into(),
+            target_count,
+            completed_count: 0,
+        };
+        // AWS lists the newest first.
+        let both = [listed(take(), Duration::from_secs(1)), listed(first, Duration::ZERO)];
+        *self.listed.lock().unwrap() = both.to_vec();
+        Err(SendError::Unknown("the connection was reset".into()))
     }
     async fn commands(
         &self,
         _: &AccountId,
         _: &Region,
         _: Timestamp,
-        _: &[String],
+        tokens: &[String],
         _: &[CommandId],
     ) -> Result<Vec<CommandStatus>, CloudError> {
-        Ok(vec![])
+        let listed = self.listed.lock().unwrap();
+        Ok(listed.iter().filter(|command| tokens.contains(&command.token)).cloned().collect())
     }
     async fn started(&self, _: &SendRequest) -> Result<Vec<CommandId>, CloudError> {
         Ok(vec![])
@@ -360,9 +395,10 @@ impl Cloud for FakeCloud {
         _: &AccountId,
         _: &Region,
         _: Service,
-        _: &CommandId,
+        command: &CommandId,
         _: &[NodeId],
     ) -> Result<(), CloudError> {
+        self.cancelled.lock().unwrap().push(command.clone());
         Ok(())
     }
 }
@@ -380,6 +416,8 @@ pub struct Recorder {
     inner: MemoryJournal,
     /// It takes its time, as a disk does.
     pub slow: AtomicBool,
+    /// Between an intent that is durable and the word that it is.
+    pub intents: Gate,
     pub taken: tokio::sync::Mutex<Vec<Committed>>,
 }
 
@@ -394,7 +432,12 @@ impl Journal for Recorder {
         self.inner.commit(commit.clone()).await?;
         let events = commit.events.map(|(_, _, events)| events).unwrap_or_default();
         let facts = commit.facts.map(|(_, facts)| facts).unwrap_or_default();
+        let has_intent = events.iter().any(|e| matches!(e, Event::SendIntent { .. }));
         taken.push(Committed { at: Instant::now(), events, facts });
+        drop(taken);
+        if has_intent {
+            self.intents.pass().await;
+        }
         Ok(())
     }
     async fn load(&self, run: RunId) -> Result<Vec<StoredEvent>, JournalError> {
@@ -439,6 +482,7 @@ pub struct World {
     pub journal: Arc<Recorder>,
     pub outputs: Arc<MemoryOutputs>,
     pub clock: Arc<FakeClock>,
+    pub directory: Arc<FakeDirectory>,
     deliveries: AtomicU32,
 }
 
@@ -449,10 +493,12 @@ pub fn world() -> World {
         journal: Arc::new(Recorder {
             inner: MemoryJournal::with_token_key([7; 32]),
             slow: AtomicBool::new(false),
+            intents: Gate::default(),
             taken: Default::default(),
         }),
         outputs: Arc::default(),
         clock: Arc::default(),
+        directory: Arc::default(),
         deliveries: AtomicU32::new(0),
     }
 }
@@ -484,7 +530,7 @@ impl World {
             cloud: self.cloud.clone(),
             inventory: self.cloud.clone(),
             chat: self.chat.clone(),
-            directory: Arc::new(FakeDirectory),
+            directory: self.directory.clone(),
             clock: self.clock.clone(),
             ids: Arc::new(UlidIds::default()),
         };
@@ -502,13 +548,23 @@ impl World {
     }
 
     pub async fn types_as(&self, user: &str, channel: &str, engine: &Engine, text: &str) {
+        self.delivers(user, channel, engine, Inbound::Command { text: text.to_owned() }).await;
+    }
+
+    /// Somebody presses a button in #ops.
+    pub async fn clicks_as(&self, user: &str, engine: &Engine, button: &Button) {
+        let Button { verb, run, revision, .. } = *button;
+        self.delivers(user, "C0OPS", engine, Inbound::Click { verb, run, revision }).await;
+    }
+
+    async fn delivers(&self, user: &str, channel: &str, engine: &Engine, inbound: Inbound) {
         let key = format!("delivery-{}", self.deliveries.fetch_add(1, Ordering::Relaxed));
         let person = Principal::slack(TENANT, user);
         let delivery = Delivery {
             key,
             actor: Actor { principal: person.clone(), foreign: false },
             place: place(channel),
-            inbound: Inbound::Command { text: text.to_owned() },
+            inbound,
             reply: Reply { platform: ChatPlatform::Slack, place: place(channel), person, url: None, trigger: None },
         };
         engine.accept(delivery).await.unwrap();

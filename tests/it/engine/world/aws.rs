@@ -57,8 +57,21 @@ struct State {
 
 struct Letter {
     request: SendRequest,
+    /// It arrives twice, and AWS takes both.
+    twice: bool,
     /// AWS refuses it whatever it says.
     refusal: Option<SendError>,
+}
+
+/// What AWS holds beside one command of a send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twins {
+    None,
+    Earlier,
+    /// `cancelled`: somebody has asked AWS to cancel it.
+    Later {
+        cancelled: bool,
+    },
 }
 
 impl Aws {
@@ -120,6 +133,17 @@ impl Aws {
         executions.collect()
     }
 
+    /// Other commands of the same send.
+    pub fn twins_of(&self, command: &CommandId) -> Twins {
+        let state = self.state.lock().unwrap();
+        let Some(mine) = state.commands.get(command) else { return Twins::None };
+        match state.commands.values().find(|c| c.token == mine.token && c.id != mine.id) {
+            None => Twins::None,
+            Some(twin) if twin.at < mine.at => Twins::Earlier,
+            Some(twin) => Twins::Later { cancelled: twin.cancel_asked },
+        }
+    }
+
     pub fn commands_taken(&self) -> usize {
         self.state.lock().unwrap().commands.len()
     }
@@ -147,7 +171,7 @@ impl Aws {
 
     /// One request arrives.
     fn receive(&self, state: &mut State, letter: Letter, at: Timestamp) -> Result<CommandId, SendError> {
-        let Letter { request, refusal } = letter;
+        let Letter { request, twice, refusal } = letter;
         if at.duration_since(request.signing.at).abs() >= EXPIRY {
             return Err(SendError::NotSent("AWS did not accept the time of the request".into()));
         }
@@ -167,6 +191,11 @@ impl Aws {
         state.number += 1;
         let id: CommandId = format!("00000000-0000-0000-0000-{:012}", state.number).parse().unwrap();
         let command = Command::new(id.clone(), &request, &machines, at, &self.fortune);
+        if twice {
+            state.number += 1;
+            let second: CommandId = format!("00000000-0000-0000-0000-{:012}", state.number).parse().unwrap();
+            state.commands.insert(second.clone(), command.twin(second));
+        }
         state.commands.insert(id.clone(), command);
         Ok(id)
     }
@@ -275,7 +304,10 @@ impl Cloud for Aws {
         let late = if lost { None } else { self.fortune.lasts("request late", 14, 1_000..330_000) };
         let deaf = self.fortune.strikes("answer lost", 8);
         let takes = late.unwrap_or_else(|| self.fortune.millis(5..200));
-        let letter = Letter { request: request.clone(), refusal };
+        // The nodes' own guard lets a second command do nothing; a named document has none.
+        let guarded = request.parameters.contains_key("executionTimeout");
+        let twice = guarded && (deaf || late.is_some()) && self.fortune.strikes("taken twice", 3);
+        let letter = Letter { request: request.clone(), twice, refusal };
         let number = (!lost).then(|| self.mail(letter, self.time.truth() + takes));
         self.fortune.may_crash("crash after a send").await;
         if let Some(number) = number.filter(|_| takes < PATIENCE && !deaf) {
@@ -373,6 +405,9 @@ impl Cloud for Aws {
         command: &CommandId,
         _: &[NodeId],
     ) -> Result<(), CloudError> {
+        if let Some(command) = self.state.lock().unwrap().commands.get_mut(command) {
+            command.cancel_asked = true;
+        }
         self.read_of(account).await?;
         let now = self.time.truth();
         if let Some(command) = self.state.lock().unwrap().commands.get_mut(command) {

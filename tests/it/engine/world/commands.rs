@@ -14,7 +14,7 @@ pub fn named_in(token: &str) -> (RunId, u32) {
     (parts[1].parse().unwrap(), parts[2].parse().unwrap())
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Command {
     pub id: CommandId,
     pub account: AccountId,
@@ -24,6 +24,7 @@ pub struct Command {
     /// Lists lag.
     pub shown_from: Timestamp,
     pub nodes: BTreeMap<NodeId, Execution>,
+    pub cancel_asked: bool,
 }
 
 /// One node's part of it.
@@ -68,7 +69,21 @@ impl Command {
             at,
             shown_from: at + lag,
             nodes: executions.into_iter().collect(),
+            cancel_asked: false,
         }
+    }
+
+    /// The same request taken once more, a moment later. Nothing of it begins: the guard on each node sees to that.
+    pub fn twin(&self, id: CommandId) -> Self {
+        let at = self.at + Duration::from_millis(700);
+        let stopped = Execution {
+            begins: None,
+            told: at + Duration::from_secs(60),
+            end: End::Failed,
+            output: "something else\n".to_owned(),
+        };
+        let nodes = self.nodes.keys().map(|node| (node.clone(), stopped.clone())).collect();
+        Command { id, at, nodes, ..self.clone() }
     }
 
     pub fn status(&self, now: Timestamp) -> CommandStatus {

@@ -1,18 +1,18 @@
 //! The journal, which outlives the engine, with a witness beside it: the disk fails now and then, the process ends before
 //! or after a commit, and whatever becomes durable is judged at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use muster::adapters::store::MemoryJournal;
-use muster::domain::{RunId, Timestamp};
+use muster::domain::{NodeId, RunId, Timestamp};
 use muster::ports::{Commit, CommitError, InboxRow, Journal, JournalError, SendRequest, StoredEvent, StoredFact};
-use muster::run::{Event, Run};
+use muster::run::{Event, Fact, Run};
 
 use super::fortune::Fortune;
-use super::society::Society;
-use super::story::Story;
+use super::society::{Deed, Society};
+use super::story::{DECIDED_WITHIN, Story};
 use super::time::Time;
 
 /// A call that has not begun so long after its intent must not be made.
@@ -36,6 +36,13 @@ struct Witness {
     life: u32,
     failed: bool,
     tokens: BTreeMap<String, Intent>,
+    facts: Vec<Fact>,
+}
+
+impl Witness {
+    fn is_halted(&self) -> bool {
+        self.facts.last().is_some_and(|fact| !matches!(fact, Fact::Resumed { .. }))
+    }
 }
 
 /// One send whose intent is durable.
@@ -93,10 +100,21 @@ impl Ledger {
         self.witness.lock().unwrap().rows.clone()
     }
 
-    /// Nobody owes anything.
+    /// What was said of everything, in order.
+    pub fn facts_told(&self) -> Vec<Fact> {
+        self.witness.lock().unwrap().facts.clone()
+    }
+
+    pub fn is_halted(&self) -> bool {
+        self.witness.lock().unwrap().is_halted()
+    }
+
+    /// Nobody owes anything, and nothing is held up.
     pub fn is_quiet(&self) -> bool {
         let witness = self.witness.lock().unwrap();
-        witness.rows.values().all(|row| row.answered.is_some()) && witness.stories.values().all(|s| s.run.is_settled())
+        !witness.is_halted()
+            && witness.rows.values().all(|row| row.answered.is_some())
+            && witness.stories.values().all(|s| s.run.is_settled())
     }
 
     /// A send that is about to be made: by a durable intent, of a moment ago, once, and to its targets alone (I1, I7).
@@ -105,6 +123,9 @@ impl Ledger {
         let mut guard = self.witness.lock().unwrap();
         let witness = &mut *guard;
         let token = &request.token;
+        if witness.is_halted() {
+            self.broke(format!("I12: {token} is sent while everything is halted"));
+        }
         let Some(intent) = witness.tokens.get_mut(token) else {
             self.broke(format!("I1: a send without a durable intent: {token}"));
             return;
@@ -126,6 +147,19 @@ impl Ledger {
         }
     }
 
+    /// Somebody who may has said so in chat, or has a shell on the host.
+    fn may_say(&self, fact: &Fact, now: Timestamp) -> bool {
+        let by = fact.by();
+        let is_in = |group| self.society.was_in(&by.user, group, now - DECIDED_WITHIN, now);
+        by.is_operator()
+            || match fact {
+                Fact::Halted { .. } | Fact::Explained { .. } => {
+                    self.society.has_done(by, Deed::halts) && (is_in("ops") || is_in("sre"))
+                }
+                Fact::Resumed { .. } => self.society.has_done(by, Deed::resumes) && is_in("sre"),
+            }
+    }
+
     fn see(&self, commit: &Commit) {
         let now = self.time.truth();
         let mut guard = self.witness.lock().unwrap();
@@ -139,8 +173,20 @@ impl Ledger {
                 row.answered.get_or_insert(witness.life);
             }
         }
+        if let Some((seq, facts)) = &commit.facts {
+            if *seq != witness.facts.len() as u64 {
+                self.broke(format!("I12: fact {seq} does not follow the one before it"));
+            }
+            facts.iter().filter(|fact| !self.may_say(fact, now)).for_each(|fact| {
+                self.broke(format!("I12: {} did not say so, or may not: {fact:?}", fact.by()));
+            });
+            witness.facts.extend(facts.iter().cloned());
+        }
         let Some((id, seq, events)) = &commit.events else { return };
+        let halted = witness.is_halted();
         for (event, number) in events.iter().zip(*seq..) {
+            let met = others_on_its_nodes(&witness.stories, *id, event);
+            met.into_iter().for_each(|promise| self.broke(promise));
             if let Event::Proposed(proposal) = event {
                 let (story, broken) = Story::begin(proposal, now, &witness.stories, &self.society);
                 broken.into_iter().for_each(|promise| self.broke(promise));
@@ -157,10 +203,29 @@ impl Ledger {
                     self.broke(format!("I3: one token for two sends: {token}"));
                 }
             }
+            if halted && matches!(event, Event::Started { .. } | Event::SendIntent { .. }) {
+                self.broke(format!("I12: `{}` of {id} while everything is halted", event.name()));
+            }
             let broken = story.follow(event, now, &self.society);
             broken.into_iter().for_each(|promise| self.broke(promise));
         }
     }
+}
+
+/// Another run that this one must not meet, where it starts or sends (I11).
+fn others_on_its_nodes(stories: &BTreeMap<RunId, Story>, id: RunId, event: &Event) -> Vec<String> {
+    let Some(story) = stories.get(&id) else { return Vec::new() };
+    let targets: Vec<u32> = match event {
+        Event::Started { .. } => (0..story.run.counts.total).collect(),
+        Event::SendIntent { targets, .. } => targets.clone(),
+        _ => return Vec::new(),
+    };
+    let nodes: BTreeSet<&NodeId> =
+        targets.iter().map(|t| &story.run.proposal.plan.targets[*t as usize].target.node).collect();
+    let others = stories.values().filter(|other| other.run.id != id && other.excludes(story));
+    let met =
+        others.filter_map(|other| nodes.iter().find(|node| other.stands_on(node)).map(|node| (other.run.id, node)));
+    met.map(|(other, node)| format!("I11: `{}` of {id} on {node}, which {other} has taken", event.name())).collect()
 }
 
 #[async_trait]
@@ -171,7 +236,9 @@ impl Journal for Ledger {
             return io();
         }
         self.fortune.may_crash("crash before a commit").await;
-        if self.fortune.one_in(8) {
+        if let Some(stalls) = self.fortune.lasts("disk slow", 60, 200..3_000) {
+            tokio::time::sleep(stalls).await;
+        } else if self.fortune.one_in(8) {
             tokio::time::sleep(self.fortune.millis(1..40)).await;
         }
         let fails = self.fortune.strikes("disk fails", 600);

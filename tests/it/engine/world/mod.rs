@@ -40,6 +40,7 @@ use time::Time;
 
 pub use promises::Ended;
 pub use slack::Message;
+pub use story::UnderWay;
 
 /// At the limits that `app` gives the engine.
 const RATE: Rate = Rate { per_second: 1.0, burst: 3 };
@@ -220,7 +221,7 @@ impl World {
     }
 
     /// Whether everything came to its end in time.
-    async fn until_quiet(&self, _: &Engine) -> bool {
+    async fn until_quiet(&self, engine: &Engine) -> bool {
         let quiet = async {
             let mut calm = 0;
             while calm < 3 {
@@ -232,7 +233,7 @@ impl World {
         tokio::select! {
             biased;
             () = quiet => true,
-            () = self.help_out() => false,
+            () = self.help_out(engine) => false,
             () = tokio::time::sleep(ENDS_WITHIN) => false,
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use muster::domain::Principal;
+use muster::engine::Engine;
 use muster::message::{Button, Card, FormKind, Verb, form};
-use muster::ports::Inbound;
+use muster::ports::{Control as _, Inbound, Order};
 
 use super::World;
 use super::society::{ANA, BO, CY, DI, EVE, FAY, PEOPLE, person, place};
@@ -39,9 +40,15 @@ impl World {
     }
 
     /// Nothing happens by itself any more, but somebody still decides what waits for a decision.
-    pub async fn help_out(&self) {
+    pub async fn help_out(&self, engine: &Engine) {
         loop {
             tokio::time::sleep(Duration::from_secs(45)).await;
+            if self.ledger.is_halted() {
+                // Those who may resume from chat may all have left their group.
+                let operator = Principal::host("muster-1", "root");
+                let told = engine.order(&operator, Order::Resume).await;
+                assert!(told.done, "{:#?}", told.card);
+            }
             if self.fortune.one_in(3) {
                 self.click();
             }
@@ -60,6 +67,8 @@ impl World {
             7 if self.fortune.one_in(2) => self.society.change_rules(),
             8 => self.step_the_clock(),
             9..12 => self.fill_in(),
+            12 if self.fortune.one_in(2) => self.halt(),
+            13..23 if self.ledger.is_halted() => self.resume(),
             _ => self.click(),
         }
     }
@@ -103,6 +112,17 @@ impl World {
             let who = *self.fortune.pick(&[ANA, BO, EVE]);
             self.say(who, format!("cancel {run}"));
         }
+    }
+
+    fn halt(&self) {
+        let who = *self.fortune.pick(&[ANA, BO, CY, EVE]);
+        let why = *self.fortune.pick(&["halt", "halt", "halt because \"the storage array fails\""]);
+        self.say(who, why.to_owned());
+    }
+
+    fn resume(&self) {
+        let who = *self.fortune.pick(&[BO, CY, DI, ANA]);
+        self.say(who, "resume".to_owned());
     }
 
     fn retry(&self) {
@@ -170,7 +190,7 @@ impl World {
         }
         let who = match shown_to {
             Some(person) => person,
-            None => person(*self.fortune.pick(&[ANA, BO, BO, CY, CY, CY, DI, DI, DI, EVE, FAY])),
+            None => person(self.fortune.pick::<&str>(&[ANA, BO, BO, CY, CY, CY, DI, DI, DI, EVE, FAY])),
         };
         let inbound = Inbound::Click { verb: button.verb, run: button.run, revision: button.revision };
         self.office.post(&who, &place(CHANNEL), inbound);

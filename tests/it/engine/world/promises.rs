@@ -8,13 +8,14 @@ use muster::audit::{GENESIS, chain};
 use muster::domain::{Digest, Outcome, Principal, RunId};
 use muster::message::{self, Card, Limits, Verb, View, fit, rows};
 use muster::ports::{Inbound, Journal as _, Outputs as _};
-use muster::run::{Event, Phase, PostKey, Run};
+use muster::run::{Event, Fact, Phase, PostKey, Run};
 use muster::summary::{Summary, summarise};
 
 use super::World;
+use super::aws::Twins;
 use super::ledger::Row;
 use super::society::Deed;
-use super::story::Story;
+use super::story::{Story, UnderWay};
 
 /// What one history came to.
 #[derive(Debug, Default)]
@@ -31,8 +32,9 @@ pub struct Ended {
     pub retries: u64,
     /// Virtual seconds.
     pub seconds: u64,
-    /// The worst of errors beyond the budget, with the nodes that were under way when it was crossed.
-    pub overshoot: Option<(u32, u32)>,
+    pub halts: u64,
+    /// The worst of errors beyond the budget, with what was under way when it was crossed: of runs of one step, and of others.
+    pub overshoot: [Option<(u32, UnderWay)>; 2],
     /// How the runs ended.
     pub phases: BTreeMap<String, u64>,
     pub faults: BTreeMap<&'static str, u64>,
@@ -48,6 +50,7 @@ impl World {
             crashes: self.crashes.load(Ordering::Relaxed).into(),
             sends: self.aws.commands_taken() as u64,
             faults: self.fortune.struck(),
+            halts: self.ledger.facts_told().iter().filter(|f| matches!(f, Fact::Halted { .. })).count() as u64,
             seconds: self.time.lived().as_secs() as u64,
             ..Ended::default()
         };
@@ -68,7 +71,8 @@ impl World {
                 *ended.phases.entry(format!("{:?}", story.run.phase)).or_default() += 1;
                 let over = story.run.counts.errors().saturating_sub(story.run.proposal.plan.max_errors);
                 if let Some(crossing) = story.crossing {
-                    ended.overshoot = ended.overshoot.max(Some((over, crossing)));
+                    let worst = &mut ended.overshoot[usize::from(story.run.proposal.plan.steps.len() > 1)];
+                    *worst = (*worst).max(Some((over, crossing)));
                 }
             }
         });
@@ -135,9 +139,12 @@ impl World {
             broken.push(format!("I9: something ran, and it is {:?}", run.phase));
         }
         let over = run.counts.errors().saturating_sub(plan.max_errors);
-        if let Some(crossing) = story.crossing.filter(|crossing| over > *crossing) {
-            broken.push(format!("{over} errors beyond the budget, {crossing} were under way"));
+        // Between two steps stands nobody where there is one.
+        let most = |crossing: UnderWay| if plan.steps.len() == 1 { crossing.in_flight } else { crossing.all() };
+        if let Some(crossing) = story.crossing.filter(|crossing| over > most(*crossing)) {
+            broken.push(format!("{over} errors beyond the budget, with {crossing:?}"));
         }
+        broken.extend(self.of_two_commands(story));
         let back = plan.rollback_index();
         for (number, planned) in (0u32..).zip(&plan.targets) {
             let ran: BTreeSet<u32> = executions
@@ -168,6 +175,23 @@ impl World {
         let strangers = executions.iter().filter(|(_, node, _)| !plan.targets.iter().any(|t| t.target.node == *node));
         if strangers.count() > 0 {
             broken.push("I7: it ran on a node that is not in the plan".to_owned());
+        }
+        broken
+    }
+
+    /// Where AWS made two commands of one send, the earlier counts, and whoever finds both cancels the other.
+    fn of_two_commands(&self, story: &Story) -> Vec<String> {
+        let mut broken = Vec::new();
+        for event in &story.events {
+            let Event::Sent { command, adopted, .. } = event else { continue };
+            match self.aws.twins_of(command) {
+                Twins::None => {}
+                Twins::Earlier => broken.push(format!("{command} is the later of two commands of one send")),
+                Twins::Later { cancelled } if *adopted && !cancelled => {
+                    broken.push(format!("{command} was found, and the second command of its send was left alone"));
+                }
+                Twins::Later { .. } => {}
+            }
         }
         broken
     }
@@ -285,6 +309,27 @@ impl World {
         self.society.deeds().iter().any(|(key, deed)| clicks(deed) && ran(key))
     }
 
+    /// Whoever halted or resumed and heard nothing in private did it, and everybody could read so once.
+    fn judge_orders(&self, orders: BTreeMap<(Principal, bool), usize>) {
+        let facts = self.ledger.facts_told();
+        let messages = self.slack.messages();
+        let posted = |number: usize| messages.iter().filter(|m| m.key == format!("fact-{number}")).count();
+        for ((by, halts), silent) in orders {
+            let is_theirs = |fact: &Fact| fact.by() == &by && halts != matches!(fact, Fact::Resumed { .. });
+            let announced = facts.iter().enumerate().filter(|(n, fact)| is_theirs(fact) && posted(*n) > 0).count();
+            if announced < silent {
+                let what = if halts { "halts" } else { "resumes" };
+                self.ledger
+                    .broke(format!("I4: {silent} {what} of {by} without a word, and {announced} are to be seen"));
+            }
+        }
+        for number in 0..facts.len() {
+            if posted(number) > 1 {
+                self.ledger.broke(format!("`fact-{number}` stands there {} times", posted(number)));
+            }
+        }
+    }
+
     /// I4: each accepted input has its one answer: a word to the person, a run's card, or its effect for all to see.
     fn judge_answers(&self) {
         let rows = self.ledger.rows();
@@ -292,6 +337,8 @@ impl World {
         let forms = self.slack.forms();
         let runs: BTreeSet<RunId> = self.ledger.runs().into_iter().collect();
         let mut effects: BTreeMap<(Principal, RunId, &str), u32> = BTreeMap::new();
+        // Halts and resumes that are answered for all to see.
+        let mut orders: BTreeMap<(Principal, bool), usize> = BTreeMap::new();
         for (key, deed) in self.society.deeds() {
             let Some(row) = rows.get(&key) else {
                 if deed.accepted && !is_answered_by_its_ack(&deed) {
@@ -320,11 +367,16 @@ impl World {
             {
                 continue;
             }
+            if deed.halts() || deed.resumes() {
+                *orders.entry((deed.by.clone(), deed.halts())).or_default() += 1;
+                continue;
+            }
             match shown_as(&deed, &runs) {
                 Some((run, effect)) => *effects.entry((deed.by.clone(), run, effect)).or_default() += 1,
                 None => self.ledger.broke(format!("I4: nobody answered {key}: {:?} {row:?}", deed.inbound)),
             }
         }
+        self.judge_orders(orders);
         self.ledger.stories(|stories| {
             for ((by, run, effect), clicks) in effects {
                 let seen =

@@ -128,6 +128,9 @@ max_targets = 100
 id = \"wipe\"
 run = { names = [\"wipe\"] }
 because = \"Nothing is wiped from chat.\"
+[halt]
+who = [\"ops\", \"sre\"]
+resume = [\"sre\"]
 [[view]]
 id = \"all-see\"
 who = [\"ops\", \"sre\", \"dba\", \"audit\"]

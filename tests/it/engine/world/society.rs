@@ -67,6 +67,15 @@ impl Deed {
         matches!(&self.inbound, Inbound::Command { text } if *text == format!("cancel {}", run.short(6)))
     }
 
+    /// The command that halts everything, with or without a reason.
+    pub fn halts(&self) -> bool {
+        matches!(&self.inbound, Inbound::Command { text } if text.starts_with("halt"))
+    }
+
+    pub fn resumes(&self) -> bool {
+        matches!(&self.inbound, Inbound::Command { text } if text == "resume")
+    }
+
     /// The submitted form in which this run is denied.
     pub fn denies(&self, run: RunId) -> bool {
         use muster::message::FormKind::Deny;

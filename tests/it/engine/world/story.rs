@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
-use muster::domain::{NotStarted, Outcome, Principal, RunId, Timestamp};
+use muster::domain::{NodeId, NotStarted, Outcome, Principal, RunId, Timestamp};
 use muster::message::Verb;
 use muster::plan::Plan;
 use muster::run::{Approval, Event, HoldCause, Proposal, Run, SendState};
-use muster::runbook::HoldAfter;
+use muster::runbook::{HoldAfter, Risk};
 
 use super::society::{Deed, Society};
 
 /// Planning reads the inventory, which AWS may throttle; by then the rules that it began with may have changed.
 const PLANNED_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// Between looking up who somebody is and the commit of what they did.
-const DECIDED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+pub const DECIDED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// An approval covers retries for so long.
 const COVERS_FOR: SignedDuration = SignedDuration::from_hours(4);
 
@@ -24,14 +24,30 @@ pub struct Story {
     pub at: Vec<Timestamp>,
     pub run: Run,
     told: Told,
-    /// Nodes under way just before the error budget was crossed.
-    pub crossing: Option<u32>,
+    /// What was under way just before the error budget was crossed.
+    pub crossing: Option<UnderWay>,
+}
+
+/// Nodes that have not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnderWay {
+    /// Something was sent to them, or is being sent.
+    pub in_flight: u32,
+    /// They stand between two steps; a run of one step has none.
+    pub between: u32,
+}
+
+impl UnderWay {
+    pub fn all(self) -> u32 {
+        self.in_flight + self.between
+    }
 }
 
 /// What the journal says so far.
 #[derive(Default)]
 struct Told {
     started: bool,
+    over: bool,
     /// Nothing may be sent from here on, and why. A rollback begins anew.
     closed: Option<&'static str>,
     /// Nothing may be begun from here on.
@@ -88,7 +104,7 @@ impl Story {
         let mut broken: Vec<String> = Vec::new();
         self.judge(event, now, society, &mut |promise: String| broken.push(promise));
         let errors = self.run.counts.errors();
-        let under_way = self.under_way() + self.being_sent(event);
+        let under_way = self.under_way(event);
         if let Err(misfit) = self.run.evolve(event) {
             broken.push(format!("I6: {misfit}"));
         }
@@ -113,10 +129,26 @@ impl Story {
             .collect()
     }
 
-    /// Nodes that something was sent to, or that stand between two steps, and that have not ended.
-    fn under_way(&self) -> u32 {
+    fn under_way(&self, event: &Event) -> UnderWay {
         let begun = self.run.targets.iter().filter(|t| t.outcome.is_none() && !t.reports.is_empty() && t.step > 0);
-        self.run.in_flight() + begun.count() as u32
+        UnderWay { in_flight: self.run.in_flight() + self.being_sent(event), between: begun.count() as u32 }
+    }
+
+    /// Of these two only one at a time may work on a node.
+    pub fn excludes(&self, other: &Story) -> bool {
+        let (mine, theirs) = (&self.run.proposal.plan, &other.run.proposal.plan);
+        let both_change = [mine, theirs].iter().all(|plan| plan.risk != Risk::Read);
+        both_change && (mine.exclusive || theirs.exclusive)
+    }
+
+    /// It has started and is not over, and something of it is still to happen on the node, or may be: what it touched it may
+    /// roll back.
+    pub fn stands_on(&self, node: &NodeId) -> bool {
+        let plan = &self.run.proposal.plan;
+        let Some(at) = plan.targets.iter().position(|t| t.target.node == *node) else { return false };
+        let state = &self.run.targets[at];
+        let may_turn_back = plan.rollback.is_some() && state.touched && state.rolled_back.is_none();
+        self.told.started && !self.told.over && (state.outcome.is_none() || may_turn_back)
     }
 
     /// Nodes of a send that was refused before its intent was written: it was being made.
@@ -300,7 +332,7 @@ impl Story {
             Event::Denied { .. } => told.closed = Some("denied"),
             Event::Expired { .. } => told.closed = Some("expired"),
             Event::Withdrawn { .. } => told.closed = Some("withdrawn"),
-            Event::Finished { .. } => told.closed = Some("finished"),
+            Event::Finished { .. } => (told.closed, told.over) = (Some("finished"), true),
             Event::Cancelled { .. } => (told.closed, told.hold) = (Some("cancelled"), None),
             Event::Overdue { .. } => (told.closed, told.hold) = (Some("overdue"), None),
             Event::Stopped { .. } => (told.closed, told.hold) = (Some("stopped"), None),
