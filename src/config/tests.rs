@@ -249,7 +249,7 @@ fn outputs_are_kept_for_a_day_at_least() {
 #[test]
 fn two_accounts_do_not_keep_their_outputs_in_one_place() {
     let with = |place: &str| {
-        let one = GOOD.replace("labels = {", &format!("outputs = {{ bucket = \"acme-outputs\" }}\nlabels = {{"));
+        let one = GOOD.replace("labels = {", "outputs = { bucket = \"acme-outputs\" }\nlabels = {");
         let other = "\n[[account]]\nid = \"999999999999\"\nname = \"other\"\nrole = \"muster-runner\"\nexternal_id = { env = \"OTHER\" }\n";
         parse(&format!("{one}{other}outputs = {{ bucket = \"acme-outputs\"{place} }}\n"))
     };
