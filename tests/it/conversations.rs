@@ -24,6 +24,7 @@ const NOT_AT_DISCORD: &[(&str, &str)] = &[
     ("picker", "a modal neither changes while it is open nor follows another, and it has no field to search in"),
     ("shared-channel", "a channel belongs to one guild; people of another are foreign by their guild"),
     ("foreign-click", "a channel belongs to one guild, so people of another never see its cards"),
+    ("line-break", "a field of a slash command is one line, in which a pasted break becomes a space"),
     ("slack-outage", "who cannot be heard is told so by the platform itself: `discord-outage` has its words"),
     ("slack-down-at-start", "who cannot be heard is told so by the platform itself: `discord-outage` has its words"),
 ];
@@ -50,6 +51,7 @@ const ORDINARY: Stage = Stage {
         "not-in-channel",
         "shared-channel",
         "hostile-words",
+        "line-break",
         "clicks",
         "expired-credentials",
         "slack-outage",
@@ -307,6 +309,7 @@ fn a_channel_shared_with_another_organisation_gets_no_outputs() {
 #[test]
 fn hostile_words_get_one_answer_and_ping_nobody() {
     holds(&PLAYED_ORDINARY, "hostile-words");
+    holds(&PLAYED_ORDINARY, "line-break");
     holds(&PLAYED_ORDINARY, "long-words");
 }
 

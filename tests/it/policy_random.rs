@@ -403,8 +403,9 @@ fn a_quorum_is_met_exactly_when_different_people_other_than_the_requester_can_fi
             (who.tenant == "T2" && even).then(|| Principal::slack("T1", &who.user))
         };
         let twins: Vec<Option<Principal>> = votes.iter().map(|(who, _)| linked(who)).collect();
-        let vote = |((by, groups), twin)| Vote { by, stands_for: Option::as_ref(twin), groups };
-        let view: Vec<Vote<'_>> = votes.iter().zip(&twins).map(vote).collect();
+        let both = votes.iter().zip(&twins);
+        let view: Vec<Vote<'_>> =
+            both.map(|((by, groups), twin)| Vote { by, stands_for: twin.as_ref(), groups }).collect();
 
         let mut people: BTreeMap<Principal, BTreeSet<String>> = BTreeMap::new();
         for (who, groups) in &votes {

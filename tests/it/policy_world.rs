@@ -244,6 +244,7 @@ impl Draw<'_> {
             users: BTreeSet::from([Principal::slack("T1", &format!("U{n}"))]),
         };
         PolicySet {
+            people: BTreeMap::new(),
             groups: GROUPS.iter().enumerate().map(|(n, g)| ((*g).to_owned(), members(n))).collect(),
             sets: SETS.iter().map(|s| ((*s).to_owned(), self.set())).collect(),
             grants: (0..self.0.random_range(1..=9)).map(|n| self.grant(n)).collect(),
