@@ -19,6 +19,8 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<run>"),
         (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
         (r"(?P<keep>[Pp]lan |revision )`[0-9a-f]{12}`", "${keep}`<hash>`"),
+        // The mark by which a message of Muster's at Discord is found again.
+        (r"(?m)(?P<keep>\bmuster )[0-9a-f]{12}$", "${keep}<hash>"),
         (r"(?P<keep>^|[^-0-9A-Za-z])(?:sha256:)?[0-9a-f]*[a-f][0-9a-f]{11,}\b", "${keep}<hash>"),
         (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?", "<date>"),
         (r"\b\d{1,2}:\d\d(?::\d\d)?(?: UTC)?\b", "<clock>"),
@@ -65,6 +67,6 @@ mod tests {
         http://<host>/x <ts> <snowflake>
         (file) run-r-#1.log, <size>
         ");
-        assert_eq!(RULES.len(), 12);
+        assert_eq!(RULES.len(), 13);
     }
 }
