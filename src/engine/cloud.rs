@@ -153,7 +153,7 @@ impl Cloud for Limited<dyn Cloud> {
         self.read(quota, FOR_A_RUN, || self.inner.output(account, region, service, id, node)).await
     }
 
-    /// S3 takes thousands of reads a second.
+    /// Its turns are taken where the calls are made: one output may take several, and one account may have no bucket.
     async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)> {
         self.inner.uploaded(account, invocation).await
     }

@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::Digest;
-use crate::ports::{Invocation, InvocationStatus};
+use crate::ports::{Invocation, InvocationStatus, STREAM_MAX};
 use crate::runbook::Step;
 use crate::runbook::extract::{Extractor, certain};
 
@@ -21,8 +21,6 @@ const FOR_FAILURES: usize = 2;
 const OF_RUN: usize = 200;
 /// As many of them are for texts of nodes that went well.
 const EXEMPLARS_OF_RUN: usize = 100;
-/// Of one stream's object: what the cloud reads of it at most.
-pub const STREAM_MAX: usize = 1024 * 1024;
 /// Outputs of one run that were read from a bucket: what a summary can still hold in memory.
 const BYTES_OF_RUN: usize = 64 * STREAM_MAX;
 
@@ -68,7 +66,7 @@ impl Allowance {
             one.cut || every(one) || (one.execution.is_some() && !results.well(*n))
         };
         let mut order: Vec<usize> = (0..ended.len()).filter(more).collect();
-        order.sort_by_key(|n| (!results.wanting(*n, &extractor), results.well(*n), ended[*n].node.clone()));
+        order.sort_by_cached_key(|n| (!results.wanting(*n, &extractor), results.well(*n), ended[*n].node.clone()));
         let mut chosen = Vec::new();
         let mut again = Vec::new();
         for n in order {

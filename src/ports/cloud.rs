@@ -145,6 +145,9 @@ pub struct CommandStatus {
     pub completed_count: u32,
 }
 
+/// Bytes that are read of one stream in a bucket: nobody reads more of it in chat, and it is held in memory.
+pub const STREAM_MAX: usize = 1024 * 1024;
+
 /// One node's part of one command or automation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
@@ -258,7 +261,7 @@ pub trait Cloud: Send + Sync {
         node: &NodeId,
     ) -> Result<(String, bool), CloudError>;
 
-    /// The same from the account's bucket, at most 1 MiB of each stream; `None` where that cannot be had. It asks SSM for
+    /// The same from the account's bucket, at most [`STREAM_MAX`] of each stream; `None` where that cannot be had. It asks SSM for
     /// nothing.
     async fn uploaded(&self, account: &AccountId, invocation: &Invocation) -> Option<(String, bool)>;
 

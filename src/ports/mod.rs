@@ -15,8 +15,8 @@ pub use chat::{
     Part, Profile, Reply, Search,
 };
 pub use cloud::{
-    Automation, Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, SendError,
-    SendRequest, SendSession, Service, Signing, Work,
+    Automation, Cloud, CloudError, CommandStatus, Inventory, Invocation, InvocationStatus, RegionRead, STREAM_MAX,
+    SendError, SendRequest, SendSession, Service, Signing, Work,
 };
 pub use control::{Control, Order, Told};
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::domain::{ChatPlatform, CommandId, Digest, Millis, Outcome, Place, Principal, RunId, Selector, Timestamp};
 use crate::plan::{Delivery, build, testing};
-use crate::policy::{Asker, Decision, Seats, Verdict};
+use crate::policy::{Asker, CannotApprove, Decision, Seats, Verdict};
 use crate::runbook::Arguments;
 
 fn at(second: i64) -> Timestamp {
@@ -120,7 +120,7 @@ fn the_requester_cannot_approve_and_one_person_fills_one_seat() {
     let digest = run.proposal.digest;
     post(&mut run, &mut log, PostKey::Root);
     let refused = feed(&mut run, &mut log, Input::Approve { by: asker("U0ANA", &["sre"]), digest }, at(2));
-    assert!(matches!(refused, Err(Refusal::MayNotDecide(_))), "{refused:?}");
+    assert_eq!(refused, Err(Refusal::MayNotDecide(CannotApprove::Requester)));
     feed(&mut run, &mut log, Input::Approve { by: asker("U0BO", &["sre"]), digest }, at(2)).unwrap();
     let twice = feed(&mut run, &mut log, Input::Approve { by: asker("U0BO", &["sre"]), digest }, at(2));
     assert!(matches!(twice, Err(Refusal::MayNotDecide(_))), "{twice:?}");
@@ -209,6 +209,59 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     feed(&mut run, &mut log, Input::Settle, at(4)).unwrap();
     assert_eq!(run.phase, Phase::Finished);
     assert_eq!((run.counts.failed, run.counts.not_started, run.counts.pending()), (1, 5, 0));
+}
+
+#[test]
+fn a_policy_that_now_forbids_it_withdraws_what_was_agreed() {
+    let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
+    let mut log = vec![];
+    post(&mut run, &mut log, PostKey::Root);
+    feed(&mut run, &mut log, Input::Start { decision: forbid() }, at(2)).unwrap();
+    assert_eq!(run.phase, Phase::Withdrawn);
+    let (_, why) = run.ended_by.clone().unwrap();
+    assert!(why.contains("a freeze has begun"), "{why}");
+}
+
+#[test]
+fn an_answer_to_an_earlier_send_changes_nothing() {
+    let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 1));
+    let mut log = vec![];
+    post(&mut run, &mut log, PostKey::Root);
+    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    let (shard, step) = (0, 0);
+    let slot = |send: u32| Input::SlotHeld { shard, step, send, token: format!("t{send}"), signed_at: at(2) };
+    feed(&mut run, &mut log, slot(1), at(2)).unwrap();
+    let answer = Answer::NotTaken { cause: "throttled".into() };
+    feed(&mut run, &mut log, Input::Answered { shard, step, send: 1, answer }, at(3)).unwrap();
+    feed(&mut run, &mut log, slot(2), at(3)).unwrap();
+    let command: CommandId = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+    let answer = || Answer::Taken { command: command.clone(), adopted: false };
+    let late = Input::Answered { shard, step, send: 1, answer: answer() };
+    assert_eq!(feed(&mut run, &mut log, late, at(4)), Err(Refusal::Stale));
+    feed(&mut run, &mut log, Input::Answered { shard, step, send: 2, answer: answer() }, at(4)).unwrap();
+}
+
+#[test]
+fn a_node_that_a_page_repeats_is_reported_once() {
+    let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 1));
+    let mut log = vec![];
+    post(&mut run, &mut log, PostKey::Root);
+    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    let (shard, step, send) = (0, 0, 1);
+    let slot = Input::SlotHeld { shard, step, send, token: "t".into(), signed_at: at(2) };
+    feed(&mut run, &mut log, slot, at(2)).unwrap();
+    let command: CommandId = "00000000-0000-0000-0000-000000000001".parse().unwrap();
+    let answer = Answer::Taken { command, adopted: false };
+    feed(&mut run, &mut log, Input::Answered { shard, step, send, answer }, at(3)).unwrap();
+    let twice = ["first", "second"].map(|cause| NodeReport {
+        outcome: Outcome::Failed,
+        cause: Some(cause.into()),
+        ..NodeReport::blank(0)
+    });
+    feed(&mut run, &mut log, Input::Reported { shard, step, results: twice.to_vec() }, at(4)).unwrap();
+    let told: usize =
+        log.iter().map(|event| if let Event::Reported { results, .. } = event { results.len() } else { 0 }).sum();
+    assert_eq!(told, 1);
 }
 
 #[test]

@@ -21,15 +21,13 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 
 use crate::domain::{AccountId, Bucket, Timestamp};
-use crate::ports::Operation;
+use crate::ports::{Operation, STREAM_MAX};
 use crate::telemetry;
 
 use super::policy::partition;
 use super::sessions::Session;
 use super::{Aws, Fault};
 
-/// More of one stream is not read: nobody reads more of it in chat, and it is held in memory.
-const BYTES_MAX: usize = 1024 * 1024;
 /// Between the first two looks for an object that is not there; each pause is twice the one before.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -61,7 +59,7 @@ impl Objects {
         Objects { connector, endpoint: base.endpoint_url().map(|url| url.trim_end_matches('/').to_owned()), timeout }
     }
 
-    /// At most [`BYTES_MAX`] of an object, and whether there is more of it.
+    /// At most [`STREAM_MAX`] of an object, and whether there is more of it.
     async fn get_object(
         &self,
         credentials: &Credentials,
@@ -127,7 +125,7 @@ fn signed(credentials: &Credentials, bucket: &Bucket, url: &str, at: Timestamp) 
         .build()
         .map_err(|e| e.to_string())?
         .into();
-    let range = format!("bytes=0-{}", BYTES_MAX - 1);
+    let range = format!("bytes=0-{}", STREAM_MAX - 1);
     let headers = [("range", range.as_str())].into_iter();
     let signable = SignableRequest::new("GET", url, headers, SignableBody::Bytes(&[])).map_err(|e| e.to_string())?;
     let (instructions, _) = sign(signable, &parameters).map_err(|e| e.to_string())?.into_parts();
@@ -144,16 +142,16 @@ fn signed(credentials: &Credentials, bucket: &Bucket, url: &str, at: Timestamp) 
 /// `Content-Range: bytes 0-1048575/5000000` tells of more than was asked for.
 fn more_than_asked(response: &HttpResponse) -> bool {
     let whole = response.headers().get("content-range").and_then(|text| text.rsplit('/').next()?.parse::<usize>().ok());
-    whole.is_some_and(|bytes| bytes > BYTES_MAX)
+    whole.is_some_and(|bytes| bytes > STREAM_MAX)
 }
 
-/// At most [`BYTES_MAX`] of a body, whatever the server says, and whether there is more.
+/// At most [`STREAM_MAX`] of a body, whatever the server says, and whether there is more.
 async fn read(body: SdkBody) -> Result<(Vec<u8>, bool), String> {
     let (mut stream, mut bytes) = (ByteStream::new(body), Vec::new());
     while let Some(part) = stream.next().await {
         bytes.extend_from_slice(&part.map_err(|e| e.to_string())?);
-        if bytes.len() > BYTES_MAX {
-            bytes.truncate(BYTES_MAX);
+        if bytes.len() > STREAM_MAX {
+            bytes.truncate(STREAM_MAX);
             return Ok((bytes, true));
         }
     }

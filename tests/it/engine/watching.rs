@@ -7,7 +7,8 @@ use muster::domain::NodeId;
 use muster::ports::InvocationStatus;
 use muster::runbook::Stop;
 
-use super::stage::{Said, name, settings, world};
+use super::seen::run_of;
+use super::stage::{Said, World, name, settings, world};
 
 #[tokio::test]
 async fn what_musters_own_words_ended_is_told_as_what_it_was_and_never_as_the_scripts_result() {
@@ -46,6 +47,17 @@ fn go_on(name: &str, text: String) -> String {
     }
 }
 
+/// The title of a run's last words.
+async fn last_title(world: &World) -> String {
+    let closing = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key) == "closing" => Some(card.title.clone()),
+            _ => None,
+        })
+    };
+    world.chat.until("the last word", closing).await
+}
+
 fn node(n: u32) -> NodeId {
     format!("i-{n:017x}").parse().unwrap()
 }
@@ -62,15 +74,9 @@ async fn an_output_that_was_cut_is_judged_and_shown_whole() {
     world.cloud.let_end.store(true, Ordering::Relaxed);
     let engine = world.engine_with(settings(), go_on).await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
-    let closing = |said: &[Said]| {
-        said.iter().find_map(|s| match s {
-            Said::Post { key, card } if name(key) == "closing" => Some((key[22..26].to_owned(), card.title.clone())),
-            _ => None,
-        })
-    };
-    let (run, title) = world.chat.until("the last word", closing).await;
+    let title = last_title(&world).await;
     assert_eq!(title, "time-sync: both nodes succeeded, same output on each");
-    world.asks(&engine, &format!("output r-{run} {}", node(1))).await;
+    world.asks(&engine, &format!("output {} {}", run_of(&world), node(1))).await;
     let uploads = world.chat.uploads.lock().unwrap();
     let text = uploads.iter().find(|text| text.contains("line 8999\n"));
     assert!(text.is_some_and(|t| t.contains("line 1\n") && t.contains("verdict: synchronised")), "{uploads:?}");
@@ -140,13 +146,7 @@ async fn a_later_step_is_not_decided_on_by_what_the_cut_took_away() {
     });
     let engine = engine.await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
-    let title = |said: &[Said]| {
-        said.iter().find_map(|s| match s {
-            Said::Post { key, card } if name(key) == "closing" => Some(card.title.clone()),
-            _ => None,
-        })
-    };
-    let title = world.chat.until("the last word", title).await;
+    let title = last_title(&world).await;
     assert!(title.contains("2 failed: it exited 0, but its output was cut before service could be found"), "{title}");
 }
 
@@ -158,12 +158,6 @@ async fn what_was_cut_off_and_cannot_be_read_is_told_so_and_not_as_missing() {
     world.cloud.let_end.store(true, Ordering::Relaxed);
     let engine = world.engine_with(settings(), go_on).await;
     world.types(&engine, "run time-sync on accounts=acme-staging because \"a test\"").await;
-    let title = |said: &[Said]| {
-        said.iter().find_map(|s| match s {
-            Said::Post { key, card } if name(key) == "closing" => Some(card.title.clone()),
-            _ => None,
-        })
-    };
-    let title = world.chat.until("the last word", title).await;
+    let title = last_title(&world).await;
     insta::assert_snapshot!(title, @"time-sync: 0 of 2 nodes succeeded, 2 failed: it exited 0, but its output was cut before verdict could be found; let the script print that first");
 }
