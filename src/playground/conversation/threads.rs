@@ -87,6 +87,8 @@ impl Player<'_> {
         Ok(unheard.map_or_else(|| seen.to_owned(), |c| format!("{}\n{seen}", c.unheard)))
     }
 
+    /// The closing reply stands there, and the cards above it show how it ended: a platform that takes few edits shows
+    /// their last form later.
     pub(super) async fn closing(&self) -> Result<bool, Unmet> {
         let (Some(thread), Some(command)) = (self.thread().await?, &self.command) else { return Ok(false) };
         let mention = format!("@{}", command.name);
@@ -99,9 +101,17 @@ impl Player<'_> {
                     !t.contains("Without a decision by") && t.lines().take(2).any(|l| l.starts_with(&mention))
                 })
         };
-        Ok(thread["messages"].as_array().into_iter().flatten().any(closes))
+        let asks = |m: &Value| {
+            m["ts"].as_str().is_some_and(|ts| ts >= command.ts.as_str())
+                && m["as_text"].as_str().is_some_and(|t| UNDECIDED.iter().any(|button| t.contains(button)))
+        };
+        let messages = || thread["messages"].as_array().into_iter().flatten();
+        Ok(messages().any(closes) && !messages().any(asks))
     }
 }
+
+/// Buttons of a run that is not over.
+const UNDECIDED: [&str; 4] = ["[Cancel]", "[Approve]", "[Continue]", "[Stop]"];
 
 /// Whether the app has spoken in this thread after `ts`.
 fn spoke_after(thread: &Value, ts: &str) -> bool {

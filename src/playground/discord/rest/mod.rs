@@ -46,6 +46,8 @@ pub fn ok(body: Value) -> Answer {
 
 /// Messages in one channel that may be posted or edited in five seconds.
 const BUCKET: u32 = 5;
+/// Discord tells what it allows for each route; for the others here it is this.
+const BUCKET_OF_OTHERS: u32 = 50;
 const WINDOW: Duration = Duration::from_secs(5);
 
 /// The routes, by method and path: name, whether it needs no token, what answers.
@@ -142,8 +144,8 @@ pub async fn call(State(workspace): State<Arc<Workspace>>, Path(path): Path<Stri
         return Refused::status(StatusCode::UNAUTHORIZED).into_response();
     }
     let bucket = format!("{name} {}", borrowed.get(1).unwrap_or(&""));
-    let left = match paced(&workspace, name, &bucket) {
-        Ok(left) => left,
+    let pace = match paced(&workspace, name, &bucket) {
+        Ok(pace) => pace,
         Err(wait) => return Refused::rate_limited(wait).into_response(),
     };
     let answer = match Call::read(request, parts.clone()).await {
@@ -171,7 +173,7 @@ pub async fn call(State(workspace): State<Arc<Workspace>>, Path(path): Path<Stri
     };
     // Interactions are bound by no limit of the application's.
     if !public {
-        limits(response.headers_mut(), &bucket, left);
+        limits(response.headers_mut(), &bucket, &pace);
     }
     response
 }
@@ -216,32 +218,41 @@ fn keep(workspace: &Workspace, name: &str, call: &Call) {
     world.keep_body(name, call.body.clone(), pings.unwrap_or_default());
 }
 
-/// With the limit on: five messages in five seconds and channel. How many are left, or how long to wait.
-fn paced(workspace: &Workspace, name: &str, bucket: &str) -> Result<u32, f64> {
-    if !workspace.settings.rate_limit || !matches!(name, "messages.create" | "messages.edit") {
-        return Ok(BUCKET - 1);
-    }
+/// What is left of a route's allowance, and when it is renewed.
+struct Pace {
+    limit: u32,
+    left: u32,
+    renewed_in: Duration,
+}
+
+/// Counts one call. Beyond five messages in five seconds and channel it is told how long to wait, with the limit on;
+/// without it the numbers are told all the same.
+fn paced(workspace: &Workspace, name: &str, bucket: &str) -> Result<Pace, f64> {
+    let speaks = matches!(name, "messages.create" | "messages.edit");
+    let limit = if speaks { BUCKET } else { BUCKET_OF_OTHERS };
     let mut world = workspace.world();
     let (since, used) = world.pace.entry(bucket.to_owned()).or_insert((Instant::now(), 0));
     if since.elapsed() >= WINDOW {
         (*since, *used) = (Instant::now(), 0);
     }
-    if *used >= BUCKET {
-        return Err((WINDOW - since.elapsed().min(WINDOW)).as_secs_f64().max(0.001));
+    let renewed_in = WINDOW.saturating_sub(since.elapsed());
+    if speaks && *used >= limit && workspace.settings.rate_limit {
+        return Err(renewed_in.as_secs_f64().max(0.001));
     }
     *used += 1;
-    Ok(BUCKET - *used)
+    Ok(Pace { limit, left: limit.saturating_sub(*used), renewed_in })
 }
 
-fn limits(headers: &mut HeaderMap, bucket: &str, left: u32) {
-    let reset = Timestamp::now().as_millisecond() as f64 / 1e3 + WINDOW.as_secs_f64();
+fn limits(headers: &mut HeaderMap, bucket: &str, pace: &Pace) {
+    let renewed_in = pace.renewed_in.as_secs_f64();
+    let reset = Timestamp::now().as_millisecond() as f64 / 1e3 + renewed_in;
     // Any text that is the same for the same bucket.
     let hash = bucket.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     for (name, value) in [
-        ("x-ratelimit-limit", BUCKET.to_string()),
-        ("x-ratelimit-remaining", left.to_string()),
+        ("x-ratelimit-limit", pace.limit.to_string()),
+        ("x-ratelimit-remaining", pace.left.to_string()),
         ("x-ratelimit-reset", format!("{reset:.3}")),
-        ("x-ratelimit-reset-after", format!("{:.3}", WINDOW.as_secs_f64())),
+        ("x-ratelimit-reset-after", format!("{renewed_in:.3}")),
         ("x-ratelimit-bucket", format!("{hash:016x}")),
     ] {
         if let Ok(value) = value.parse() {
