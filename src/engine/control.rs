@@ -10,6 +10,7 @@ use crate::message::halt::{Halted, noticed};
 use crate::message::{self, Card, View, browse};
 use crate::ports::{Control, Order, Told};
 use crate::redact::Redactor;
+use crate::run::halt::Want;
 use crate::run::{Input, Run, Wish};
 
 use super::runner::Handle;
@@ -35,9 +36,9 @@ impl Control for Engine {
             Order::Halt { because } => {
                 let reason = because.map(|why| why.trim().to_owned()).filter(|why| !why.is_empty());
                 let why = reason.map(|why| Redactor::new(&services.redaction_key(nobody())).redact(&why).text);
-                change(services, Wish::Halt { by: by.clone(), why }).await
+                change(services, by, Want::Halt { why }).await
             }
-            Order::Resume => change(services, Wish::Resume { by: by.clone() }).await,
+            Order::Resume => change(services, by, Want::Resume).await,
         }
     }
 }
@@ -94,7 +95,8 @@ async fn cancel(services: &Arc<Services>, by: &Principal, handle: &Handle) -> To
     }
 }
 
-async fn change(services: &Services, wish: Wish) -> Told {
+async fn change(services: &Services, by: &Principal, what: Want) -> Told {
+    let wish = Wish { by: by.clone(), what, input: None };
     let changed = match halting::change(services, &wish).await {
         Ok(changed) => changed,
         Err(fault) => return Told { done: false, card: message::refusal::fault(&fault, "the log") },
@@ -102,6 +104,6 @@ async fn change(services: &Services, wish: Wish) -> Told {
     let view = view(services, nobody());
     done(match &changed.fact {
         Some((_, fact)) => halting::open(services, |_| true).told(fact, changed.before.as_deref(), &view),
-        None => halting::already(&wish, &view),
+        None => halting::already(&wish.what, &view),
     })
 }

@@ -3,18 +3,19 @@
 //! The fact is durable before anybody is told. Intents are written under a shared lock and the fact under the exclusive
 //! one, so in the journal no intent follows a halt: what was being written is waited for, and nothing new begins.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{RwLock, RwLockReadGuard, watch};
 
-use crate::domain::Timestamp;
+use crate::domain::RunId;
 use crate::message::View;
 use crate::message::halt::{self, Open};
 use crate::policy::{Asker, may_halt, may_resume};
 use crate::ports::{Commit, CommitError, InboxRow, Journal, JournalError};
 use crate::redact::Redactor;
-use crate::run::halt::{decide, evolve, replay};
+use crate::run::halt::{Want, decide, evolve, replay};
 use crate::run::{Fact, Halt, Run, Wish};
 use crate::telemetry;
 
@@ -28,16 +29,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub struct Halting {
     /// The sequence number of the next fact. Shared while an intent or a start is written, exclusive for the fact.
     next: RwLock<u64>,
-    state: watch::Sender<State>,
-    /// Inputs of before were taken by an earlier process.
-    since: Timestamp,
-}
-
-#[derive(Debug, Clone, Default)]
-struct State {
-    halt: Option<Arc<Halt>>,
-    /// The last fact, with its number.
-    last: Option<(u64, Fact)>,
+    state: watch::Sender<Option<Arc<Halt>>>,
+    /// What earlier processes did, by the input that asked for it. Some of these could not be told yet.
+    done: BTreeMap<RunId, Changed>,
 }
 
 /// Nothing is halted for as long as this is held.
@@ -57,26 +51,29 @@ impl Halting {
     ///
     /// # Errors
     /// If it cannot be read: then nobody knows whether anything may be sent.
-    pub async fn restored(journal: &dyn Journal, now: Timestamp) -> Result<Halting, JournalError> {
-        let (next, state) = read(journal).await?;
-        Ok(Halting { next: RwLock::new(next), state: watch::Sender::new(state), since: now })
-    }
-
-    /// What the earlier process did for this input, if it was killed before it could say so.
-    fn done_before(&self, row: &InboxRow) -> Option<(u64, Fact)> {
-        let last = self.state.borrow().last.clone().filter(|_| row.at < self.since);
-        last.filter(|(_, fact)| fact.by() == &row.delivery.actor.principal && fact.at() >= row.at)
+    pub async fn restored(journal: &dyn Journal) -> Result<Halting, JournalError> {
+        let stored = journal.facts().await?;
+        let next = stored.len() as u64;
+        let (mut halt, mut done) = (None, BTreeMap::new());
+        for (fact, number) in stored.into_iter().map(|s| s.event).zip(0..) {
+            let before: Option<Arc<Halt>> = halt;
+            halt = evolve(before.as_deref().cloned(), &fact).map(Arc::new);
+            if let Some(input) = fact.input() {
+                done.insert(input, Changed { before, fact: Some((number, fact)) });
+            }
+        }
+        Ok(Halting { next: RwLock::new(next), state: watch::Sender::new(halt), done })
     }
 
     /// The halt that is in force.
     pub fn now(&self) -> Option<Arc<Halt>> {
-        self.state.borrow().halt.clone()
+        self.state.borrow().clone()
     }
 
     /// Waits until nothing is halted, or until it is not `wanted` any more.
     pub async fn lifted(&self, wanted: impl Fn() -> bool) {
         let mut news = self.state.subscribe();
-        while news.borrow_and_update().halt.is_some() && wanted() {
+        while news.borrow_and_update().is_some() && wanted() {
             tokio::select! {
                 _ = news.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -90,13 +87,6 @@ impl Halting {
         let passage = self.next.read().await;
         self.now().is_none().then_some(passage)
     }
-}
-
-async fn read(journal: &dyn Journal) -> Result<(u64, State), JournalError> {
-    let stored = journal.facts().await?;
-    let halt = replay(stored.iter().map(|s| &s.event)).map(Arc::new);
-    let last = stored.last().map(|s| (s.seq, s.event.clone()));
-    Ok((stored.len() as u64, State { halt, last }))
 }
 
 /// Makes the wish a durable fact, unless it is so already, and draws the cards of all open runs anew. When it returns,
@@ -119,17 +109,15 @@ pub async fn change(services: &Services, wish: &Wish) -> Result<Changed, String>
         let commit = Commit { facts: Some((*next, vec![fact.clone()])), ..Commit::default() };
         match services.journal.commit(commit).await {
             Ok(()) => {
-                let halt = evolve(before.as_deref().cloned(), &fact).map(Arc::new);
-                let last = Some((*next, fact.clone()));
-                halting.state.send_replace(State { halt, last: last.clone() });
+                halting.state.send_replace(evolve(before.as_deref().cloned(), &fact).map(Arc::new));
                 *next += 1;
-                break Changed { before, fact: last };
+                break Changed { before, fact: Some((*next - 1, fact)) };
             }
             // Another writer on the same journal: what it says counts.
             Err(CommitError::Conflict { .. }) => {
-                let (at, state) = read(services.journal.as_ref()).await.map_err(|fault| failed(fault.to_string()))?;
-                *next = at;
-                halting.state.send_replace(state);
+                let stored = services.journal.facts().await.map_err(|fault| failed(fault.to_string()))?;
+                *next = stored.len() as u64;
+                halting.state.send_replace(replay(stored.iter().map(|s| &s.event)).map(Arc::new));
             }
             Err(fault @ (CommitError::Duplicate | CommitError::Io(_))) => return Err(failed(fault.to_string())),
         }
@@ -163,7 +151,7 @@ pub(super) async fn halt(services: &Services, row: &InboxRow, asker: &Asker, bec
         return Answer::Whisper(halt::may_not_halt(&why, &view));
     }
     let why = because.map(|why| Redactor::new(&services.redaction_key(row.run)).redact(&why).text);
-    carry_out(services, row, asker, Wish::Halt { by: asker.principal.clone(), why }).await
+    carry_out(services, row, asker, Want::Halt { why }).await
 }
 
 /// `resume`, typed in chat.
@@ -172,31 +160,37 @@ pub(super) async fn resume(services: &Services, row: &InboxRow, asker: &Asker) -
     if let Err(why) = may_resume(&services.rulebook.current().policy, asker) {
         return Answer::Whisper(halt::may_not_resume(&why, &view));
     }
-    carry_out(services, row, asker, Wish::Resume { by: asker.principal.clone() }).await
+    carry_out(services, row, asker, Want::Resume).await
 }
 
-async fn carry_out(services: &Services, row: &InboxRow, asker: &Asker, wish: Wish) -> Answer {
-    let changed = match change(services, &wish).await {
-        Ok(changed) => changed,
-        Err(fault) => return Answer::Whisper(crate::message::refusal::fault(&fault, &row.run.to_string())),
+async fn carry_out(services: &Services, row: &InboxRow, asker: &Asker, what: Want) -> Answer {
+    // Done by an earlier process, which ended before everybody was told: once more would be a second halt.
+    let earlier = services.halting.done.get(&row.run).cloned();
+    let is_new = earlier.is_none();
+    let wish = Wish { by: asker.principal.clone(), what, input: Some(row.run) };
+    let changed = match earlier {
+        Some(changed) => changed,
+        None => match change(services, &wish).await {
+            Ok(changed) => changed,
+            Err(fault) => return Answer::Whisper(crate::message::refusal::fault(&fault, &row.run.to_string())),
+        },
     };
     let view = services.view_of(row.run);
-    let open = open(services, |run| runs::visible(services, asker, run));
-    let is_new = changed.fact.is_some();
-    match changed.fact.or_else(|| services.halting.done_before(row)) {
+    match changed.fact {
         Some((number, fact)) => {
+            let open = open(services, |run| runs::visible(services, asker, run));
             let card = open.told(&fact, changed.before.as_deref(), &view);
             announce(services, row, card, &format!("fact-{number}"), !is_new).await
         }
-        None => Answer::Whisper(already(&wish, &view)),
+        None => Answer::Whisper(already(&wish.what, &view)),
     }
 }
 
 /// To whoever asks for what is so already.
-pub(super) fn already(wish: &Wish, view: &View) -> crate::message::Card {
-    match wish {
-        Wish::Halt { .. } => halt::halted_already(view),
-        Wish::Resume { .. } => halt::not_halted(view),
+pub(super) fn already(what: &Want, view: &View) -> crate::message::Card {
+    match what {
+        Want::Halt { .. } => halt::halted_already(view),
+        Want::Resume => halt::not_halted(view),
     }
 }
 
@@ -230,7 +224,7 @@ impl OpenRuns {
         match fact {
             Fact::Halted { .. } => halt::halted(open, view),
             Fact::Explained { by, .. } => halt::explained(by, view),
-            Fact::Resumed { by, at } => halt::resumed(by, *at, before, open),
+            Fact::Resumed { by, at, .. } => halt::resumed(by, *at, before, open),
         }
     }
 }

@@ -167,7 +167,7 @@ impl Engine {
     ) -> Result<Engine, JournalError> {
         let atlas = Arc::new(Atlas::default());
         // Before anything can be sent.
-        let halting = Halting::restored(ports.journal.as_ref(), ports.clock.now()).await?;
+        let halting = Halting::restored(ports.journal.as_ref()).await?;
         if let Some(halt) = halting.now() {
             tracing::warn!(by = %halt.by, since = %halt.at, "everything is still halted; `resume` lets it go on");
         }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Principal, Timestamp};
+use crate::domain::{Principal, RunId, Timestamp};
 
 /// One fact of the whole installation. The wire form is tagged by `event`, as a run's; a new meaning gets a new name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,16 +16,23 @@ pub enum Fact {
         by: Principal,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// The id of the input that it answers; an order from the host has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<RunId>,
         at: Timestamp,
     },
     /// The reason, told afterwards: who halts in a hurry types none.
     Explained {
         by: Principal,
         why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<RunId>,
         at: Timestamp,
     },
     Resumed {
         by: Principal,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<RunId>,
         at: Timestamp,
     },
 }
@@ -43,6 +50,13 @@ impl Fact {
             Fact::Halted { at, .. } | Fact::Explained { at, .. } | Fact::Resumed { at, .. } => *at,
         }
     }
+    /// The input that it answers: an input makes one fact, however often it is worked on.
+    #[must_use]
+    pub fn input(&self) -> Option<RunId> {
+        match self {
+            Fact::Halted { input, .. } | Fact::Explained { input, .. } | Fact::Resumed { input, .. } => *input,
+        }
+    }
 }
 
 /// Everything is halted: by whom, since when, and why where it was said.
@@ -55,21 +69,30 @@ pub struct Halt {
 
 /// What somebody who may asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wish {
-    Halt { by: Principal, why: Option<String> },
-    Resume { by: Principal },
+pub struct Wish {
+    pub by: Principal,
+    pub what: Want,
+    /// The id of the input that asks for it.
+    pub input: Option<RunId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Want {
+    Halt { why: Option<String> },
+    Resume,
 }
 
 /// The fact that the wish makes at `now`; `None` where it is so already.
 #[must_use]
 pub fn decide(halt: Option<&Halt>, wish: &Wish, now: Timestamp) -> Option<Fact> {
-    match (halt, wish) {
-        (None, Wish::Halt { by, why }) => Some(Fact::Halted { by: by.clone(), why: why.clone(), at: now }),
-        (Some(halt), Wish::Halt { by, why: Some(why) }) if halt.why.as_ref() != Some(why) => {
-            Some(Fact::Explained { by: by.clone(), why: why.clone(), at: now })
+    let (by, input, at) = (wish.by.clone(), wish.input, now);
+    match (halt, &wish.what) {
+        (None, Want::Halt { why }) => Some(Fact::Halted { by, why: why.clone(), input, at }),
+        (Some(halt), Want::Halt { why: Some(why) }) if halt.why.as_ref() != Some(why) => {
+            Some(Fact::Explained { by, why: why.clone(), input, at })
         }
-        (Some(_), Wish::Resume { by }) => Some(Fact::Resumed { by: by.clone(), at: now }),
-        (Some(_), Wish::Halt { .. }) | (None, Wish::Resume { .. }) => None,
+        (Some(_), Want::Resume) => Some(Fact::Resumed { by, input, at }),
+        (Some(_), Want::Halt { .. }) | (None, Want::Resume) => None,
     }
 }
 
@@ -77,7 +100,7 @@ pub fn decide(halt: Option<&Halt>, wish: &Wish, now: Timestamp) -> Option<Fact> 
 #[must_use]
 pub fn evolve(halt: Option<Halt>, fact: &Fact) -> Option<Halt> {
     match (halt, fact) {
-        (None, Fact::Halted { by, why, at }) => Some(Halt { by: by.clone(), at: *at, why: why.clone() }),
+        (None, Fact::Halted { by, why, at, .. }) => Some(Halt { by: by.clone(), at: *at, why: why.clone() }),
         // Whoever was first stands.
         (Some(halt), Fact::Halted { .. }) => Some(halt),
         (Some(halt), Fact::Explained { why, .. }) => Some(Halt { why: Some(why.clone()), ..halt }),
@@ -108,17 +131,23 @@ mod tests {
         Halt { by: susan(), at: at(0), why: why.map(str::to_owned) }
     }
     fn wish(by: Principal, why: Option<&str>) -> Wish {
-        Wish::Halt { by, why: why.map(str::to_owned) }
+        Wish { by, what: Want::Halt { why: why.map(str::to_owned) }, input: None }
+    }
+    fn resume(by: Principal) -> Wish {
+        Wish { by, what: Want::Resume, input: None }
+    }
+    fn asked() -> Option<RunId> {
+        Some(RunId(ulid::Ulid::from_parts(1, 7)))
     }
 
     #[test]
     fn halting_twice_and_resuming_twice_make_no_second_fact() {
         let first = decide(None, &wish(susan(), None), at(0));
-        assert_eq!(first, Some(Fact::Halted { by: susan(), why: None, at: at(0) }));
+        assert_eq!(first, Some(Fact::Halted { by: susan(), why: None, input: None, at: at(0) }));
         assert_eq!(decide(Some(&halted(None)), &wish(root(), None), at(1)), None);
-        let resumed = decide(Some(&halted(None)), &Wish::Resume { by: root() }, at(2));
-        assert_eq!(resumed, Some(Fact::Resumed { by: root(), at: at(2) }));
-        assert_eq!(decide(None, &Wish::Resume { by: root() }, at(3)), None);
+        let resumed = decide(Some(&halted(None)), &resume(root()), at(2));
+        assert_eq!(resumed, Some(Fact::Resumed { by: root(), input: None, at: at(2) }));
+        assert_eq!(decide(None, &resume(root()), at(3)), None);
     }
 
     #[test]
@@ -127,15 +156,15 @@ mod tests {
         let explained = explained.expect("a fact");
         assert_eq!(evolve(Some(halted(None)), &explained), Some(halted(Some("the array fails"))));
         assert_eq!(decide(Some(&halted(Some("the array fails"))), &wish(root(), Some("the array fails")), at(2)), None);
-        let again = Fact::Halted { by: root(), why: Some("mine".into()), at: at(3) };
+        let again = Fact::Halted { by: root(), why: Some("mine".into()), input: None, at: at(3) };
         assert_eq!(evolve(Some(halted(None)), &again), Some(halted(None)));
     }
 
     #[test]
     fn what_was_halted_is_halted_until_somebody_resumes() {
-        let halt = Fact::Halted { by: susan(), why: None, at: at(0) };
-        let resume = Fact::Resumed { by: root(), at: at(1) };
-        let late = Fact::Explained { by: susan(), why: "too late".into(), at: at(2) };
+        let halt = Fact::Halted { by: susan(), why: None, input: None, at: at(0) };
+        let resume = Fact::Resumed { by: root(), input: None, at: at(1) };
+        let late = Fact::Explained { by: susan(), why: "too late".into(), input: None, at: at(2) };
         assert_eq!(replay([]), None);
         assert_eq!(replay([&halt]), Some(halted(None)));
         assert_eq!(replay([&halt, &resume, &late]), None);
@@ -145,9 +174,12 @@ mod tests {
     #[test]
     fn facts_are_written_as_events_of_runs_are() {
         let facts = [
-            Fact::Halted { by: susan(), why: None, at: at(0) },
-            Fact::Explained { by: root(), why: "the array fails".into(), at: at(1) },
-            Fact::Resumed { by: root(), at: at(2) },
+            Fact::Halted { by: susan(), why: None, input: None, at: at(0) },
+            Fact::Explained { by: root(), why: "the array fails".into(), input: None, at: at(1) },
+            Fact::Resumed { by: root(), input: None, at: at(2) },
+            Fact::Halted { by: susan(), why: None, input: asked(), at: at(3) },
+            Fact::Explained { by: susan(), why: "the array fails".into(), input: asked(), at: at(4) },
+            Fact::Resumed { by: susan(), input: asked(), at: at(5) },
         ];
         let lines: Vec<String> = facts.iter().map(|fact| serde_json::to_string(fact).unwrap()).collect();
         insta::assert_snapshot!(lines.join("\n"));

@@ -41,7 +41,8 @@ fn append(run: RunId, seq: u64, events: Vec<Event>) -> Commit {
 }
 fn fact(n: i64) -> Fact {
     let by = Principal::slack("T0MUSTER", "U0SUSAN");
-    if n % 2 == 0 { Fact::Halted { by, why: None, at: at(n) } } else { Fact::Resumed { by, at: at(n) } }
+    let (input, at) = (None, at(n));
+    if n % 2 == 0 { Fact::Halted { by, why: None, input, at } } else { Fact::Resumed { by, input, at } }
 }
 fn facts(seq: u64, facts: Vec<Fact>) -> Commit {
     Commit { facts: Some((seq, facts)), ..Commit::default() }
@@ -358,8 +359,12 @@ mod durable {
             assert!(db.drop_tree("facts").unwrap());
             db.flush().unwrap();
         }
-        let halted =
-            vec![Fact::Halted { by: Principal::host("ops-1", "root"), why: Some("x".repeat(100_000)), at: at(0) }];
+        let halted = vec![Fact::Halted {
+            by: Principal::host("ops-1", "root"),
+            why: Some("x".repeat(100_000)),
+            input: None,
+            at: at(0),
+        }];
         {
             let journal = SledJournal::open(folder.path()).unwrap();
             assert_eq!(known(&journal).await, []);

@@ -194,6 +194,56 @@ fn the_way_back_goes_to_exactly_what_was_touched_and_says_where_it_failed() {
     assert_eq!((run.counts.succeeded, run.counts.failed, run.counts.unknown), (1, 1, 1));
 }
 
+/// As [`the_way_back_goes_to_exactly_what_was_touched_and_says_where_it_failed`], for what nobody could ask AWS about.
+#[test]
+fn a_send_of_which_nobody_knows_whether_aws_took_it_has_a_way_back() {
+    let (mut run, mut log) = started(permit(), |book| {
+        book.rollback = Some(testing::step("rollback"));
+        book.rollout.max_errors = "100%".parse().unwrap();
+    });
+    let (shard, step, send) = (0, 0, 1);
+    feed(&mut run, &mut log, Input::SlotHeld { shard, step, send, token: "t".into(), signed_at: at(4) }, at(4))
+        .unwrap();
+    let cause = || "the connection was reset".to_owned();
+    for answer in [Answer::Unknown { cause: cause() }, Answer::Unverifiable { cause: cause() }] {
+        feed(&mut run, &mut log, Input::Answered { shard, step, send, answer }, at(5)).unwrap();
+    }
+    settle(&mut run, &mut log);
+    roll_back(&mut run, &mut log).unwrap();
+    assert_eq!((run.counts.unknown, run.rollback.as_ref().unwrap().counts.total), (1, 1));
+    assert_eq!(sends(&run), 1);
+}
+
+#[test]
+fn whoever_stops_a_run_between_waves_is_not_asked_about_the_way_back_again() {
+    let (mut run, mut log) = started(permit(), |book| book.rollback = Some(testing::step("rollback")));
+    play(&mut run, &mut log, |_| Outcome::Failed, "");
+    settle(&mut run, &mut log);
+    assert!(matches!(run.hold().unwrap().cause, HoldCause::Wave { .. }));
+    let revision = run.revision;
+    feed(&mut run, &mut log, Input::Stop { by: asker("U0ANA", &[]), revision, allowed: true }, at(9)).unwrap();
+    settle(&mut run, &mut log);
+    assert_eq!((run.phase, run.holds.len(), run.counts.not_started), (Phase::Finished, 1, 5));
+}
+
+#[test]
+fn a_node_goes_on_after_a_failed_step_only_where_the_step_says_so() {
+    for (on_failure, goes_on) in [(OnFailure::Stop, false), (OnFailure::Continue, true)] {
+        let (mut run, mut log) = started(permit(), |book| {
+            book.steps = ["one", "two"].map(testing::step).to_vec();
+            book.steps[0].on_failure = on_failure;
+        });
+        play(&mut run, &mut log, |_| Outcome::Failed, "");
+        let canary = run.targets.iter().find(|t| !t.reports.is_empty()).unwrap();
+        assert_eq!((canary.outcome.is_none(), canary.step), (goes_on, goes_on.into()));
+        if goes_on {
+            play(&mut run, &mut log, |_| Outcome::Succeeded, "");
+        }
+        // Its later success does not make up for it.
+        assert_eq!((run.counts.failed, run.counts.succeeded), (1, 0));
+    }
+}
+
 #[test]
 fn too_many_failures_roll_back_by_themselves_only_where_the_step_says_so() {
     for (on_failure, by_itself) in [(OnFailure::Rollback, true), (OnFailure::Stop, false)] {

@@ -65,6 +65,12 @@ fn an_approval_covers_a_part_of_what_was_approved_for_four_hours_and_nothing_els
     assert_eq!(covers(&part(2, |_| {}), 2 + 4 * 3600), 1);
     assert_eq!(covers(&part(2, |_| {}), 3 + 4 * 3600), 0, "too old");
     assert_eq!(covers(&part(4, |_| {}), 60), 0, "a node that nobody approved");
+    let mut elsewhere = testing::snapshot(2, 3);
+    elsewhere.nodes.retain(|n| n.target.account.as_str().ends_with('2'));
+    elsewhere.nodes[0].target.node = "i-00000000000000fff".parse().unwrap();
+    let elsewhere =
+        build(&testing::runbook(), Arguments::new(), &Selector::default(), &elsewhere, Delivery::Inline).unwrap();
+    assert_eq!(covers(&elsewhere, 60), 0, "as few, but one of them nobody approved");
     for (what, plan) in [
         ("another text", part(2, |book| book.revision = Digest::of(b"other"))),
         ("another script", part(2, |book| book.steps[0].timeout = Millis::from_secs(61))),

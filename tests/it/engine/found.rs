@@ -44,7 +44,23 @@ fn a_send_that_was_signed_by_a_clock_behind_has_all_its_time_to_end() {
 fn a_clock_that_is_set_forward_gives_up_no_node_that_runs() {
     let world = World::calm(1);
     world.fortune.plant("slow script", Duration::from_secs(20));
-    all_succeed(&world, "sent", |world| world.time.step(SignedDuration::from_mins(30)));
+    all_succeed(&world, "sent", |world| assert!(world.time.step(SignedDuration::from_mins(30))));
+}
+
+#[test]
+fn a_command_that_aws_took_at_the_last_moment_and_lists_late_is_not_sent_a_second_time() {
+    let world = World::calm(1);
+    // AWS takes a request for 300 s, so that it is looked for until 330 s have passed, and then once more.
+    world.fortune.plant("request late", Duration::from_secs(298));
+    world.fortune.plant("lists lag", Duration::from_secs(34));
+    all_succeed(&world, "send_unknown", |_| {});
+}
+
+#[test]
+fn an_answer_that_nobody_could_be_given_for_half_an_hour_is_given_after_the_next_start() {
+    let world = World::calm(1);
+    world.asks_while_slack_is_down(Duration::from_secs(45 * 60));
+    assert_eq!(world.slack.whispers().len(), 1, "{}", world.told());
 }
 
 #[test]

@@ -267,7 +267,8 @@ impl Cloud for Aws {
         if self.fortune.one_in(2) || self.fortune.is_calm() {
             let by = self.fortune.lasts("clock set before a send", 30, 0..580_000);
             if let Some(by) = by {
-                self.time.step(SignedDuration::try_from(by).unwrap() - SignedDuration::from_secs(290));
+                let by = SignedDuration::try_from(by).unwrap() - SignedDuration::from_secs(290);
+                assert!(self.time.step(by) || !self.fortune.is_calm(), "what a test plants takes effect");
             }
             return Ok(());
         }

@@ -56,8 +56,7 @@ pub enum End {
 
 impl Command {
     pub fn new(id: CommandId, request: &SendRequest, machines: &[&Node], at: Timestamp, fortune: &Fortune) -> Self {
-        let lag =
-            if fortune.strikes("lists lag", 8) { fortune.millis(2_000..25_000) } else { fortune.millis(0..2_000) };
+        let lag = fortune.lasts("lists lag", 8, 2_000..25_000).unwrap_or_else(|| fortune.millis(0..2_000));
         let mut executions: Vec<(NodeId, Execution)> =
             machines.iter().map(|node| (node.target.node.clone(), Execution::of(node, request, at, fortune))).collect();
         terminate_late_ones(&mut executions, request.max_errors, at);

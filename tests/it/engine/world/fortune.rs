@@ -43,6 +43,11 @@ impl Fortune {
         self.planted.lock().unwrap().insert(fault, length);
     }
 
+    /// What was planted and has not struck.
+    pub fn still_planted(&self) -> Vec<&'static str> {
+        self.planted.lock().unwrap().keys().copied().collect()
+    }
+
     pub fn calm_down(&self) {
         self.calm.store(true, Ordering::Relaxed);
     }

@@ -139,6 +139,7 @@ impl World {
             self.time.rest(self.fortune.millis(1_500..outage));
         }
         self.fortune.calm_down();
+        self.slack.comes_back();
         let quiet = self.live(async |engine| self.until_quiet(engine).await);
         if quiet == Some(true) {
             self.time.rest(Duration::from_secs(60));
@@ -274,7 +275,22 @@ impl World {
         });
         let ended = self.judge(quiet == Some(true));
         assert!(ended.broken.is_empty(), "{}\n{:#?}", self.told(), ended.broken);
+        assert_eq!(self.fortune.still_planted(), [""; 0], "what a test plants takes effect");
         self.ledger.stories(|stories| stories.values().next().unwrap().run.counts)
+    }
+
+    /// Ana asks what is going on while nobody reaches Slack. One process lives so long and is stopped; Slack comes back,
+    /// and another process begins.
+    pub fn asks_while_slack_is_down(&self, length: Duration) {
+        self.live(async |engine| {
+            self.slack.goes_down(length * 2);
+            self.office.post(&person(ANA), &place("C0OPS"), Inbound::Command { text: "status".into() });
+            tokio::time::sleep(length).await;
+            engine.stop();
+            tokio::time::sleep(DRAIN).await;
+        });
+        self.slack.comes_back();
+        self.live(async |engine| self.until_quiet(engine).await);
     }
 
     /// Everything that was said and written, as text.

@@ -22,6 +22,8 @@ pub struct Slack {
     fortune: Arc<Fortune>,
     /// From then on nothing can be posted in the channel.
     archived: Mutex<Option<Timestamp>>,
+    /// Nobody reaches it from the first moment to the second.
+    down: Mutex<Option<(Timestamp, Timestamp)>>,
     state: Mutex<State>,
 }
 
@@ -83,7 +85,11 @@ struct Fate {
 impl Slack {
     pub fn new(time: Arc<Time>, fortune: Arc<Fortune>) -> Self {
         let archived = fortune.lasts("channel archived", 20, 0..600_000).map(|after| time.truth() + after);
-        Slack { time, fortune, archived: Mutex::new(archived), state: Mutex::default() }
+        let down = fortune.lasts("chat down", 20, 60_000..4_500_000).map(|lasts| {
+            let from = time.truth() + fortune.millis(0..600_000);
+            (from, from + lasts)
+        });
+        Slack { time, fortune, archived: Mutex::new(archived), down: Mutex::new(down), state: Mutex::default() }
     }
 
     pub fn messages(&self) -> Vec<Message> {
@@ -114,6 +120,26 @@ impl Slack {
 
     pub fn is_archived(&self) -> bool {
         self.archived.lock().unwrap().is_some_and(|at| at <= self.time.truth())
+    }
+
+    /// From now on nobody reaches it, for so long.
+    pub fn goes_down(&self, lasts: Duration) {
+        let now = self.time.truth();
+        *self.down.lock().unwrap() = Some((now, now + lasts));
+    }
+
+    pub fn comes_back(&self) {
+        *self.down.lock().unwrap() = None;
+    }
+
+    fn reached(&self) -> Result<(), ChatError> {
+        let now = self.time.truth();
+        match *self.down.lock().unwrap() {
+            Some((from, until)) if (from..until).contains(&now) => {
+                Err(ChatError::NotSaid { cause: "no connection".into(), retry_after: None })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn settle(&self) {
@@ -148,6 +174,7 @@ impl Slack {
     /// Carries out one call, as well as it goes.
     async fn call(&self, place: &Place, fate: Fate, act: Act) -> Result<(), ChatError> {
         self.fortune.may_crash("crash before a word").await;
+        self.reached()?;
         if self.fortune.strikes("chat rate limit", 20) {
             let retry_after = self.fortune.one_in(2).then(|| self.fortune.millis(500..5_000));
             return Err(ChatError::NotSaid { cause: "Slack's rate limit".into(), retry_after });
@@ -194,6 +221,7 @@ impl Chat for Slack {
     async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError> {
         self.fortune.may_crash("crash in a search").await;
         tokio::time::sleep(self.fortune.millis(5..200)).await;
+        self.reached()?;
         if self.fortune.strikes("search without answer", 15) {
             return Err(ChatError::NotSaid { cause: "no connection".into(), retry_after: None });
         }
@@ -250,6 +278,7 @@ impl Chat for Slack {
     }
 
     async fn direct(&self, person: &Principal) -> Result<Place, ChatError> {
+        self.reached()?;
         if self.fortune.strikes("no direct message", 60) {
             return Err(ChatError::NotSaid { cause: "no connection".into(), retry_after: None });
         }

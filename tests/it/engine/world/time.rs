@@ -23,7 +23,8 @@ struct Inner {
     ahead: SignedDuration,
     /// AWS's clock before the host's, as far as this life has learned.
     skew: SignedDuration,
-    stepped: Timestamp,
+    /// When it was last set.
+    stepped: Option<Timestamp>,
 }
 
 impl Inner {
@@ -37,7 +38,7 @@ impl Time {
     pub fn new() -> Self {
         let from = Timestamp::from_second(BEGINNING).unwrap();
         let none = SignedDuration::ZERO;
-        Time(Mutex::new(Inner { from, began: None, ahead: none, skew: none, stepped: from }))
+        Time(Mutex::new(Inner { from, began: None, ahead: none, skew: none, stepped: None }))
     }
 
     /// What AWS's and Slack's clocks say.
@@ -70,14 +71,16 @@ impl Time {
         time.from += for_;
     }
 
-    /// Somebody sets the host's clock.
-    pub fn step(&self, by: SignedDuration) {
+    /// Somebody sets the host's clock. `false`: somebody did just before, and it is left alone.
+    pub fn step(&self, by: SignedDuration) -> bool {
         let mut time = self.0.lock().unwrap();
         let truth = time.truth();
-        if truth.duration_since(time.stepped) >= STEPS_APART {
+        let set = time.stepped.is_none_or(|at| truth.duration_since(at) >= STEPS_APART);
+        if set {
             time.ahead += by;
-            time.stepped = truth;
+            time.stepped = Some(truth);
         }
+        set
     }
 
     /// AWS's clock, as the host reckons it: the adapter's own way.
