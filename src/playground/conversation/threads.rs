@@ -91,14 +91,14 @@ impl Player<'_> {
     /// their last form later.
     pub(super) async fn closing(&self) -> Result<bool, Unmet> {
         let (Some(thread), Some(command)) = (self.thread().await?, &self.command) else { return Ok(false) };
-        let mention = format!("@{}", command.name);
+        let address = format!("@{}:", command.name);
         let closes = |m: &Value| {
             m["bot_id"].is_string()
                 && m["ts"] != thread["root"]
                 && m["ts"].as_str().is_some_and(|ts| ts > command.since.as_str())
                 && m["as_text"].as_str().is_some_and(|t| {
                     // A question that waits for the person mentions them too, and closes nothing.
-                    !t.contains("Without a decision by") && t.lines().take(2).any(|l| l.starts_with(&mention))
+                    !t.contains("Without a decision by") && t.lines().take(3).any(|l| l.starts_with(&address))
                 })
         };
         let asks = |m: &Value| {

@@ -37,14 +37,14 @@ async fn app(world: Arc<World>) {
                 world.respond(event, json!({ "type": 9, "data": form })).await;
             }
             (Some("INTERACTION_CREATE"), Some(3), _) => {
-                world.respond(event, json!({ "type": 6 })).await;
+                world.respond(event, json!({ "type": 7, "data": { "components": [] } })).await;
                 let words = format!("<@{}>: 2 of 2 in 3.1 s", people::SUSAN);
                 world.say(&root, json!({ "embeds": [{ "title": "Done", "description": words }] })).await;
             }
             (Some("INTERACTION_CREATE"), Some(5), _) => {
-                world.respond(event, json!({ "type": 6 })).await;
+                world.respond(event, json!({ "type": 7, "data": { "components": [] } })).await;
                 let reason = word(&event["data"]["components"][0]["component"]["value"]);
-                world.say(&root, json!({ "content": format!("<@{}> denied: {reason}", people::SUSAN) })).await;
+                world.say(&root, json!({ "content": format!("<@{}>: denied: {reason}", people::SUSAN) })).await;
             }
             (Some("MESSAGE_CREATE"), ..) if event["author"]["bot"] != true => {
                 let open = world.post("/users/@me/channels", json!({ "recipient_id": event["author"]["id"] })).await;
@@ -96,7 +96,6 @@ async fn a_conversation_is_played_to_its_end() {
 
     @muster:
       ask
-      [Approve] [Deny]
 
     @muster:
       # Done

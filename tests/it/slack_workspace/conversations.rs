@@ -15,7 +15,7 @@ use super::app::World;
 /// Acknowledges everything; asks for approval, opens a form on Deny, closes the run on Approve or on the form.
 async fn app(world: std::sync::Arc<World>) {
     let mut socket = world.socket().await;
-    let mut root = String::new();
+    let (mut root, mut asked) = (String::new(), String::new());
     while let Some(envelope) = socket.next().await {
         let payload = &envelope["payload"];
         socket.ack(&envelope, None).await;
@@ -30,7 +30,7 @@ async fn app(world: std::sync::Arc<World>) {
             };
             let blocks = json!([{ "type": "actions", "elements": [button("Approve"), button("Deny")] }]);
             let ask = json!({ "channel": "C0OPS", "thread_ts": root, "text": "ask", "blocks": blocks });
-            world.api("chat.postMessage", ask).await.unwrap();
+            asked = world.api("chat.postMessage", ask).await.unwrap().body["ts"].as_str().unwrap().to_owned();
         } else if payload["type"] == "block_actions" && payload["actions"][0]["action_id"] == "Deny" {
             let label = json!({ "type": "plain_text", "text": "Reason" });
             let element = json!({ "type": "plain_text_input", "action_id": "t" });
@@ -38,6 +38,7 @@ async fn app(world: std::sync::Arc<World>) {
                 { "type": "input", "block_id": "reason", "label": label, "element": element }] });
             world.api("views.open", json!({ "trigger_id": payload["trigger_id"], "view": view })).await.unwrap();
         } else if payload["type"] == "block_actions" {
+            world.api("chat.update", decided(&asked)).await.unwrap();
             let blocks = json!([
                 { "type": "header", "text": { "type": "plain_text", "text": "Done" } },
                 { "type": "section", "text": { "type": "mrkdwn", "text": "<@U0SUSAN>: 2 of 2 in 3.1 s" } }]);
@@ -45,9 +46,14 @@ async fn app(world: std::sync::Arc<World>) {
             world.api("chat.postMessage", closing).await.unwrap();
         } else if payload["type"] == "view_submission" {
             let reason = payload["view"]["state"]["values"]["reason"]["t"]["value"].as_str().unwrap().to_owned();
-            world.post("C0OPS", &format!("<@U0SUSAN> denied: {reason}"), Some(&root)).await;
+            world.api("chat.update", decided(&asked)).await.unwrap();
+            world.post("C0OPS", &format!("<@U0SUSAN>: denied: {reason}"), Some(&root)).await;
         }
     }
+}
+
+fn decided(ts: &str) -> Value {
+    json!({ "channel": "C0OPS", "ts": ts, "text": "decided", "blocks": [] })
 }
 
 async fn played(text: &str, aws: Option<Address>) -> Result<Transcript, String> {
@@ -83,7 +89,7 @@ async fn a_conversation_is_played_to_its_end() {
     let transcript = played(text, None).await.unwrap();
     insta::assert_snapshot!(transcript.snapshots[0].text, @r"
     @muster: run r-#1 waits
-    @muster: [Approve] [Deny]
+    @muster: decided
 
     @muster:
       # Done
