@@ -215,15 +215,23 @@ fn a_send_of_which_nobody_knows_whether_aws_took_it_has_a_way_back() {
 }
 
 #[test]
-fn whoever_stops_a_run_between_waves_is_not_asked_about_the_way_back_again() {
-    let (mut run, mut log) = started(permit(), |book| book.rollback = Some(testing::step("rollback")));
-    play(&mut run, &mut log, |_| Outcome::Failed, "");
+fn whoever_stops_at_a_gate_has_decided_against_the_way_back_too() {
+    let (mut run, mut log) = started(permit(), |book| {
+        book.steps = ["look", "switch"].map(testing::step).to_vec();
+        book.steps[1].gate =
+            Some(Gate { from: "dba".into(), count: 1, expires: Millis::from_secs(60), ask: "Is it drained?".into() });
+        book.rollback = Some(testing::step("rollback"));
+        book.rollout.waves = vec!["100%".parse().unwrap()];
+        book.rollout.max_errors = "0".parse().unwrap();
+    });
+    // One failure is more than the budget; the others stand at the gate.
+    play(&mut run, &mut log, |t| if t == 5 { Outcome::Failed } else { Outcome::Succeeded }, "");
     settle(&mut run, &mut log);
-    assert!(matches!(run.hold().unwrap().cause, HoldCause::Wave { .. }));
+    assert_eq!(run.hold().unwrap().cause, HoldCause::Gate { wave: 0, step: 1 });
     let revision = run.revision;
-    feed(&mut run, &mut log, Input::Stop { by: asker("U0ANA", &[]), revision, allowed: true }, at(9)).unwrap();
+    feed(&mut run, &mut log, Input::Stop { by: asker("U0BO", &["dba"]), revision, allowed: false }, at(9)).unwrap();
     settle(&mut run, &mut log);
-    assert_eq!((run.phase, run.holds.len(), run.counts.not_started), (Phase::Finished, 1, 5));
+    assert_eq!((run.phase, run.holds.len(), run.rollback.is_none()), (Phase::Finished, 1, true));
 }
 
 #[test]
