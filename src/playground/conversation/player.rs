@@ -238,7 +238,7 @@ impl Player<'_> {
             Step::SnapshotEphemeral { who } => {
                 let typed_last = || self.command.as_ref().map(|c| c.who.clone()).unwrap_or_default();
                 let who = who.clone().unwrap_or_else(typed_last);
-                let text = self.ephemerals(&who, "").await?;
+                let text = self.ephemerals(&who).await?;
                 self.snapshot(line.number, &text);
                 Ok(())
             }
@@ -340,8 +340,7 @@ impl Player<'_> {
         let wanted = squeeze(text);
         let started = Instant::now();
         loop {
-            // Where the platform has no other way, an answer to one person is a direct message.
-            let seen = self.ephemerals(who, "&direct=true").await?;
+            let seen = self.ephemerals(who).await?;
             if squeeze(&seen).contains(&wanted) {
                 self.tell_block(&format!("(only @{who} sees)"), &seen);
                 return Ok(());

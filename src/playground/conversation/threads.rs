@@ -77,10 +77,10 @@ impl Player<'_> {
         Ok(self.thread().await?.and_then(|t| t["text"].as_str().map(str::to_owned)))
     }
 
-    /// What only this person sees, `also` more of it.
-    pub(super) async fn ephemerals(&self, who: &str, also: &str) -> Result<String, Unmet> {
+    /// What only this person sees. Where the platform has no other way, an answer to one person is a direct message.
+    pub(super) async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
         let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
-        let seen = self.chat.get(&format!("/ephemerals?as={who}&after={after}{also}")).await;
+        let seen = self.chat.get(&format!("/ephemerals?as={who}&after={after}&direct=true")).await;
         let seen = seen.map_err(unmet("what only one person sees"))?;
         let seen = seen["text"].as_str().unwrap_or_default();
         let unheard = self.command.as_ref().filter(|c| c.who == who && !c.unheard.is_empty());

@@ -93,9 +93,7 @@ async fn a_conversation_is_played_to_its_end() {
     let transcript = played(text).await.unwrap();
     insta::assert_snapshot!(transcript.snapshots[0].text, @r"
     @muster: run r-#1 waits
-
-    @muster:
-      ask
+    @muster: ask
 
     @muster:
       # Done
