@@ -25,7 +25,7 @@ pub(super) async fn announce(services: &Services, row: &InboxRow, card: Card, ke
             return Answer::Whisper(card);
         }
     }
-    let shown = fitted(card.clone());
+    let shown = fitted(card.clone(), place.platform);
     let began = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(300);
     let mut look = look_first;

@@ -71,7 +71,7 @@ pub(super) async fn click(
             None => Answer::Whisper(message::refusal::may_not_view()),
         },
         // Offers name requests, never runs.
-        Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_of(row.run))),
+        Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_for(row))),
         // They opened a form.
         Verb::Pick | Verb::Fill => Answer::Shown,
     }

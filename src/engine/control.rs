@@ -54,7 +54,7 @@ fn nobody() -> RunId {
 
 /// What cards say to whoever reads them in a shell.
 fn view(services: &Services, id: RunId) -> View {
-    let view = services.view_of(id);
+    let view = services.view_of(id, None);
     // They can resume themselves; whom they could ask in chat helps nobody while it is down.
     let halted = view.halted.map(|halted| Halted { resume: None, ..halted });
     View { command: COMMAND.to_owned(), halted, ..view }

@@ -43,12 +43,12 @@ pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Requ
             },
         );
     }
-    message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &services.view_of(row.run))
+    message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &services.view_for(row))
 }
 
 /// A click that names no run.
 pub(super) async fn click(services: &Arc<Services>, row: &InboxRow, id: RunId, verb: Verb) -> Answer {
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     let Some(offer) = services.refused.get(id, services.clock.now()) else {
         return Answer::Whisper(match verb {
             Verb::RunPart | Verb::AskOthers | Verb::RunAgain => door::gone(&view),
@@ -82,7 +82,7 @@ async fn run_part(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: Re
     match services.refused.change(id, |o| std::mem::replace(&mut o.part_taken, true)) {
         Some(false) => {}
         Some(true) => return Answer::Shown,
-        None => return Answer::Whisper(door::gone(&services.view_of(row.run))),
+        None => return Answer::Whisper(door::gone(&services.view_for(&row))),
     }
     let answer = intake::run(services, &row, &asker, offer.request, Some(&offer.part)).await;
     if !matches!(answer, Answer::Run) {
@@ -93,7 +93,7 @@ async fn run_part(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: Re
 
 /// Posts the request into its channel, once.
 async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequest) -> Answer {
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     // What customers are called and what is wrong with them is not for another organisation.
     match services.directory.channel(&offer.place).await {
         Ok(channel) if channel.member && !channel.shared => {}
@@ -107,7 +107,11 @@ async fn ask(services: &Services, row: &InboxRow, id: RunId, offer: &RefusedRequ
         None => return Answer::Whisper(door::gone(&view)),
     }
     let card = door::asked_others(&asked(offer), Door { request: id, part: 0 }, &view);
-    match services.chat.post(&offer.place, &posting::fitted(card), &format!("{id}:ask-others")).await {
+    match services
+        .chat
+        .post(&offer.place, &posting::fitted(card, offer.place.platform), &format!("{id}:ask-others"))
+        .await
+    {
         Ok(message) => {
             services.refused.change(id, |o| o.card = Some(message));
             Answer::Whisper(door::asked(&offer.could))
@@ -134,7 +138,7 @@ async fn take(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: Refuse
     match before {
         Some(None) => {}
         Some(Some(by)) => return Answer::Whisper(door::already_taken(&by)),
-        None => return Answer::Whisper(door::gone(&services.view_of(row.run))),
+        None => return Answer::Whisper(door::gone(&services.view_for(&row))),
     }
     let answer = intake::run(services, &row, &asker, offer.request.clone(), None).await;
     if !matches!(answer, Answer::Run) {
@@ -143,8 +147,8 @@ async fn take(services: &Arc<Services>, row: &InboxRow, id: RunId, offer: Refuse
         return answer;
     }
     if let Some(message) = &offer.card {
-        let card = door::taken(&asked(&offer), &me, Door { request: id, part: 0 }, &services.view_of(row.run));
-        if let Err(fault) = services.chat.edit(message, &posting::fitted(card)).await {
+        let card = door::taken(&asked(&offer), &me, Door { request: id, part: 0 }, &services.view_for(&row));
+        if let Err(fault) = services.chat.edit(message, &posting::fitted(card, message.platform)).await {
             tracing::warn!(%fault, "the card of a request that somebody runs could not be edited");
         }
     }

@@ -38,7 +38,7 @@ pub enum Start {
 /// Opens a form for the person of `row`. `Some`: what to tell them where it could not be opened.
 pub async fn open(services: &Arc<Services>, row: &InboxRow, start: Start) -> Option<Card> {
     let delivery = &row.delivery;
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     let runbook = match &start {
         Start::Pick => None,
         Start::Again(handle) => Some(handle.read(|run| run.proposal.plan.runbook.clone())),

@@ -146,7 +146,7 @@ pub fn tell(services: &Services, halt: Option<&Halt>) {
 
 /// `halt`, typed in chat.
 pub(super) async fn halt(services: &Services, row: &InboxRow, asker: &Asker, because: Option<String>) -> Answer {
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     if let Err(why) = may_halt(&services.rulebook.current().policy, asker) {
         return Answer::Whisper(halt::may_not_halt(&why, &view));
     }
@@ -156,7 +156,7 @@ pub(super) async fn halt(services: &Services, row: &InboxRow, asker: &Asker, bec
 
 /// `resume`, typed in chat.
 pub(super) async fn resume(services: &Services, row: &InboxRow, asker: &Asker) -> Answer {
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     if let Err(why) = may_resume(&services.rulebook.current().policy, asker) {
         return Answer::Whisper(halt::may_not_resume(&why, &view));
     }
@@ -175,7 +175,7 @@ async fn carry_out(services: &Services, row: &InboxRow, asker: &Asker, what: Wan
             Err(fault) => return Answer::Whisper(crate::message::refusal::fault(&fault, &row.run.to_string())),
         },
     };
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     match changed.fact {
         Some((number, fact)) => {
             let open = open(services, |run| runs::visible(services, asker, run));

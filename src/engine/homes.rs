@@ -148,7 +148,7 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
         health: health(services, !may.is_empty()),
         nobody: RunId(ulid::Ulid::nil()),
     };
-    Ok(home(&facts, &services.view_of(facts.nobody)))
+    Ok(home(&facts, &services.view_of(facts.nobody, None)))
 }
 
 /// This person's yes would count now: to the request, or to the question of a hold.

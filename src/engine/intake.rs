@@ -71,6 +71,11 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
     if delivery.actor.foreign {
         return Answer::Whisper(message::refusal::foreign_click());
     }
+    let (rules, principal) = (services.rulebook.current(), &delivery.actor.principal);
+    let (platform, tenant) = (principal.platform, principal.tenant.as_str());
+    if !rules.policy.groups.is_empty() && !rules.policy.knows(platform, tenant) {
+        return Answer::Whisper(message::refusal::unknown_tenant(platform, tenant));
+    }
     // Before anything is asked of anybody: a form's trigger lives for three seconds.
     if let Some(start) = opens(services, &delivery.inbound).await {
         return forms::open(services, row, start).await.map_or(Answer::Shown, Answer::Whisper);
@@ -84,7 +89,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
         Inbound::Command { text } | Inbound::Mention { text } => match command::parse(text) {
             Ok(command) => obey(services, row, &asker, command).await,
             Err(refusal) => {
-                Answer::Whisper(message::refusal::not_understood(&refusal.to_string(), &services.view_of(row.run)))
+                Answer::Whisper(message::refusal::not_understood(&refusal.to_string(), &services.view_for(row)))
             }
         },
         Inbound::Click { verb, run, revision } => {
@@ -95,7 +100,7 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
         }
         Inbound::Form { form: FormKind::Deny { run, .. }, values } => {
             let Some(handle) = services.handle(*run).await else {
-                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_of(row.run)));
+                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_for(row)));
             };
             let why = values.get(form::WHY).and_then(|v| v.first()).map(|w| w.trim().to_owned()).unwrap_or_default();
             let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
@@ -131,7 +136,7 @@ async fn opens(services: &Services, inbound: &Inbound) -> Option<forms::Start> {
 
 async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: Command) -> Answer {
     let rules = services.rulebook.current();
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     match command {
         Command::Help(topic) => Answer::Whisper(browse::help(&command::help(topic), &view)),
         Command::Accounts | Command::Targets { .. } | Command::Show { .. }
@@ -163,7 +168,9 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         Command::Status { run: None } => Answer::Whisper(lookups::status(services, asker, &view).await),
         Command::Runs(filter) => Answer::Whisper(lookups::runs(services, asker, &filter, &view).await),
         Command::Status { run: Some(reference) } => match lookups::find(services, asker, &reference).await {
-            Ok(handle) => Answer::Whisper(lookups::one(services, &handle, &services.view_of(handle.id)).await),
+            Ok(handle) => Answer::Whisper(
+                lookups::one(services, &handle, &services.view_of(handle.id, Some(&row.delivery.place))).await,
+            ),
             Err(refused) => Answer::Whisper(refused),
         },
         Command::Retry { run, which } => match lookups::find(services, asker, &run).await {
@@ -196,7 +203,7 @@ async fn why(
     runbook: &RunbookName,
     request: Option<&command::Request>,
 ) -> Answer {
-    let view = services.view_of(row.run);
+    let view = services.view_for(row);
     if let Some(request) = request {
         return Answer::Whisper(match plan(services, row, asker, request, None).await {
             Ok(Proposed { plan, decision, part }) => message::plan::why(&plan, &decision, part.len()),
@@ -232,7 +239,7 @@ async fn plan(
         return Err(message::refusal::no_policy());
     }
     let planned = planned(services, row, asker, request, only).await;
-    planned.map_err(|refused| refused.card(request, &services.view_of(row.run)))
+    planned.map_err(|refused| refused.card(request, &services.view_for(row)))
 }
 
 pub(super) async fn planned(
@@ -303,7 +310,7 @@ pub(super) async fn begin(
     }
     let channel = super::membership::channel_of(&delivery.place);
     if place.shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
-        return Answer::Whisper(message::refusal::shared_channel(&services.view_of(row.run)));
+        return Answer::Whisper(message::refusal::shared_channel(&services.view_for(row)));
     }
     let typed = match &delivery.inbound {
         Inbound::Command { text } | Inbound::Mention { text } => text.clone(),

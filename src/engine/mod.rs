@@ -50,7 +50,7 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 
-use crate::domain::{Principal, RunId, RunbookName, Target};
+use crate::domain::{GroupRef, Place, Principal, RunId, RunbookName, Target};
 use crate::message::halt::Halted;
 use crate::message::{Suggestions, View};
 use crate::plan::Plan;
@@ -333,13 +333,24 @@ impl Services {
     fn view(&self, run: &Run) -> View {
         let waits = run.phase == Phase::AwaitingApproval && run.is_agreed();
         let taken = if waits { self.nodes_taken(run.id, &run.proposal.plan) } else { None };
-        View { taken: taken.map(|(by, nodes)| (self.runs.short(by), nodes)), ..self.view_of(run.id) }
+        View {
+            taken: taken.map(|(by, nodes)| (self.runs.short(by), nodes)),
+            ..self.view_of(run.id, Some(&run.proposal.place))
+        }
     }
 
-    fn view_of(&self, id: RunId) -> View {
+    /// For whoever reads the answer to this input.
+    fn view_for(&self, row: &InboxRow) -> View {
+        self.view_of(row.run, Some(&row.delivery.place))
+    }
+
+    /// `place`: where it is read. A group is mentioned by what it is called there, and in a shell nobody is.
+    fn view_of(&self, id: RunId, place: Option<&Place>) -> View {
         let rules = self.rulebook.current();
-        let groups =
-            rules.policy.groups.iter().map(|(name, members)| (name.clone(), members.refs.iter().next().cloned()));
+        let is_here =
+            |group: &&GroupRef| place.is_some_and(|p| p.platform == group.platform && p.tenant == group.tenant);
+        let groups = rules.policy.groups.iter();
+        let groups = groups.map(|(name, who)| (name.clone(), who.refs.iter().filter(is_here).cloned().collect()));
         let unsure = self.settings.settle_after().as_millis();
         let halted = self.halting.now().map(|halt| Halted {
             halt: halt.as_ref().clone(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Digest, MessageRef, Place};
+use crate::domain::{ChatPlatform, Digest, MessageRef, Place};
 use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
 use crate::run::{Input, PostKey, Run};
@@ -64,10 +64,10 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
         match posted {
             Ok(message) => return done(services, handle, key, message).await,
             Err(ChatError::Refused(cause)) => {
-                if *key != PostKey::Closing || directly {
+                if !concerns_the_requester(key) || directly {
                     return refused(handle, key, cause).await;
                 }
-                // The channel is archived, or Muster was removed from it: the requester still learns how it ended.
+                // The channel is archived, or Muster was removed from it.
                 let by = handle.read(|run| run.proposal.by.clone());
                 match services.chat.direct(&by).await {
                     // A process before this one may have come so far.
@@ -90,6 +90,14 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 look = true;
             }
         }
+    }
+}
+
+/// Where the channel takes nothing any more, the requester still learns what waits for a decision, and how it ended.
+fn concerns_the_requester(key: &PostKey) -> bool {
+    match key {
+        PostKey::Ask | PostKey::Hold(_) | PostKey::Closing => true,
+        PostKey::Root | PostKey::Results => false,
     }
 }
 
@@ -174,22 +182,24 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
             message::closing(&run, &summary, &view)
         }
     };
-    if *key == PostKey::Results { message::fit(card, &Limits::default()).0 } else { fitted(card) }
+    let platform = run.proposal.place.platform;
+    if *key == PostKey::Results { message::fit(card, &Limits::of(platform)).0 } else { fitted(card, platform) }
 }
 
-/// A card within the platforms' limits; what is cut says so. Only the results have a file that holds the rest.
-pub fn fitted(card: Card) -> Card {
-    message::fit(card, &Limits { file: false, ..Limits::default() }).0
+/// A card within the platform's limits; what is cut says so. Only the results have a file that holds the rest.
+pub fn fitted(card: Card, platform: ChatPlatform) -> Card {
+    message::fit(card, &Limits { file: false, ..Limits::of(platform) }).0
 }
 
 async fn root_card(services: &Services, run: &Run) -> Card {
     let view = services.view(run);
-    fitted(if run.phase.is_over() {
+    let card = if run.phase.is_over() {
         let (summary, _) = summary_of(services, run).await;
         message::root(run, Some(&summary), &view)
     } else {
         message::root(run, None, &view)
-    })
+    };
+    fitted(card, run.proposal.place.platform)
 }
 
 /// The cards that are edited while the run goes on.

@@ -61,7 +61,7 @@ pub(super) async fn retry(
         Err(NotProposed::NoPlan(NoPlan::NothingMatched { .. }) | NotProposed::Doubts(_)) => {
             return Answer::Whisper(say::gone(u32::try_from(wanted.len()).unwrap_or(u32::MAX), &view));
         }
-        Err(refused) => return Answer::Whisper(refused.card(&request, &services.view_of(row.run))),
+        Err(refused) => return Answer::Whisper(refused.card(&request, &services.view_for(&row))),
     };
     let coverage = &mut proposed.plan.coverage;
     coverage.left_out = 0;

@@ -14,7 +14,7 @@ const WHISPER_FOR: Duration = Duration::from_secs(30 * 60);
 /// Says it to the person, in the channel or, where that is refused, directly. `false`: nobody could be told for half an
 /// hour.
 pub(super) async fn whisper(services: &Services, reply: &Reply, card: &Card) -> bool {
-    let card = &posting::fitted(card.clone());
+    let card = &posting::fitted(card.clone(), reply.platform);
     let began = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(300);
     let mut directly = false;

@@ -65,7 +65,7 @@ fn decision(run: &Run, view: &View) -> Vec<super::Span> {
                     line = line.plain(" and ");
                 }
                 // The one mention of the group: this card is what it should look at.
-                line = line.plain(format!("{} of ", number(seat.count))).span(view.mention(&seat.group));
+                line = line.plain(format!("{} of ", number(seat.count))).then(view.mention(&seat.group));
             }
             if let Some(at) = expires(run) {
                 line = line.plain(", expires ").when(at);

@@ -53,7 +53,7 @@ pub fn asked_others(asked: &Asked<'_>, door: Door, view: &View) -> Card {
         if i > 0 {
             line = line.plain(" or ");
         }
-        line = line.span(view.mention(group));
+        line = line.then(view.mention(group));
     }
     let mut fields = vec![(
         "Command".to_owned(),

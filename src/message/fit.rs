@@ -4,6 +4,8 @@
 //! whole first. What is left out stands in the text that is returned beside the card, for a file in the thread.
 //! Fitting twice changes nothing.
 
+use crate::domain::ChatPlatform;
+
 use super::words::count;
 use super::{Block, Card, Span, text};
 
@@ -27,6 +29,17 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits { total: 9_000, blocks: 45, code: 2_800, text: 2_800, title: super::verdict::TITLE_MAX, file: true }
+    }
+}
+
+impl Limits {
+    /// What one platform takes. Discord takes 6,000 characters in the embeds of a message, and escapes need room.
+    #[must_use]
+    pub fn of(platform: ChatPlatform) -> Self {
+        match platform {
+            ChatPlatform::Discord => Limits { total: 5_000, ..Limits::default() },
+            ChatPlatform::Slack | ChatPlatform::Host => Limits::default(),
+        }
     }
 }
 

@@ -124,7 +124,7 @@ fn asked(run: &Run, hold: &Hold, gate: &Gate, view: &View) -> Line {
     let votes: Vec<Vote<'_>> = hold.votes.iter().map(|a| a.vote()).collect();
     let open = waiting_for(&seats, &run.proposal.by, &votes);
     let missing: u32 = open.iter().map(|s| s.count).sum();
-    let mut line = say(format!("{} of ", number(missing))).span(view.mention(&gate.from)).plain(" decides here");
+    let mut line = say(format!("{} of ", number(missing))).then(view.mention(&gate.from)).plain(" decides here");
     for (i, vote) in hold.votes.iter().enumerate() {
         line = line.plain(if i == 0 { ", already for it: " } else { ", " }).person(&vote.by);
     }

@@ -233,6 +233,33 @@ pub fn foreign_click() -> Card {
     ))
 }
 
+/// A workspace or guild of which no group in the policy has anybody: whoever invited the bot there, nobody in it may do
+/// anything.
+#[must_use]
+pub fn unknown_tenant(platform: ChatPlatform, tenant: &str) -> Card {
+    let (here, key, ask) = match platform {
+        ChatPlatform::Discord => ("server", "discord_roles", format!("discord:{tenant}:ROLE")),
+        ChatPlatform::Slack | ChatPlatform::Host => {
+            ("workspace", "slack_usergroups", format!("{}:{tenant}:GROUP", platform.as_str()))
+        }
+    };
+    bad(refusal(
+        format!("No group in my policy has anybody of this {here}, so nothing was done"),
+        vec![
+            say("Who may do what is told by groups, and none of them names ")
+                .code(format!("{}:{tenant}", platform.as_str()))
+                .plain(".")
+                .spans(),
+        ],
+        vec![
+            say("If it should, ask the operators of this bot to add it to a group of the policy: ")
+                .code(format!("{key} = [\"{ask}\"]"))
+                .plain(".")
+                .spans(),
+        ],
+    ))
+}
+
 /// A yes that does not count, and why, as the policy says it.
 #[must_use]
 pub fn cannot_approve(why: &str, run: &Run, view: &View) -> Card {

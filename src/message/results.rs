@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{Digest, Outcome};
-use crate::run::{Phase, Run};
+use crate::run::{Phase, PostKey, Run};
 use crate::summary::{Finding, Measure, Shape, Summary};
 
 use super::blast::account_name;
@@ -12,7 +12,7 @@ use super::root::ended;
 use super::rows::{is_cut, output_key, printed};
 use super::verdict::{self, headline};
 use super::words::{Line, count, cut, duration, lines, list, nodes, number, say, size, were};
-use super::{Block, Card, Span, Tone, View};
+use super::{Block, Card, Limits, Span, Tone, View};
 
 /// Gives a redacted output by its key; `None` if it was pruned.
 pub type Lookup<'a> = &'a dyn Fn(&Digest) -> Option<Arc<str>>;
@@ -21,9 +21,8 @@ pub type Lookup<'a> = &'a dyn Fn(&Digest) -> Option<Arc<str>>;
 const FINDINGS: usize = 10;
 /// Findings whose output is shown: failures first, since they come first.
 const SHOWN: usize = 4;
-/// Lines and characters shown of one output.
+/// Lines shown of one output.
 const LINES: usize = 20;
-const CHARS: usize = 1_200;
 /// Categories of a measure that are told.
 const CATEGORIES: usize = 8;
 /// Bytes of a file: enough for 400 whole outputs, small enough to be opened on a phone.
@@ -160,7 +159,8 @@ fn excerpt(run: &Run, finding: &Finding, lookup: Lookup<'_>) -> Option<Excerpt> 
     }
     let mut cut_lines = false;
     let mut shown: Vec<String> = Vec::new();
-    let mut room = CHARS;
+    // So that those shown take about half of the card.
+    let mut room = Limits::of(run.proposal.place.platform).total * 2 / 15;
     let all = text.lines().count();
     let order: Vec<&str> =
         if from_end { text.lines().rev().take(LINES).collect() } else { text.lines().take(LINES).collect() };
@@ -336,7 +336,7 @@ pub fn closing(run: &Run, summary: &Summary, view: &View) -> Card {
                 format!(": it is over{}.", took("after"))
             }
         });
-        lines([line].into_iter().chain(next(run, summary)))
+        lines([line].into_iter().chain(next(run, summary, view)))
     } else {
         match ended(run) {
             Some(end) => by.plain(": ").then(end).spans(),
@@ -348,13 +348,19 @@ pub fn closing(run: &Run, summary: &Summary, view: &View) -> Card {
 }
 
 /// What a person does next, the most urgent first.
-fn next(run: &Run, summary: &Summary) -> Option<Line> {
+fn next(run: &Run, summary: &Summary, view: &View) -> Option<Line> {
     let c = &summary.counts;
     let mut told: Vec<String> = super::back::next(run).into_iter().collect();
     if c.unknown > 0 {
         told.push(format!("{} may have run without telling: look there first.", nodes(c.unknown)));
     }
-    if c.failed + c.timed_out > 0 {
+    let posted = !run.failed_posts.contains_key(&PostKey::Results);
+    if !posted {
+        told.push(format!(
+            "The results could not be posted there: `{} status {}` tells them.",
+            view.command, view.short
+        ));
+    } else if c.failed + c.timed_out > 0 {
         told.push("The causes stand above, the largest first.".to_owned());
     }
     let offline = super::root::ended_as(run, Outcome::NotStarted(crate::domain::NotStarted::Offline));

@@ -6,14 +6,16 @@ use crate::domain::{GroupName, GroupRef, Millis, Timestamp};
 
 use super::Span;
 use super::halt::Halted;
+use super::words::Line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// The run's short id, such as `r-7F3K`; empty where there is no run yet.
     pub short: String,
     pub now: Timestamp,
-    /// The platform's own group for each group of the policy that has one, so that it can be mentioned.
-    pub groups: BTreeMap<GroupName, Option<GroupRef>>,
+    /// For each group of the policy its groups on the platform and in the workspace or guild where the card is read: they
+    /// can be mentioned there.
+    pub groups: BTreeMap<GroupName, Vec<GroupRef>>,
     /// The slash command, such as `/runbook`.
     pub command: String,
     /// Another change that runs on so many of its nodes, by its short id: this one waits for it.
@@ -41,8 +43,11 @@ impl View {
         }
     }
 
-    /// Mentions the group. Notifies its members, so a card does it once.
-    pub(super) fn mention(&self, name: &str) -> Span {
-        Span::Group { group: self.groups.get(name).cloned().flatten(), name: name.to_owned() }
+    /// Mentions the group, by each of its groups there. Notifies its members, so a card does it once.
+    pub(super) fn mention(&self, name: &str) -> Line {
+        let here = self.groups.get(name).map(Vec::as_slice).unwrap_or_default();
+        let span = |group: Option<&GroupRef>| Span::Group { group: group.cloned(), name: name.to_owned() };
+        let Some((first, more)) = here.split_first() else { return Line::default().span(span(None)) };
+        more.iter().fold(Line::default().span(span(Some(first))), |line, group| line.plain(" ").span(span(Some(group))))
     }
 }

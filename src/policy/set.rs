@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::domain::{ChannelRef, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName};
+use crate::domain::{ChannelRef, ChatPlatform, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName};
 use crate::runbook::Risk;
 
 /// How long a request waits for its approvals where no rule that fired says so.
@@ -35,6 +35,15 @@ pub struct PolicySet {
 }
 
 impl PolicySet {
+    /// Whether somebody of this workspace or guild is in a group at all, or could be.
+    #[must_use]
+    pub fn knows(&self, platform: ChatPlatform, tenant: &str) -> bool {
+        self.groups.values().any(|members| {
+            members.refs.iter().any(|r| r.platform == platform && r.tenant == tenant)
+                || members.users.iter().any(|u| u.platform == platform && u.tenant == tenant)
+        })
+    }
+
     /// No rules: every run is denied. What stands until a first valid set is loaded.
     #[must_use]
     pub fn deny_all() -> Self {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use muster::playground::conversation::normalise::normalise;
 
@@ -29,26 +29,53 @@ const NOT_AT_DISCORD: &[(&str, &str)] = &[
     ("slack-down-at-start", "who cannot be heard is told so by the platform itself: `discord-outage` has its words"),
 ];
 /// The same the other way round.
-const NOT_AT_SLACK: &[(&str, &str)] =
-    &[("discord-outage", "who cannot be heard is told so by the platform itself: `slack-outage` has its words")];
+const NOT_AT_SLACK: &[(&str, &str)] = &[
+    ("discord-outage", "who cannot be heard is told so by the platform itself: `slack-outage` has its words"),
+    (
+        "unknown-guild",
+        "an app is installed for one workspace and hears of no other but in shared channels: `shared-channel`",
+    ),
+];
 
 /// Conversations played by one process, and how it was started.
 struct Stage {
     name: &'static str,
     options: fn(&Path) -> Vec<String>,
     conversations: &'static [&'static str],
+    /// At Slack, and at Discord.
+    played: [OnceLock<Played>; 2],
+}
+
+impl Stage {
+    const fn new(
+        name: &'static str,
+        options: fn(&Path) -> Vec<String>,
+        conversations: &'static [&'static str],
+    ) -> Stage {
+        Stage { name, options, conversations, played: [OnceLock::new(), OnceLock::new()] }
+    }
+
+    /// Each stage is played once on each platform.
+    fn at(&self, platform: Platform) -> &Played {
+        self.played[platform as usize].get_or_init(|| play(self, platform))
+    }
+
+    fn played_at(&self, platform: Platform) -> impl Iterator<Item = &'static str> {
+        self.conversations.iter().copied().filter(move |name| is_played(name, platform))
+    }
 }
 
 /// An ordinary day.
-const ORDINARY: Stage = Stage {
-    name: "ordinary",
-    options: |_| Vec::new(),
-    conversations: &[
+static ORDINARY: Stage = Stage::new(
+    "ordinary",
+    |_| Vec::new(),
+    &[
         "unknown-runbook",
         "bad-arguments",
         "nothing-matches",
         "wrong-external-id",
         "not-in-channel",
+        "unknown-guild",
         "shared-channel",
         "hostile-words",
         "line-break",
@@ -65,25 +92,20 @@ const ORDINARY: Stage = Stage {
         "two-runs",
         "reboot",
     ],
-};
+);
 /// A runbook with a gate and a way back, made of a shipped one.
-const CONTROL: Stage =
-    Stage { name: "control", options: control, conversations: &["gate", "way-back", "way-back-unknown"] };
+static CONTROL: Stage = Stage::new("control", control, &["gate", "way-back", "way-back-unknown", "removed"]);
 /// What a newcomer meets first. The own page tells of all runs of a person, and a form starts from the last values, so
 /// the page comes first and no other conversation is played there.
-const PAGE: Stage = Stage { name: "page", options: |_| Vec::new(), conversations: &["home", "picker"] };
+static PAGE: Stage = Stage::new("page", |_| Vec::new(), &["home", "picker"]);
 /// Large accounts, and a policy that shows outputs to a partner organisation.
-const LARGE: Stage = Stage { name: "large", options: large, conversations: &["too-many", "foreign-click"] };
+static LARGE: Stage = Stage::new("large", large, &["too-many", "foreign-click"]);
 /// Slack cannot be reached for the first seconds.
-const DOWN: Stage = Stage {
-    name: "down",
-    options: |_| vec!["--break".into(), "refused".into()],
-    conversations: &["slack-down-at-start"],
-};
+static DOWN: Stage = Stage::new("down", |_| vec!["--break".into(), "refused".into()], &["slack-down-at-start"]);
 /// Everything is halted now and then, which others need not meet.
-const HALTING: Stage = Stage { name: "halting", options: |_| Vec::new(), conversations: &["halt"] };
+static HALTING: Stage = Stage::new("halting", |_| Vec::new(), &["halt"]);
 /// The files that every run depends on were broken at the start.
-const BROKEN: Stage = Stage { name: "broken", options: broken, conversations: &["no-rules"] };
+static BROKEN: Stage = Stage::new("broken", broken, &["no-rules"]);
 
 fn broken(_: &Path) -> Vec<String> {
     let folder = |kind: &str| [format!("--{kind}"), format!("tests/fixtures/malformed/{kind}")];
@@ -133,15 +155,7 @@ fn control(folder: &Path) -> Vec<String> {
     [option("--runbooks", &runbooks), option("--policies", &policies)].concat()
 }
 
-static PLAYED_ORDINARY: LazyLock<Played> = LazyLock::new(|| play(&ORDINARY, Platform::Slack));
-static PLAYED_PAGE: LazyLock<Played> = LazyLock::new(|| play(&PAGE, Platform::Slack));
-static PLAYED_LARGE: LazyLock<Played> = LazyLock::new(|| play(&LARGE, Platform::Slack));
-static PLAYED_BROKEN: LazyLock<Played> = LazyLock::new(|| play(&BROKEN, Platform::Slack));
-static PLAYED_CONTROL: LazyLock<Played> = LazyLock::new(|| play(&CONTROL, Platform::Slack));
-static PLAYED_HALTING: LazyLock<Played> = LazyLock::new(|| play(&HALTING, Platform::Slack));
-static PLAYED_DOWN: LazyLock<Played> = LazyLock::new(|| play(&DOWN, Platform::Slack));
-
-const STAGES: [&Stage; 7] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &DOWN, &HALTING, &BROKEN];
+static STAGES: [&Stage; 7] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &DOWN, &HALTING, &BROKEN];
 
 struct Played {
     platform: Platform,
@@ -255,163 +269,189 @@ fn every_conversation_is_held_at_discord_too() {
         println!("not on both: {name}, because {rule}");
         assert!(STAGES.iter().any(|stage| stage.conversations.contains(name)), "{name} is no conversation");
     }
-    let fails = |stage: &&Stage| {
-        if !stage.conversations.iter().any(|name| is_played(name, Platform::Discord)) {
-            return Vec::new();
-        }
-        let played = play(stage, Platform::Discord);
-        let names = stage.conversations.iter().filter(|name| is_played(name, Platform::Discord));
-        let holds = |name: &&&str| std::panic::catch_unwind(|| holds(&played, name)).is_err();
-        names.filter(holds).map(|name| (*name).to_owned()).collect::<Vec<_>>()
+    let fails = |stage: &Stage| {
+        let fails = |name: &&str| std::panic::catch_unwind(|| holds(stage.at(Platform::Discord), name)).is_err();
+        stage.played_at(Platform::Discord).filter(fails).collect::<Vec<_>>()
     };
-    let failed: Vec<String> = std::thread::scope(|scope| {
-        let playing: Vec<_> = STAGES.iter().map(|stage| scope.spawn(move || fails(stage))).collect();
-        playing.into_iter().flat_map(|stage| stage.join().unwrap()).collect()
-    });
+    let failed = on_each_stage(fails);
     assert!(failed.is_empty(), "not held at Discord: {}", failed.join(", "));
+}
+
+/// All stages at once: most of the time they wait.
+fn on_each_stage<T: Send>(work: impl Fn(&'static Stage) -> Vec<T> + Sync) -> Vec<T> {
+    std::thread::scope(|scope| {
+        let playing: Vec<_> = STAGES.iter().map(|stage| scope.spawn(|| work(stage))).collect();
+        playing.into_iter().flat_map(|stage| stage.join().unwrap()).collect()
+    })
+}
+
+/// Who asked stands in SourceIdentity and differs, and nothing else does.
+#[test]
+fn what_is_sent_to_aws_is_the_same_from_both_platforms() {
+    let sent = |stage: &Stage, platform, name: &str| {
+        let file = stage.at(platform).folder.join(format!("{name}-sent.txt"));
+        std::fs::read_to_string(&file).unwrap_or_else(|fault| panic!("{}: {fault}", file.display()))
+    };
+    let compare = |stage: &'static Stage| {
+        let on_both = stage.played_at(Platform::Discord).filter(|name| is_played(name, Platform::Slack));
+        let pair = |name| (name, sent(stage, Platform::Slack, name), sent(stage, Platform::Discord, name));
+        on_both.map(pair).collect()
+    };
+    let pairs = on_each_stage(compare);
+    let requests: usize = pairs.iter().map(|(_, slack, _)| slack.lines().count()).sum();
+    let differ: Vec<&(&str, String, String)> = pairs.iter().filter(|(_, slack, discord)| slack != discord).collect();
+    println!("{} conversations, {requests} requests to AWS, {} conversations differ", pairs.len(), differ.len());
+    assert!(requests > 30, "the comparison is of next to nothing");
+    assert!(differ.is_empty(), "{differ:#?}");
 }
 
 #[test]
 fn an_unknown_runbook_is_answered_with_what_was_meant() {
-    holds(&PLAYED_ORDINARY, "unknown-runbook");
+    holds(ORDINARY.at(Platform::Slack), "unknown-runbook");
 }
 
 #[test]
 fn unknown_parameters_and_bad_values_are_told_all_at_once() {
-    holds(&PLAYED_ORDINARY, "bad-arguments");
+    holds(ORDINARY.at(Platform::Slack), "bad-arguments");
 }
 
 #[test]
 fn a_selector_that_matches_nothing_says_which_word_is_wrong() {
-    holds(&PLAYED_ORDINARY, "nothing-matches");
+    holds(ORDINARY.at(Platform::Slack), "nothing-matches");
 }
 
 #[test]
 fn a_wrong_external_id_is_named_and_stops_nobody_else() {
-    holds(&PLAYED_ORDINARY, "wrong-external-id");
+    holds(ORDINARY.at(Platform::Slack), "wrong-external-id");
 }
 
 #[test]
 fn expired_credentials_are_told_once_and_forgotten_when_renewed() {
-    holds(&PLAYED_ORDINARY, "expired-credentials");
+    holds(ORDINARY.at(Platform::Slack), "expired-credentials");
 }
 
 #[test]
 fn a_channel_without_the_bot_tells_how_to_invite_it() {
-    holds(&PLAYED_ORDINARY, "not-in-channel");
+    holds(ORDINARY.at(Platform::Slack), "not-in-channel");
 }
 
 #[test]
 fn a_channel_shared_with_another_organisation_gets_no_outputs() {
-    holds(&PLAYED_ORDINARY, "shared-channel");
+    holds(ORDINARY.at(Platform::Slack), "shared-channel");
 }
 
 #[test]
 fn hostile_words_get_one_answer_and_ping_nobody() {
-    holds(&PLAYED_ORDINARY, "hostile-words");
-    holds(&PLAYED_ORDINARY, "line-break");
-    holds(&PLAYED_ORDINARY, "long-words");
+    holds(ORDINARY.at(Platform::Slack), "hostile-words");
+    holds(ORDINARY.at(Platform::Slack), "line-break");
+    holds(ORDINARY.at(Platform::Slack), "long-words");
 }
 
 #[test]
 fn late_double_and_forbidden_clicks_change_nothing() {
-    holds(&PLAYED_ORDINARY, "clicks");
+    holds(ORDINARY.at(Platform::Slack), "clicks");
 }
 
 #[test]
 fn a_slack_outage_passes_without_anybodys_help() {
-    holds(&PLAYED_ORDINARY, "slack-outage");
+    holds(ORDINARY.at(Platform::Slack), "slack-outage");
 }
 
 #[test]
 fn a_canary_that_fails_holds_the_run_and_what_failed_is_retried_under_its_approval() {
-    holds(&PLAYED_ORDINARY, "canary");
+    holds(ORDINARY.at(Platform::Slack), "canary");
 }
 
 #[test]
 fn a_budget_that_is_spent_inside_a_wave_starts_nothing_further() {
-    holds(&PLAYED_ORDINARY, "budget");
+    holds(ORDINARY.at(Platform::Slack), "budget");
 }
 
 #[test]
 fn a_cancel_stops_what_runs_what_waits_and_what_is_held() {
-    holds(&PLAYED_ORDINARY, "cancel");
+    holds(ORDINARY.at(Platform::Slack), "cancel");
 }
 
 #[test]
 fn two_changes_never_meet_on_a_node_and_the_second_says_whom_it_waits_for() {
-    holds(&PLAYED_ORDINARY, "two-runs");
+    holds(ORDINARY.at(Platform::Slack), "two-runs");
 }
 
 #[test]
 fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_concern_it() {
-    holds(&PLAYED_CONTROL, "gate");
+    holds(CONTROL.at(Platform::Slack), "gate");
+}
+
+#[test]
+fn a_bot_that_is_removed_from_the_channel_tells_the_end_directly() {
+    holds(CONTROL.at(Platform::Slack), "removed");
 }
 
 #[test]
 fn what_was_touched_is_rolled_back_by_a_person_or_by_itself_and_what_could_not_be_is_named() {
-    holds(&PLAYED_CONTROL, "way-back");
+    holds(CONTROL.at(Platform::Slack), "way-back");
 }
 
 #[test]
 fn a_node_of_which_nobody_knows_what_it_did_counts_as_touched_and_is_taken_back() {
-    holds(&PLAYED_CONTROL, "way-back-unknown");
+    holds(CONTROL.at(Platform::Slack), "way-back-unknown");
 }
 
 #[test]
 fn machines_are_rebooted_in_waves_and_seen_to_come_back() {
-    holds(&PLAYED_ORDINARY, "reboot");
+    holds(ORDINARY.at(Platform::Slack), "reboot");
 }
 
 #[test]
 fn a_halt_holds_everything_back_until_somebody_who_may_resumes() {
-    holds(&PLAYED_HALTING, "halt");
+    holds(HALTING.at(Platform::Slack), "halt");
 }
 
 #[test]
 fn a_form_in_place_of_syntax_leads_to_the_same_run() {
-    holds(&PLAYED_PAGE, "picker");
+    holds(PAGE.at(Platform::Slack), "picker");
 }
 
 #[test]
 fn a_refusal_is_a_door_to_the_allowed_part_and_to_those_who_may() {
-    holds(&PLAYED_ORDINARY, "doors");
+    holds(ORDINARY.at(Platform::Slack), "doors");
 }
 
 #[test]
 fn an_automation_whose_answer_is_lost_restarts_every_machine_once() {
-    holds(&PLAYED_ORDINARY, "automation");
+    holds(ORDINARY.at(Platform::Slack), "automation");
 }
 
 #[test]
 fn what_stands_behind_the_cut_is_found_in_the_accounts_bucket_or_told_as_lost() {
-    holds(&PLAYED_ORDINARY, "long-output");
+    holds(ORDINARY.at(Platform::Slack), "long-output");
 }
 
 #[test]
 fn the_own_page_shows_my_runs_and_what_waits_for_me() {
-    holds(&PLAYED_PAGE, "home");
+    holds(PAGE.at(Platform::Slack), "home");
 }
 
 #[test]
 fn two_hundred_and_one_targets_are_refused_where_two_hundred_are_allowed() {
-    holds(&PLAYED_LARGE, "too-many");
+    holds(LARGE.at(Platform::Slack), "too-many");
 }
 
 #[test]
 fn a_click_from_another_organisation_changes_nothing() {
-    holds(&PLAYED_LARGE, "foreign-click");
+    holds(LARGE.at(Platform::Slack), "foreign-click");
 }
 
 #[test]
 fn without_valid_rules_nothing_runs_and_the_remedy_is_named() {
-    holds(&PLAYED_BROKEN, "no-rules");
-    assert!(PLAYED_BROKEN.log.contains("clear-cache.toml:2:"), "{}", PLAYED_BROKEN.log);
+    holds(BROKEN.at(Platform::Slack), "no-rules");
+    assert!(BROKEN.at(Platform::Slack).log.contains("clear-cache.toml:2:"), "{}", BROKEN.at(Platform::Slack).log);
 }
 
 #[test]
 fn slack_down_at_start_is_logged_with_the_remedy_and_passes() {
-    holds(&PLAYED_DOWN, "slack-down-at-start");
-    let first = PLAYED_DOWN.log.lines().find(|line| line.contains("slack does not answer")).unwrap_or_default();
+    holds(DOWN.at(Platform::Slack), "slack-down-at-start");
+    let first =
+        DOWN.at(Platform::Slack).log.lines().find(|line| line.contains("slack does not answer")).unwrap_or_default();
     insta::assert_snapshot!(normalise(first), @"<date>  WARN slack does not answer: the connection to Slack broke during `auth.test` (connection closed before message completed). Trying again in <time>; if it lasts, check this host's way to `http://<host>/api` (DNS, firewall, TLS) and `[slack] api_url`");
 }

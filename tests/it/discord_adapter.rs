@@ -339,7 +339,7 @@ async fn a_bot_that_is_removed_from_the_channel_in_the_middle_says_how_to_get_it
     let stage = stage().await;
     let root = stage.discord.post(&place(None), &card("x"), "r:root").await.unwrap();
     assert!(stage.discord.channel(&place(None)).await.unwrap().member);
-    stage.plant(Plant { name: "kicked".into(), channel: Some(OPS.into()), ..Plant::default() });
+    stage.plant(Plant { name: "not-in-channel".into(), channel: Some(OPS.into()), ..Plant::default() });
     let edit = refusal(stage.discord.edit(&root, &card("y")).await);
     let post = refusal(stage.discord.post(&place(None), &card("y"), "r:closing").await);
     for said in [edit, post] {

@@ -61,7 +61,7 @@ fn scripts(args: &Args) -> Result<Vec<(PathBuf, String)>, String> {
     args.play.iter().map(read).collect()
 }
 
-/// One file for each `snapshot` step, numbered in their order.
+/// One file for each `snapshot` step, numbered in their order, and one of what was sent to AWS.
 fn write_snapshots(folder: &Path, script: &Path, transcript: &Transcript) -> Result<(), String> {
     let wrong = |fault: std::io::Error| format!("`{}` cannot be written: {fault}", folder.display());
     std::fs::create_dir_all(folder).map_err(wrong)?;
@@ -69,6 +69,8 @@ fn write_snapshots(folder: &Path, script: &Path, transcript: &Transcript) -> Res
     for (at, snapshot) in transcript.snapshots.iter().enumerate() {
         std::fs::write(folder.join(format!("{name}-{}.txt", at + 1)), &snapshot.text).map_err(wrong)?;
     }
+    let sent: String = transcript.sent.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(folder.join(format!("{name}-sent.txt")), sent).map_err(wrong)?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub fn arne() -> Principal {
 }
 pub fn view() -> View {
     let mut view = View::new("r-7F3K", at("14:10"), "/runbook");
-    view.groups.insert("sre".into(), "slack:T0MUSTER:S0SRE".parse().ok());
+    view.groups.insert("sre".into(), vec!["slack:T0MUSTER:S0SRE".parse().unwrap()]);
     view
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::domain::Timestamp;
@@ -19,6 +20,7 @@ pub struct Sent {
     pub document: String,
     /// SHA-256 of the parameters as canonical JSON.
     pub parameters_sha256: String,
+    pub parameters: Value,
     pub signed_at: Timestamp,
     pub received_at: Timestamp,
     pub source_identity: Option<String>,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::normalise::normalise;
 use super::pings::pings;
-use super::ran::{Before, nothing_ran, ran_once};
+use super::ran::{Before, nothing_ran, ran_once, sent_since};
 use super::selector::Selector;
 use super::{Address, Http};
 use super::{Conversation, How, Line, Place, Simulator, Step};
@@ -32,6 +32,8 @@ pub struct Endpoints {
 pub struct Transcript {
     pub lines: Vec<String>,
     pub snapshots: Vec<Snapshot>,
+    /// What was sent to the simulated AWS meanwhile, where there is one.
+    pub sent: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -75,6 +77,20 @@ pub async fn play(
         shown: Vec::new(),
         planted: Vec::new(),
     };
+    let unheard = |shows: String| {
+        Box::new(PlayFault {
+            file: conversation.file.display().to_string(),
+            line: 0,
+            step: "what was sent".to_owned(),
+            expected: "a simulated AWS to ask".to_owned(),
+            shows,
+            transcript: Transcript::default(),
+        })
+    };
+    let sent_before = match &player.aws {
+        Some(aws) => Some(Before::now(aws).await.map_err(unheard)?),
+        None => None,
+    };
     for line in &conversation.lines {
         if let Err((expected, shows)) = player.step(line).await {
             player.lift_all().await;
@@ -89,6 +105,9 @@ pub async fn play(
         }
     }
     player.lift_all().await;
+    if let (Some(aws), Some(before)) = (&player.aws, &sent_before) {
+        player.transcript.sent = sent_since(aws, before).await.map_err(unheard)?;
+    }
     Ok(player.transcript)
 }
 

@@ -26,6 +26,27 @@ impl Before {
     }
 }
 
+/// What was sent since `before`, one request on a line: account, region, document, nodes and parameters. The id of the run,
+/// which stands in its client token too, is left out, and the order, which depends on the moment.
+pub async fn sent_since(aws: &Http, before: &Before) -> Result<Vec<String>, String> {
+    let sends = listed(aws, "/sends", "sends").await?;
+    let is_new = |send: &&Value| !before.commands.contains(&word(send, "command_id"));
+    let mut lines: Vec<String> = sends.iter().filter(is_new).map(told).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+fn told(send: &Value) -> String {
+    let mut nodes: Vec<&str> = send["nodes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    nodes.sort_unstable();
+    let parameters = send["parameters"].to_string();
+    let comment = word(send, "comment");
+    let run = comment.split(':').nth(1).filter(|run| !run.is_empty());
+    let parameters = run.map_or_else(|| parameters.clone(), |run| parameters.replace(run, "<run>"));
+    let place = [word(send, "account"), word(send, "region"), word(send, "document")].join(" ");
+    format!("{place} on {} with {parameters}", nodes.join(","))
+}
+
 /// Every online, managed node that fits ran every script of the new commands exactly once, each node was sent each
 /// script once, and no other node ran anything. `Err` tells every difference.
 pub async fn ran_once(aws: &Http, before: &Before, selector: &Selector) -> Result<(), String> {

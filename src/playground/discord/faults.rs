@@ -25,13 +25,13 @@ pub const NAMES: &[(&str, &str)] = &[
     ("invalid-session", "every connection is told that its session is over (opcode 9)"),
     ("cut", "every connection is dead without a word; its session may be resumed"),
     ("zombie", "heartbeats are not acknowledged (count)"),
-    ("kicked", "the bot cannot see a channel any more (channel)"),
+    ("not-in-channel", "the bot is removed from a channel (channel)"),
     ("no-permission", "the bot lacks a permission in a channel (channel, permission)"),
     ("role-deleted", "a role is gone (role)"),
     ("dm-closed", "a person takes no direct messages (user)"),
 ];
 /// Those that stand until they are lifted.
-const LASTING: &[&str] = &["kicked", "no-permission", "role-deleted", "dm-closed"];
+const LASTING: &[&str] = &["not-in-channel", "no-permission", "role-deleted", "dm-closed"];
 const TIMED: &[&str] = &["outage", "refused"];
 /// Those that happen at once and leave nothing behind.
 const AT_ONCE: &[&str] = &["reconnect", "invalid-session", "cut"];
@@ -169,9 +169,9 @@ impl Faults {
     /// The permissions that the bot has lost in this channel. A plant without a channel means `#ops`.
     pub fn taken_from_bot(&self, channel: &str) -> u64 {
         let here = |p: &&Plant| p.channel.as_deref().unwrap_or(OPS) == channel;
-        let kicked = self.standing("kicked").any(|p| here(&p));
+        let out = self.standing("not-in-channel").any(|p| here(&p));
         let lost = self.standing("no-permission").filter(here).filter_map(|p| self.permission(p));
-        lost.fold(if kicked { u64::MAX } else { 0 }, |sum, bit| sum | bit)
+        lost.fold(if out { u64::MAX } else { 0 }, |sum, bit| sum | bit)
     }
 
     fn permission(&self, plant: &Plant) -> Option<u64> {

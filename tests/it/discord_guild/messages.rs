@@ -171,7 +171,7 @@ async fn what_the_bot_may_not_do_is_told_apart_from_what_it_cannot_see() {
     assert_eq!(world.get(&format!("/channels/{OPS}/messages")).await.body, json!([]));
     lacks("SEND_MESSAGES").await;
     assert_eq!(world.say(OPS, hello()).await.refusal(), (403, 50013));
-    world.plant(json!({ "name": "kicked", "channel": "#ops" })).await;
+    world.plant(json!({ "name": "not-in-channel", "channel": "#ops" })).await;
     assert_eq!(world.say(OPS, hello()).await.refusal(), (403, 50001));
 }
 

@@ -109,7 +109,7 @@ async fn a_broken_expectation_says_what_the_thread_shows_instead() {
     "#);
 }
 
-/// A simulated AWS that has already run: nothing before the first command, `ran` after it.
+/// A simulated AWS that has already run: nothing before the conversation and its first command, `ran` after it.
 async fn aws(ran: Value) -> Address {
     let node = |id: &str, online| {
         json!({ "account": "222222222222", "account_name": "acme-staging", "region": "eu-west-1",
@@ -117,7 +117,7 @@ async fn aws(ran: Value) -> Address {
     };
     let nodes = json!({ "nodes": [node("i-1", true), node("i-2", true), node("i-3", false)] });
     let accounts = json!({ "accounts": [{ "id": "222222222222", "labels": { "env": "staging" } }] });
-    let asked = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
     let executions: Vec<Value> = ran
         .as_array()
         .unwrap()
@@ -129,14 +129,14 @@ async fn aws(ran: Value) -> Address {
         .collect();
     let before = asked.clone();
     let sends = move || async move {
-        let first = !before.swap(true, std::sync::atomic::Ordering::SeqCst);
+        let first = before.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
         let sent = json!([{ "command_id": "c1", "account": "222222222222", "region": "eu-west-1", "nodes": ["i-1", "i-2"], "parameters_sha256": "p" }]);
         axum::Json(json!({ "sends": if first { json!([]) } else { sent } }))
     };
-    let mut first = true;
+    let mut looks = 0;
     let executions = std::sync::Arc::new(std::sync::Mutex::new(move || {
-        let now = if first { Vec::new() } else { executions.clone() };
-        first = false;
+        looks += 1;
+        let now = if looks <= 2 { Vec::new() } else { executions.clone() };
         json!({ "executions": now })
     }));
     let router = Router::new()

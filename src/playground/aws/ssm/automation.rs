@@ -67,6 +67,7 @@ pub(super) fn start(call: &Call<'_>) -> Result<Value, Stop> {
         comment: asked.client_token.clone(),
         document: asked.document.clone(),
         parameters_sha256: Digest::of(asked.parameters.to_string().as_bytes()).to_string(),
+        parameters: asked.parameters.clone(),
         signed_at: call.claim.signed_at,
         received_at: now,
         source_identity: call.caller.source_identity.clone(),

@@ -17,8 +17,8 @@
 //! | `POST faults sockets`, `GET faults envelopes calls bodies registered` | what goes wrong, and what really happened |
 //!
 //! `ephemerals` with `direct=true` shows direct messages of the bot, too: Discord has no other way to speak to one person
-//! who did not use a command or a button. `format=text` gives text where a person would read some. A bot has no page of its own at Discord, so `home` is always
-//! empty.
+//! who did not use a command or a button. `format=text` gives text where a person would read some. A bot has no page of its
+//! own at Discord, so `home` is always empty.
 
 mod acting;
 mod organisation;

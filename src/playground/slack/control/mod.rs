@@ -15,7 +15,8 @@
 //! | `GET organisation/{accounts,nodes,faults,sends,executions,calls}`, `POST organisation/faults` | the simulated AWS beside it |
 //! | `POST faults sockets`, `GET faults envelopes calls` | what goes wrong, and what really happened |
 //!
-//! `format=text` gives text where a person would read some.
+//! `ephemerals` with `direct=true` shows direct messages of the bot, too. `format=text` gives text where a person would
+//! read some.
 
 mod acting;
 mod organisation;
@@ -176,6 +177,9 @@ struct View {
     /// Buttons that are no longer there, in place of those that are.
     #[serde(default)]
     gone: bool,
+    /// What the bot writes to the person alone, too.
+    #[serde(default)]
+    direct: bool,
 }
 
 impl View {

@@ -87,7 +87,12 @@ pub async fn ephemerals(State(workspace): Shared, Query(view): Query<View>) -> R
         Err(fault) => return reply(Err(fault)),
     };
     let seen = |m: &&Message| {
-        !m.deleted && m.only_for.is_some() && (viewer.is_none() || m.only_for.as_deref() == viewer) && view.fits(m)
+        let only = m.only_for.as_deref();
+        let directly =
+            || view.direct && m.is_bot() && world.channel(&m.channel).is_some_and(|c| c.im.as_deref() == viewer);
+        !m.deleted
+            && view.fits(m)
+            && ((only.is_some() && (viewer.is_none() || only == viewer)) || (viewer.is_some() && directly()))
     };
     let found: Vec<&Message> = world.messages.iter().filter(seen).collect();
     if view.wants_text() {
