@@ -242,7 +242,7 @@ async fn stage(args: &Args) -> Result<Stage, String> {
     Ok(Stage {
         bot,
         aws: Http::new(aws_control.clone()),
-        endpoints: Endpoints { slack: slack_control, aws: Some(aws_control) },
+        endpoints: Endpoints { chat: slack_control, aws: Some(aws_control) },
         _simulators: [aws_process, slack_process],
         _folder: folder,
     })
