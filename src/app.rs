@@ -30,6 +30,8 @@ const EDIT_EVERY: Duration = Duration::from_secs(2);
 const KEEP_SETTLED: Duration = Duration::from_secs(15 * 60);
 /// A stop waits this long for what is being written.
 const DRAIN: Duration = Duration::from_millis(200);
+/// Platforms are left within this time: acknowledgements on their way have two seconds.
+const HANG_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// What the bot is made of.
 #[derive(Debug, Clone)]
@@ -114,13 +116,16 @@ pub async fn run(setup: Setup, stop: impl Future<Output = ()> + Send) -> Result<
     tracing::info!("muster is ready");
 
     let (stopped, stopping) = watch::channel(false);
+    let mut listening = std::pin::pin!(chat.listen(&engine, &stopping));
     let result = tokio::select! {
-        listened = chat.listen(&engine, &stopping) => listened,
+        listened = &mut listening => listened,
         () = engine.failed() => Err("the store failed; repair the disk under `[paths] store` and start again".to_owned()),
         () = stop => {
             engine.stop();
             let _ = stopped.send(true);
-            tokio::time::sleep(DRAIN).await;
+            // What was heard is acknowledged, and what is being written is finished.
+            let heard = tokio::time::timeout(HANG_UP_WITHIN, listening);
+            let _ = tokio::join!(tokio::time::sleep(DRAIN), heard);
             Ok(())
         }
     };

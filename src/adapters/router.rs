@@ -159,7 +159,7 @@ mod tests {
         for (person, name) in [(Principal::slack("T1", "U1"), "slack"), (Principal::discord("1", "2"), "discord")] {
             assert_eq!(router.profile(&person).await.unwrap().name, name);
             assert_eq!(router.direct(&person).await.unwrap().tenant, name);
-            let message = MessageRef { platform: person.platform, channel: "c".into(), id: "m".into() };
+            let message = MessageRef { platform: person.platform, channel: "c".into(), id: "m".into(), tenant: None };
             assert_eq!(router.link(&message).await, Ok(format!("{name} m")));
             let place = Place::nowhere(&person, "t");
             assert_eq!(router.find(&place, "k").await, Err(ChatError::Unknown(format!("{name} k"))));

@@ -216,6 +216,9 @@ pub struct MessageRef {
     pub platform: ChatPlatform,
     pub channel: String,
     pub id: String,
+    /// The guild that a direct message at Discord is about: its channel belongs to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 #[cfg(test)]

@@ -153,5 +153,5 @@ fn is_theirs(asker: &Asker, handle: &Handle) -> bool {
 /// The requester, or somebody whose approval the policy asks for.
 pub(super) fn is_of(run: &Run, asker: &Asker) -> bool {
     let quorum = &run.proposal.decision.quorum;
-    asker.principal == run.proposal.by || quorum.iter().any(|s| asker.groups.contains(&s.group))
+    asker.is(&run.proposal.by) || quorum.iter().any(|s| asker.groups.contains(&s.group))
 }

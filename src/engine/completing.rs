@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::words::{self, quote};
 use crate::domain::{Place, Selector};
 use crate::message::form::label::SUGGESTIONS_MAX;
-use crate::message::form::{ACCOUNTS, Group, LABELS, REGIONS, RUNBOOK, TAGS};
+use crate::message::form::{self, ACCOUNTS, Group, LABELS, REGIONS, RUNBOOK, TAGS};
 use crate::message::{Choice, FormKind, Suggestions, Values};
 use crate::ports::{Completing, Part, Search};
 use crate::runbook::{Kind, Runbook};
@@ -117,8 +117,8 @@ fn places(book: &Runbook, offers: &Offers, done: &str, word: &str) -> Vec<(Strin
     let about = |choice: &Choice| choice.label.split_once(" · ").map(|(_, about)| about.to_owned()).unwrap_or_default();
     let mut clauses: Vec<(String, String)> = all(LABELS).iter().map(|c| (c.value.clone(), about(c))).collect();
     clauses.extend(all(ACCOUNTS).iter().map(|c| {
-        let name = offers.names.get(&c.value).filter(|name| !name.contains('*')).unwrap_or(&c.value);
-        (format!("accounts={}", quote(name, &['=', ',', '!'])), c.value.clone())
+        let name = form::account(&c.value, &offers.names);
+        (format!("accounts={}", quote(&name, &['=', ',', '!'])), c.value.clone())
     }));
     clauses.extend(all(REGIONS).iter().map(|c| (format!("regions={}", c.value), String::new())));
     clauses.extend(all(TAGS).iter().map(|c| (c.value.clone(), String::new())));

@@ -92,11 +92,12 @@ async fn make(services: &Arc<Services>, delivery: &Delivery, start: &Start, view
                 return Err(message::browse::list(&[], view));
             }
             // What somebody else gave is not shown to whoever clicks.
-            let is_mine = run.proposal.by == asker.principal;
+            let is_mine = asker.is(&run.proposal.by);
+            let opened = Opened { asker: &asker, place: &delivery.place };
             let values = if is_mine {
-                values_of(&run, &book, &offers)
+                values_of(&run, &book, &offers, &opened)
             } else {
-                last_values(services, &asker, &book, &offers).await
+                last_values(services, &book, &offers, opened).await
             };
             read_for(services, &offers, &values);
             Ok(filled(&book, &offers, &values, &delivery.place, &asker, None, &Faults::new(), view))
@@ -104,8 +105,14 @@ async fn make(services: &Arc<Services>, delivery: &Delivery, start: &Start, view
     }
 }
 
+/// Who opens a form, and where.
+struct Opened<'a> {
+    asker: &'a Asker,
+    place: &'a Place,
+}
+
 /// What a run was given, as far as it is still offered.
-fn values_of(run: &Run, book: &Runbook, offers: &Offers) -> Values {
+fn values_of(run: &Run, book: &Runbook, offers: &Offers, opened: &Opened<'_>) -> Values {
     let plan = &run.proposal.plan;
     let mut values = Selector::parse(&plan.selector).map(|s| offers.values_of(book, &s.clauses)).unwrap_or_default();
     let good = plan.arguments.iter().filter(|(name, value)| {
@@ -113,18 +120,19 @@ fn values_of(run: &Run, book: &Runbook, offers: &Offers) -> Values {
         fits && offers.narrowed.get(*name).is_none_or(|few| few.contains(value))
     });
     values.extend(good.map(|(name, value)| (name.clone(), vec![value.clone()])));
-    if !run.proposal.place.is_nowhere(&run.proposal.by) {
+    // Where a form is opened in a channel, its card stands there, wherever the last one stood.
+    if opened.place.is_nowhere(&opened.asker.principal) && !run.proposal.place.is_nowhere(&run.proposal.by) {
         values.insert(CHANNEL.to_owned(), vec![run.proposal.place.channel.clone()]);
     }
     values
 }
 
 /// What this person gave the runbook last.
-async fn last_values(services: &Services, asker: &Asker, book: &Runbook, offers: &Offers) -> Values {
-    let last = services.runs.of(&asker.principal).into_iter().find(|(_, runbook)| *runbook == book.name);
+async fn last_values(services: &Services, book: &Runbook, offers: &Offers, opened: Opened<'_>) -> Values {
+    let last = services.runs.of(&opened.asker.principal).into_iter().find(|(_, runbook)| *runbook == book.name);
     let Some((id, _)) = last else { return Values::default() };
     let handle = services.handle(id).await;
-    handle.map(|handle| handle.read(|run| values_of(run, book, offers))).unwrap_or_default()
+    handle.map(|handle| handle.read(|run| values_of(run, book, offers, &opened))).unwrap_or_default()
 }
 
 #[allow(clippy::too_many_arguments, reason = "one caller's parts of one form")]
@@ -257,7 +265,8 @@ async fn next(services: &Arc<Services>, actor: &crate::ports::Actor, place: &Pla
         return fault(notes::cannot_run(&view));
     }
     // A large run of the past takes longer than an acknowledgement may; the form is then empty.
-    let last = tokio::time::timeout(LAST_SOON, last_values(services, &asker, &book, &offers)).await;
+    let last =
+        tokio::time::timeout(LAST_SOON, last_values(services, &book, &offers, Opened { asker: &asker, place })).await;
     let values = last.unwrap_or_default();
     read_for(services, &offers, &values);
     Ack::NextForm(Box::new(filled(&book, &offers, &values, place, &asker, None, &Faults::new(), &view)))
@@ -287,7 +296,9 @@ async fn changed(
     }
     let (values, note) = match form {
         FormKind::Run { revision, .. } => (values, (revision != book.revision).then(notes::changed)),
-        FormKind::Pick | FormKind::Deny { .. } => (last_values(services, &asker, &book, &offers).await, None),
+        FormKind::Pick | FormKind::Deny { .. } => {
+            (last_values(services, &book, &offers, Opened { asker: &asker, place }).await, None)
+        }
     };
     if [RUNBOOK, ACCOUNTS, LABELS, REGIONS].contains(&field) {
         read_for(services, &offers, &values);

@@ -250,7 +250,7 @@ pub(super) async fn planned(
     only: Option<&BTreeSet<Target>>,
 ) -> Result<Proposed, NotProposed> {
     let rules = services.rulebook.current();
-    let recent = services.recent_targets(&asker.principal, &request.runbook, row.run);
+    let recent = services.recent_targets(asker, &request.runbook, row.run);
     let progress = Arc::new(Progress::default());
     let planning =
         propose::propose(services.inventory.clone(), &rules, asker, request, &recent, only, progress.clone());

@@ -50,10 +50,11 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::sync::{Notify, mpsc};
 
-use crate::domain::{GroupRef, Place, Principal, RunId, RunbookName, Target};
+use crate::domain::{GroupRef, Place, RunId, RunbookName, Target};
 use crate::message::halt::Halted;
 use crate::message::{Suggestions, View};
 use crate::plan::Plan;
+use crate::policy::Asker;
 use crate::ports::{
     Ack, Chat, Clock, Cloud, Commit, CommitError, Completing, Delivery, Directory, Ids, Inbox, InboxError, InboxRow,
     Inventory, Journal, JournalError, Outputs, Search,
@@ -371,14 +372,14 @@ impl Services {
         key
     }
 
-    /// Targets of this principal's other runs of this runbook that started within the last hour.
-    fn recent_targets(&self, by: &Principal, runbook: &RunbookName, except: RunId) -> BTreeSet<Target> {
+    /// Targets of this person's other runs of this runbook that started within the last hour.
+    fn recent_targets(&self, by: &Asker, runbook: &RunbookName, except: RunId) -> BTreeSet<Target> {
         let since = self.clock.now().saturating_sub(runs::COUNTED_FOR).unwrap_or(jiff::Timestamp::MIN);
         let mut targets = BTreeSet::new();
         for handle in self.runs.held().into_iter().filter(|h| h.id != except) {
             handle.read(|run| {
                 let counts = run.started.is_some_and(|at| at >= since)
-                    && &run.proposal.by == by
+                    && by.is(&run.proposal.by)
                     && &run.proposal.plan.runbook == runbook;
                 if counts {
                     targets.extend(run.proposal.plan.targets.iter().map(|t| t.target.clone()));

@@ -13,6 +13,8 @@ use super::Services;
 use super::runner::Handle;
 use super::summing::summary_of;
 
+/// The last word does not wait longer for a card above it: Discord lets old messages be edited a few times an hour.
+const LAST_FORM_WITHIN: Duration = Duration::from_secs(60);
 /// A message whose fate is unknown may appear late.
 const FIND_TRIES: u32 = 3;
 
@@ -25,7 +27,7 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
         // The last form of the cards stands before the last word is said. Once that is in the journal the run is
         // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
         for living in living(handle) {
-            bring_to_form(services, handle, &living).await;
+            bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
         }
     }
     let mut place = place_of(handle, key);
@@ -218,7 +220,7 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
         };
         let mut edited = false;
         for key in living(&handle) {
-            edited |= bring_to_form(&services, &handle, &key).await;
+            edited |= bring_to_form(&services, &handle, &key, None).await;
         }
         if over {
             return;
@@ -237,8 +239,8 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
 /// edits them.
 ///
 /// One edit of a card at a time, and each try draws the card anew under the lock: whatever is shown last is the last
-/// form, however many ask for it at once.
-async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> bool {
+/// form, however many ask for it at once. Where the platform says to wait longer than `patience`, it is left as it is.
+async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey, patience: Option<Duration>) -> bool {
     let Some(shown) = handle.shown(key) else { return false };
     let mut shown = shown.lock().await;
     let mut pause = services.settings.edit_every;
@@ -261,7 +263,11 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey)
                 return edited;
             }
             Err(ChatError::NotSaid { retry_after, .. }) => {
-                retry_after.unwrap_or(pause).max(services.settings.edit_every)
+                let wait = retry_after.unwrap_or(pause).max(services.settings.edit_every);
+                if patience.is_some_and(|most| wait > most) {
+                    return edited;
+                }
+                wait
             }
             // It may show either form now. An edit says the same again without harm.
             Err(ChatError::Unknown(_)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::command;
-use crate::domain::{Principal, Selector, Target};
+use crate::domain::{Selector, Target};
 use crate::message::{self, retry as say};
 use crate::plan::{NoPlan, Plan};
 use crate::policy::{Asker, Verdict};
@@ -69,14 +69,14 @@ pub(super) async fn retry(
     if proposed.decision.verdict == Verdict::Forbid {
         return Answer::Whisper(doors::refuse(services, &row, request, proposed));
     }
-    let sealed = sealed(services, &old, &proposed.plan, &asker.principal).await;
+    let sealed = sealed(services, &old, &proposed.plan, asker).await;
     let retry = Retry { of: old.id, attempt: old.attempt() + 1, which, sealed };
     intake::begin(services, &row, request, proposed, Some(retry)).await
 }
 
 /// The approvals of the earlier run that cover the plan, each with the groups that the person is in today. Whose groups
 /// cannot be read, or who has left them, counts for nothing.
-async fn sealed(services: &Services, old: &Run, plan: &Plan, by: &Principal) -> Vec<Approval> {
+async fn sealed(services: &Services, old: &Run, plan: &Plan, by: &Asker) -> Vec<Approval> {
     let rules = services.rulebook.current();
     let mut sealed = Vec::new();
     for approval in old.approvals_covering(plan, by, services.clock.now()) {

@@ -48,7 +48,7 @@ pub(super) async fn decide_again(services: &Services, handle: &Handle) -> Result
         handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
     let rules = services.rulebook.current();
     let asker = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
-    let recent = services.recent_targets(&by, &plan.runbook, handle.id);
+    let recent = services.recent_targets(&asker, &plan.runbook, handle.id);
     Ok(policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent)))
 }
 

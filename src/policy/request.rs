@@ -22,6 +22,14 @@ pub struct Asker {
     pub channel: Option<ChannelRef>,
 }
 
+impl Asker {
+    /// Whether this account is the person's, by whichever of their accounts they ask.
+    #[must_use]
+    pub fn is(&self, account: &Principal) -> bool {
+        &self.principal == account || self.twins.contains(account)
+    }
+}
+
 /// What the policy wants to know of a runbook before there is a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunbookFacts<'a> {

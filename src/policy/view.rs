@@ -28,7 +28,7 @@ pub fn may_view(
         decision.verdict == Verdict::PermitWithApproval
             && decision.quorum.iter().any(|seats| reader.groups.contains(&seats.group))
     };
-    &reader.principal == requester
+    reader.is(requester)
         || approves()
         || covered(policy, targets, |audience| match audience {
             Audience::Groups(groups) => !groups.is_disjoint(&reader.groups),

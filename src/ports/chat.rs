@@ -192,7 +192,7 @@ pub struct Reply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Slack's `trigger_id`, single use, 3 seconds. On Discord `<interaction id>/<token>`, for as long as the interaction
-    /// has no answer yet.
+    /// has no answer yet; of a message that mentions the bot its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trigger: Option<String>,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::command::Left;
 use crate::domain::{NotStarted, Outcome, Principal, RunId, Target, Timestamp};
 use crate::plan::Plan;
+use crate::policy::Asker;
 use crate::runbook::{HoldAfter, Risk};
 
 use super::state::{Approval, Phase, Run};
@@ -105,11 +106,13 @@ impl Run {
     /// limits on a part of the targets, not long ago, and nobody's for himself. Whether they are enough is for the policy's
     /// decision on that part to say.
     #[must_use]
-    pub fn approvals_covering(&self, plan: &Plan, by: &Principal, now: Timestamp) -> Vec<Approval> {
+    pub fn approvals_covering(&self, plan: &Plan, by: &Asker, now: Timestamp) -> Vec<Approval> {
         if self.started.is_none() || !is_part(&self.proposal.plan, plan) {
             return Vec::new();
         }
-        let counts = |a: &&Approval| &a.by != by && now.duration_since(a.at) <= COVERS_FOR;
+        let is_theirs = |account: &Principal| by.is(account);
+        let by_others = |a: &Approval| !is_theirs(&a.by) && !a.stands_for.as_ref().is_some_and(is_theirs);
+        let counts = |a: &&Approval| by_others(a) && now.duration_since(a.at) <= COVERS_FOR;
         self.approvals.iter().filter(counts).cloned().collect()
     }
 }

@@ -92,7 +92,12 @@ fn feed(run: &mut Run, log: &mut Vec<Event>, input: Input, now: Timestamp) -> Re
 }
 
 fn message(key: &PostKey) -> crate::domain::MessageRef {
-    crate::domain::MessageRef { platform: ChatPlatform::Slack, channel: "C0OPS".into(), id: key.to_string() }
+    crate::domain::MessageRef {
+        platform: ChatPlatform::Slack,
+        channel: "C0OPS".into(),
+        id: key.to_string(),
+        tenant: None,
+    }
 }
 
 fn post(run: &mut Run, log: &mut Vec<Event>, key: PostKey) {

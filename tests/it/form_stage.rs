@@ -155,7 +155,7 @@ impl Chat for World {
     async fn post(&self, place: &Place, card: &Card, _key: &str) -> Result<MessageRef, ChatError> {
         self.posts.lock().unwrap().push((place.clone(), card.clone()));
         let id = format!("{}.0", self.serial.fetch_add(1, Ordering::Relaxed) + 1);
-        Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id })
+        Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id, tenant: None })
     }
     async fn find(&self, _: &Place, _: &str) -> Result<Option<MessageRef>, ChatError> {
         Ok(None)

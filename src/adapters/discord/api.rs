@@ -149,7 +149,12 @@ struct LimitBody {
     retry_after: f64,
     #[serde(default)]
     global: bool,
+    #[serde(default)]
+    code: u32,
 }
+
+/// Discord's code, told with a 429: too many edits of messages that are older than an hour.
+const OLD_MESSAGE: u32 = 30046;
 
 /// One answer, before anything is made of it.
 struct Answer {
@@ -252,6 +257,10 @@ impl Api {
             let told: Option<LimitBody> = serde_json::from_slice(&body).ok();
             let seconds = told.as_ref().map(|t| t.retry_after).or_else(|| number("retry-after"));
             let wait = seconds.map_or(DEFAULT_WAIT, wait_of);
+            // This one message is old and was edited too often; others of its channel are not meant.
+            if told.as_ref().is_some_and(|t| t.code == OLD_MESSAGE) {
+                return Err(CallError::Limited(wait));
+            }
             let global = told.is_some_and(|t| t.global) || headers.contains_key("x-ratelimit-global");
             self.limits.close(lane.unwrap_or(name), now, wait, global);
             return Err(CallError::Limited(wait));
@@ -340,6 +349,10 @@ mod tests {
         assert_eq!(error, CallError::Limited(Duration::from_millis(1_500)));
         assert!(matches!(error.into_chat("post"), ChatError::NotSaid { retry_after: Some(_), .. }));
         assert!(api.limits.take("post 1", Instant::now(), Duration::ZERO).is_err());
+        let old = answer(429, &[], &json!({ "message": "old", "retry_after": 900.0, "code": 30046 }));
+        let error = api.read::<Nothing>("edit", Some("edit 1"), old).err().unwrap();
+        assert_eq!(error, CallError::Limited(Duration::from_secs(900)));
+        assert!(api.limits.take("edit 1", Instant::now(), Duration::ZERO).is_ok(), "other messages can be edited");
         let html =
             Answer { status: StatusCode::TOO_MANY_REQUESTS, headers: HeaderMap::new(), body: b"<html>".to_vec() };
         assert_eq!(api.read::<Nothing>("post", None, html).err(), Some(CallError::Limited(DEFAULT_WAIT)));

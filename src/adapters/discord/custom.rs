@@ -1,9 +1,9 @@
 //! What a component carries back to us in its `custom_id`, at most 100 characters: a verb, a run and a revision on a
 //! button of a card; a draft and a page on one of ours. No parameter and no secret ever stands in it.
 //!
-//! A card in a direct message says no guild, so its buttons do: `v1:<verb>:<run>:<revision>@<guild>`. Discord takes only
-//! ids that stand in the message, and every click is authorised afresh in that guild. `#<n>` makes a repeated one unique
-//! in its message, as Discord wants them.
+//! A card in a direct message says no guild, so its buttons do: `v1:<verb>:<run>:<revision>@<guild>`, with `/<channel>`
+//! behind it where it answers what was said in a channel. Discord takes only ids that stand in the message, and every click
+//! is authorised afresh in that guild. `#<n>` makes a repeated one unique in its message, as Discord wants them.
 
 use std::fmt;
 
@@ -11,31 +11,65 @@ use crate::domain::{RunId, RunbookName};
 use crate::message::FormKind;
 use crate::message::reference::ActionRef;
 
+/// Discord's limit for a `custom_id`.
+const CUSTOM_ID_MAX: usize = 100;
+
 /// A button of a card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pressed {
     pub action: ActionRef,
-    /// The guild it is about, where its message stands in none.
-    pub guild: Option<String>,
+    /// Where its message stands in no guild.
+    pub about: Option<About>,
 }
 
-pub(super) fn button(action: ActionRef, guild: Option<&str>, again: usize) -> String {
-    let guild = guild.map(|guild| format!("@{guild}")).unwrap_or_default();
+/// What a direct message is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct About {
+    pub guild: String,
+    /// Where it was asked, if that was said in a channel: a form that is opened from here belongs there.
+    pub channel: Option<String>,
+}
+
+impl fmt::Display for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.guild)?;
+        self.channel.iter().try_for_each(|channel| write!(f, "/{channel}"))
+    }
+}
+
+pub(super) fn button(action: ActionRef, about: Option<&About>, again: usize) -> String {
     let again = if again > 0 { format!("#{again}") } else { String::new() };
-    format!("{action}{guild}{again}")
+    let Some(about) = about else { return format!("{action}{again}") };
+    let whole = format!("{action}@{about}{again}");
+    if whole.len() <= CUSTOM_ID_MAX { whole } else { format!("{action}@{}{again}", about.guild) }
 }
 
 /// `None`: not ours, or of a version that this build does not know.
 pub(super) fn pressed(custom_id: &str) -> Option<Pressed> {
     let text = custom_id.split('#').next()?;
-    let (action, guild) = match text.split_once('@') {
-        Some((action, guild)) => (action, Some(guild)),
+    let (action, about) = match text.split_once('@') {
+        Some((action, about)) => (action, Some(about)),
         None => (text, None),
     };
-    if guild.is_some_and(|guild| guild.is_empty() || !guild.bytes().all(|b| b.is_ascii_digit())) {
-        return None;
-    }
-    Some(Pressed { action: action.parse().ok()?, guild: guild.map(str::to_owned) })
+    let about = match about {
+        Some(about) => {
+            let (guild, channel) = match about.split_once('/') {
+                Some((guild, channel)) => (guild, Some(channel)),
+                None => (about, None),
+            };
+            let ids = [Some(guild), channel];
+            ids.into_iter()
+                .flatten()
+                .all(is_id)
+                .then(|| Some(About { guild: guild.to_owned(), channel: channel.map(str::to_owned) }))?
+        }
+        None => None,
+    };
+    Some(Pressed { action: action.parse().ok()?, about })
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// One page of a form that is being filled in: on the button that opens it, and on the modal itself.
@@ -98,24 +132,27 @@ mod tests {
     use super::*;
     use crate::message::Verb;
 
-    /// Discord's limit for a `custom_id`.
-    const CUSTOM_ID_MAX: usize = 100;
     const RUN: &str = "01J9ZX0000000000000000AB7F";
 
     #[test]
     fn a_button_survives_its_text_in_a_guild_and_in_a_direct_message() {
         let action = ActionRef { verb: Verb::RetryNotStarted, run: RUN.parse().unwrap(), revision: u32::MAX };
-        for guild in [None, Some("18446744073709551615")] {
+        let guild = || "18446744073709551615".to_owned();
+        let about = |channel: Option<&str>| About { guild: guild(), channel: channel.map(str::to_owned) };
+        for about in [None, Some(about(None)), Some(about(Some("12345678")))] {
             for again in [0, 24] {
-                let text = button(action, guild, again);
+                let text = button(action, about.as_ref(), again);
                 assert!(text.len() <= CUSTOM_ID_MAX, "{text}");
-                assert_eq!(pressed(&text), Some(Pressed { action, guild: guild.map(str::to_owned) }), "{text}");
+                assert_eq!(pressed(&text), Some(Pressed { action, about: about.clone() }), "{text}");
             }
         }
+        // Where there is no room, the guild says more than the channel.
+        let text = button(action, Some(&about(Some("18446744073709551615"))), 24);
+        assert_eq!(pressed(&text), Some(Pressed { action, about: Some(about(None)) }), "{text}");
         for text in ["", "hello", "v1:approve:x:1", "v2:approve:01J9ZX0000000000000000AB7F:1"] {
             assert_eq!(pressed(text), None, "{text}");
         }
-        for guild in ["", "x", "1@2"] {
+        for guild in ["", "x", "1@2", "1/", "/2", "1/x", "1/2/3"] {
             assert_eq!(pressed(&format!("{action}@{guild}")), None, "{guild}");
         }
     }

@@ -37,11 +37,12 @@ const NO_USER: u32 = 10013;
 const NO_CHANNEL: u32 = 10003;
 const NO_ACCESS: u32 = 50001;
 
-/// What a run needs where it stands: a card and its thread.
+/// What a run needs where it stands: a card, which is an embed, and its thread.
 pub(super) const SPEAKS: Permissions = Permissions::VIEW_CHANNEL
     .union(Permissions::SEND_MESSAGES)
     .union(Permissions::CREATE_PUBLIC_THREADS)
-    .union(Permissions::SEND_MESSAGES_IN_THREADS);
+    .union(Permissions::SEND_MESSAGES_IN_THREADS)
+    .union(Permissions::EMBED_LINKS);
 
 /// Discord's type of a direct message.
 const DIRECT: u64 = 1;

@@ -263,17 +263,25 @@ pub(super) fn names(typed: &str) -> Vec<&str> {
 pub(super) fn meant(name: &str, found: &Suggestions) -> Result<String, String> {
     let lower = name.to_lowercase();
     let same = |text: &str| text.to_lowercase() == lower;
-    let exact = found.choices().find(|c| same(&c.value) || same(&c.label) || same(&written(&c.label)));
-    let mut all: Vec<&Choice> = found.choices().collect();
-    all.dedup();
-    match (exact, all.as_slice()) {
-        (Some(choice), _) => Ok(choice.value.clone()),
-        (None, [one]) => Ok(one.value.clone()),
-        (None, []) => Err(format!("There is nothing like {} to choose: write another name.", cut(name, 60))),
-        (None, several) => {
-            let some: Vec<String> = several.iter().take(3).map(|c| written(&c.label)).collect();
-            let more = if several.len() > 3 { " and more" } else { "" };
-            Err(format!("{} could be {}{more}: write the whole name.", cut(name, 60), some.join(", ")))
+    let mut seen = BTreeSet::new();
+    let all: Vec<&Choice> = found.choices().filter(|c| seen.insert(&c.value)).collect();
+    // Two accounts may have one name; no two have one id.
+    if let Some(choice) = all.iter().find(|c| same(&c.value)) {
+        return Ok(choice.value.clone());
+    }
+    let some = |choices: &[&Choice], shown: fn(&Choice) -> String| {
+        let some: Vec<String> = choices.iter().take(3).map(|c| shown(c)).collect();
+        format!("{}{}", some.join(", "), if choices.len() > 3 { " and more" } else { "" })
+    };
+    let named: Vec<&Choice> = all.iter().copied().filter(|c| same(&c.label) || same(&written(&c.label))).collect();
+    let name = cut(name, 60);
+    match (named.as_slice(), all.as_slice()) {
+        ([one], _) => Ok(one.value.clone()),
+        // What is merely like it is not taken for it: a run may start at once.
+        ([], []) => Err(format!("There is nothing like {name} to choose: write another name, or its id.")),
+        ([], like) => Err(format!("{name} could be {}: write the whole name.", some(like, |c| written(&c.label)))),
+        (several, _) => {
+            Err(format!("{name} is the name of more than one: write {} instead.", some(several, |c| c.value.clone())))
         }
     }
 }

@@ -266,7 +266,8 @@ impl Intake {
             place: place.clone(),
             person: principal.clone(),
             url: None,
-            trigger: None,
+            // Who asks the same twice is answered twice.
+            trigger: Some(mention.id.clone()),
         };
         count("deed");
         let delivery = Delivery {

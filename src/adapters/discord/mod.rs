@@ -220,17 +220,19 @@ impl Discord {
         let pace = &self.inner.pace;
         let mut wait = pace.backoff_first;
         loop {
+            let mut told = Duration::ZERO;
             let tried = match self.inner.whoami().await {
                 Ok(me) => self.inner.register().await.map(|()| me),
                 Err(error) => Err(error),
             };
             let cause = match tried {
                 Ok(me) => return Ok(me),
-                Err(CallError::Alien(cause)) => return Err(ConnectError(cause)),
+                // A proxy's error page, perhaps, which may be gone in a minute.
+                Err(CallError::Alien(cause)) => cause,
                 Err(error) => match error.into_chat("say who the bot is and which commands it has") {
                     ChatError::Refused(sentence) => return Err(ConnectError(sentence)),
                     ChatError::NotSaid { cause, retry_after } => {
-                        wait = wait.max(retry_after.unwrap_or_default());
+                        told = retry_after.unwrap_or_default();
                         cause
                     }
                     ChatError::Unknown(cause) => cause,
@@ -242,7 +244,7 @@ impl Discord {
                 wait.as_secs_f64(),
                 self.inner.settings.api_url
             );
-            sleep(wait.mul_f64(rand::random_range(0.5..=1.0))).await;
+            sleep(wait.mul_f64(rand::random_range(0.5..=1.0)).max(told)).await;
             wait = (wait * 2).min(pace.backoff_max);
         }
     }

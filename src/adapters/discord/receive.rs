@@ -184,7 +184,10 @@ fn pressed(raw: &Value, asked: &Asked) -> Option<Reading> {
         return Some(Reading::Page { page, person: person(raw, None)?, asked: asked.clone() });
     }
     let Some(pressed) = custom::pressed(custom_id) else { return Some(Reading::Skip("foreign_button")) };
-    let person = person(raw, pressed.guild.as_deref())?;
+    let mut person = person(raw, pressed.about.as_ref().map(|about| about.guild.as_str()))?;
+    if let (None, Some(channel)) = (raw["guild_id"].as_str(), pressed.about.and_then(|about| about.channel)) {
+        (person.place.channel, person.place.thread) = (channel, None);
+    }
     let (verb, run, revision) = (pressed.action.verb, pressed.action.run, pressed.action.revision);
     let opens = matches!(verb, Verb::Deny | Verb::Pick | Verb::Fill);
     Some(deed(person, Inbound::Click { verb, run, revision }, asked, Kind::Click, opens))

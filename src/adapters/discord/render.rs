@@ -19,7 +19,7 @@ use crate::message::plain::{clean, cut};
 use crate::message::reference::{ActionRef, word};
 use crate::message::{Block, Button, Card, Limits, Span, Style, Tone, fit};
 
-use super::custom;
+use super::custom::{self, About};
 use super::ids::snowflake;
 use super::text::{code, escape, fenced};
 
@@ -76,8 +76,8 @@ pub(super) enum Purpose<'a> {
     Whisper,
 }
 
-/// The body of a message. `guild`: what its buttons name, where its channel is a direct message.
-pub(super) fn card(card: &Card, rung: Rung, purpose: Purpose<'_>, guild: Option<&str>) -> Value {
+/// The body of a message. `about`: what its buttons name, where its channel is a direct message.
+pub(super) fn card(card: &Card, rung: Rung, purpose: Purpose<'_>, about: Option<&About>) -> Value {
     let title = headline(card);
     let mark = match purpose {
         Purpose::Post { mark, .. } => Some(mark),
@@ -89,7 +89,7 @@ pub(super) fn card(card: &Card, rung: Rung, purpose: Purpose<'_>, guild: Option<
         Rung::Plain => (plain(card, &title, &pings, mark), Vec::new()),
         Rung::Title => (bare(card, &title, mark), Vec::new()),
     };
-    let rows = if rung == Rung::Title { Vec::new() } else { rows(&card.buttons, guild) };
+    let rows = if rung == Rung::Title { Vec::new() } else { rows(&card.buttons, about) };
     let mut body = json!({
         "content": content,
         "embeds": embeds,
@@ -346,7 +346,7 @@ impl Pings {
     }
 }
 
-fn rows(buttons: &[Button], guild: Option<&str>) -> Vec<CreateActionRow> {
+fn rows(buttons: &[Button], about: Option<&About>) -> Vec<CreateActionRow> {
     let mut seen = std::collections::HashMap::new();
     let buttons: Vec<CreateButton> = buttons
         .iter()
@@ -356,7 +356,7 @@ fn rows(buttons: &[Button], guild: Option<&str>) -> Vec<CreateActionRow> {
             let again = seen.entry(action.to_string()).and_modify(|n| *n += 1).or_insert(0_usize);
             let label = clean(&button.label, false);
             let label = if label.trim().is_empty() { word(button.verb).replace('_', " ") } else { label };
-            CreateButton::new(custom::button(action, guild, *again)).label(cut(label.trim(), LABEL_MAX)).style(
+            CreateButton::new(custom::button(action, about, *again)).label(cut(label.trim(), LABEL_MAX)).style(
                 match button.style {
                     Style::Plain => ButtonStyle::Secondary,
                     Style::Primary => ButtonStyle::Primary,

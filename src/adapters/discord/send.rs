@@ -24,6 +24,7 @@ use crate::ports::{Actor, Chat, ChatError, Reply};
 
 use super::api::{Call, CallError, Nothing};
 use super::asked::Asked;
+use super::custom::About;
 use super::drafts::Draft;
 use super::ids::snowflake;
 use super::places::Spot;
@@ -100,8 +101,8 @@ pub(super) struct Told {
     titles: Mutex<HashMap<String, String>>,
     /// Direct channels by user.
     direct: Mutex<HashMap<String, String>>,
-    /// Guild of each direct channel: the buttons there have to name it.
-    guilds: Mutex<HashMap<String, String>>,
+    /// The person of each direct channel: in no guild, so that buttons there have to say what they are about.
+    persons: Mutex<HashMap<String, String>>,
 }
 
 fn put(map: &Mutex<HashMap<String, String>>, key: &str, value: &str) {
@@ -159,7 +160,7 @@ impl Inner {
         &self,
         card: &Card,
         purpose: Purpose<'_>,
-        guild: Option<&str>,
+        about: Option<&About>,
         say: impl Fn(Value) -> F,
     ) -> Result<A, CallError>
     where
@@ -167,7 +168,7 @@ impl Inner {
     {
         let mut rung = Rung::Rich;
         loop {
-            match (say(render::card(card, rung, purpose, guild)).await, rung.next()) {
+            match (say(render::card(card, rung, purpose, about)).await, rung.next()) {
                 (Err(error), Some(lower)) if error.code().is_some_and(|code| LAYOUT_FAULTS.contains(&code)) => {
                     let step = lower.as_str();
                     metrics::counter!("muster_discord_layout_refused_total", "step" => step).increment(1);
@@ -186,7 +187,7 @@ impl Inner {
             return Ok(thread.clone());
         }
         // A direct message has no threads: what belongs into one stands there, too.
-        if self.guild_of(&place.channel).is_some() {
+        if self.is_direct(&place.channel) {
             return Ok(place.channel.clone());
         }
         const WHAT: &str = "make a thread";
@@ -218,20 +219,30 @@ impl Inner {
         self.shared.places.put(thread.to_owned(), spot);
     }
 
-    /// What the buttons of a message there must say, because the channel does not.
-    fn guild_of(&self, channel: &str) -> Option<String> {
-        get(&self.told.guilds, channel)
+    /// As far as this process has opened it.
+    fn is_direct(&self, channel: &str) -> bool {
+        get(&self.told.persons, channel).is_some()
     }
 
-    pub(super) async fn post_card(&self, place: &Place, card: &Card, key: &str) -> Result<MessageRef, ChatError> {
+    /// `asked`: where it was asked, for an answer that goes to the person directly.
+    pub(super) async fn post_card(
+        &self,
+        place: &Place,
+        card: &Card,
+        key: &str,
+        asked: Option<&Place>,
+    ) -> Result<MessageRef, ChatError> {
         const WHAT: &str = "post a message";
         let channel = self.channel_of(place, &card.title).await?;
         let id = channel_id(&channel)?;
         let (nonce, mark) = (nonce(place, key), mark(key));
         let purpose = Purpose::Post { nonce: &nonce, mark: &mark };
-        let guild = self.guild_of(&channel);
+        let about = self.is_direct(&channel).then(|| About {
+            guild: place.tenant.clone(),
+            channel: asked.map(|asked| asked.channel.clone()).filter(|asked| !self.is_direct(asked)),
+        });
         let posted = self
-            .down_the_ladder(card, purpose, guild.as_deref(), |body| async move {
+            .down_the_ladder(card, purpose, about.as_ref(), |body| async move {
                 let route = Route::ChannelMessages { channel_id: id };
                 let call = Call::new("create_message", LightMethod::Post, route).lane(id).body(&body);
                 self.api.call::<Posted>(call, PATIENCE).await
@@ -241,13 +252,14 @@ impl Inner {
         if place.thread.is_none() {
             put(&self.told.titles, &posted.id, &card.title);
         }
-        Ok(MessageRef { platform: ChatPlatform::Discord, channel: posted.channel_id, id: posted.id })
+        let tenant = about.map(|about| about.guild);
+        Ok(MessageRef { platform: ChatPlatform::Discord, channel: posted.channel_id, id: posted.id, tenant })
     }
 
     /// The newest of our messages at this place that `is_it`.
     async fn look_for(&self, place: &Place, is_it: impl Fn(&Said) -> bool) -> Result<Option<MessageRef>, ChatError> {
         let channel = match &place.thread {
-            Some(thread) if self.guild_of(&place.channel).is_none() => thread.clone(),
+            Some(thread) if !self.is_direct(&place.channel) => thread.clone(),
             Some(_) | None => place.channel.clone(),
         };
         let id = channel_id(&channel)?;
@@ -262,7 +274,8 @@ impl Inner {
         };
         let bot = &self.introduced().await?.bot_user;
         let found = said.iter().filter(|said| &said.author.id == bot).find(|said| is_it(said));
-        Ok(found.map(|said| MessageRef { platform: ChatPlatform::Discord, channel, id: said.id.clone() }))
+        let tenant = self.is_direct(&channel).then(|| place.tenant.clone());
+        Ok(found.map(|said| MessageRef { platform: ChatPlatform::Discord, channel, id: said.id.clone(), tenant }))
     }
 
     pub(super) async fn direct(&self, person: &Principal) -> Result<Place, ChatError> {
@@ -283,7 +296,7 @@ impl Inner {
         let opened: Channel =
             self.api.call(call, PATIENCE).await.map_err(|error| error.into_chat("open a direct message"))?;
         put(&self.told.direct, &person.user, &opened.id);
-        put(&self.told.guilds, &opened.id, &person.tenant);
+        put(&self.told.persons, &opened.id, &person.user);
         Ok(opened.id)
     }
 
@@ -303,7 +316,7 @@ impl Inner {
 #[async_trait]
 impl Chat for Discord {
     async fn post(&self, place: &Place, card: &Card, key: &str) -> Result<MessageRef, ChatError> {
-        self.inner.post_card(place, card, key).await
+        self.inner.post_card(place, card, key, None).await
     }
 
     async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError> {
@@ -318,9 +331,9 @@ impl Chat for Discord {
     async fn edit(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {
         let inner = &self.inner;
         let (channel, id) = (channel_id(&message.channel)?, message_id(&message.id)?);
-        let guild = inner.guild_of(&message.channel);
+        let about = message.tenant.clone().map(|guild| About { guild, channel: None });
         inner
-            .down_the_ladder(card, Purpose::Edit, guild.as_deref(), |body| async move {
+            .down_the_ladder(card, Purpose::Edit, about.as_ref(), |body| async move {
                 let route = Route::ChannelMessage { channel_id: channel, message_id: id };
                 let call = Call::new("edit_message", LightMethod::Patch, route).lane(channel).body(&body);
                 inner.api.call::<Nothing>(call, PATIENCE).await
@@ -349,12 +362,20 @@ impl Chat for Discord {
         if !inner.shared.waiting.take(&asked.id) {
             return refused(TOO_LATE);
         }
-        let said = inner.first_answer(&asked, answer).await;
-        inner.shared.waiting.done(&asked.id);
-        match said {
-            Ok(()) => Ok(name),
-            Err(error) if matches!(error.code(), Some(10062 | 40060)) => refused(TOO_LATE),
-            Err(error) => Err(error.into_chat("open a form")),
+        match inner.first_answer(&asked, answer).await {
+            Ok(()) => {
+                inner.shared.waiting.done(&asked.id);
+                Ok(name)
+            }
+            Err(error) if matches!(error.code(), Some(10062 | 40060)) => {
+                inner.shared.waiting.done(&asked.id);
+                refused(TOO_LATE)
+            }
+            Err(error) => {
+                // Why no form comes is the first answer then.
+                inner.shared.waiting.give_back(&asked.id);
+                Err(error.into_chat("open a form"))
+            }
         }
     }
 

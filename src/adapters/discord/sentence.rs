@@ -31,7 +31,6 @@ pub(super) fn for_code(status: u16, code: u32, said: &str, what: &str) -> String
         }
         (_, 40060) => "this was acknowledged already: nothing has to be done".into(),
         (_, 30033) => "this channel has as many open threads as Discord allows: archive some, then try again".into(),
-        (_, 30046) => "this message was edited as often as Discord allows in an hour: read the newest one in its thread".into(),
         (_, 50005) => "this message is not mine, so I cannot change it".into(),
         (_, 50083) => "this thread is archived and locked: unlock it, or use another place".into(),
         (_, 50024) => "this kind of channel holds no such messages: use a text channel".into(),

@@ -55,6 +55,13 @@ impl Waiting {
         }
     }
 
+    /// Whoever took it could not answer: the next one may.
+    pub(super) fn give_back(&self, interaction: &str) {
+        if let Some(entry) = self.lock().get_mut(interaction) {
+            entry.free = true;
+        }
+    }
+
     /// The first answer was given, or cannot be.
     pub(super) fn done(&self, interaction: &str) {
         if let Some(entry) = self.lock().remove(interaction) {
@@ -81,6 +88,8 @@ mod tests {
         assert!(waiting.take("1"));
         taken.notified().await;
         assert!(!waiting.take("1"));
+        waiting.give_back("1");
+        assert!(waiting.take("1"), "what could not be said leaves room for why");
         waiting.expect("2", false);
         assert!(!waiting.take("2"), "its own task answers it");
     }

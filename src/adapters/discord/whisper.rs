@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ApplicationId, InteractionId};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::domain::{Digest, Place};
 use crate::message::{Block, Card, Span, Tone};
@@ -23,6 +23,7 @@ use super::{Inner, dialog};
 
 /// A first answer is tried for so long; Discord gives three seconds.
 const FIRST_FOR: Duration = Duration::from_millis(2_600);
+const FIRST_TRY: Duration = Duration::from_millis(1_000);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// Discord's codes: the interaction is over; its token is; it has an answer; this message is gone.
 const TOO_LATE: u32 = 10062;
@@ -57,7 +58,9 @@ impl Inner {
 
     async fn answer_in_time(&self, asked: &Asked, answer: Value, arrived: Instant) {
         loop {
-            let error = match self.first_answer(asked, answer.clone()).await {
+            // A try that hangs leaves time for another; what it may have done, the next one is told.
+            let tried = timeout(FIRST_TRY, self.first_answer(asked, answer.clone())).await;
+            let error = match tried.unwrap_or_else(|_| Err(CallError::Lost("Discord did not answer in time".into()))) {
                 Ok(()) => {
                     metrics::histogram!("muster_discord_ack_seconds").record(arrived.elapsed().as_secs_f64());
                     return;
@@ -143,7 +146,7 @@ impl Inner {
         }
         let key = format!("whisper:{}", Digest::of(format!("{card:?}{reply:?}").as_bytes()).short(12));
         let said = match self.direct(&reply.person).await {
-            Ok(direct) => self.post_card(&direct, card, &key).await.map(drop),
+            Ok(direct) => self.post_card(&direct, card, &key, Some(&reply.place)).await.map(drop),
             Err(error) => Err(error),
         };
         match said {

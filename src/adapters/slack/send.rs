@@ -180,7 +180,7 @@ impl Inner {
             })
             .await
             .map_err(|e| e.into_chat("chat.postMessage"))?;
-        Ok(MessageRef { platform: ChatPlatform::Slack, channel: posted.channel, id: posted.ts })
+        Ok(MessageRef { platform: ChatPlatform::Slack, channel: posted.channel, id: posted.ts, tenant: None })
     }
 }
 
@@ -204,7 +204,7 @@ impl Chat for Slack {
             said.metadata.as_ref().is_some_and(|m| m.event_type == METADATA && m.event_payload["key"] == key)
         };
         let ts = self.inner.look_for(place, is_it).await?;
-        Ok(ts.map(|id| MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id }))
+        Ok(ts.map(|id| MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id, tenant: None }))
     }
 
     async fn edit(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {

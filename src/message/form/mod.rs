@@ -21,7 +21,7 @@ use super::Span;
 pub use deny::{WHY, WHY_MAX, deny_form, why_fault};
 pub use label::{Choice, Group, Suggestions};
 pub use pick::{RUNBOOK, nothing_to_pick, pick_form, waiting_form};
-pub use read::{Read, read};
+pub use read::{Read, account, read};
 pub use run::{ACCOUNTS, CHANNEL, Draft, LABELS, REASON, REGIONS, TAGS, run_form};
 
 /// What was typed or picked: field name to its values; several only where a field takes many.

@@ -49,7 +49,7 @@ pub fn clauses(values: &Values, names: &BTreeMap<String, String>) -> Vec<Clause>
     let mut fields: BTreeMap<Field, BTreeSet<String>> = BTreeMap::new();
     let of = |name: &str| values.get(name).into_iter().flatten();
     for id in of(ACCOUNTS) {
-        fields.entry(Field::Accounts).or_default().insert(written(id, names));
+        fields.entry(Field::Accounts).or_default().insert(account(id, names));
     }
     for region in of(REGIONS) {
         fields.entry(Field::Regions).or_default().insert(region.clone());
@@ -66,7 +66,8 @@ pub fn clauses(values: &Values, names: &BTreeMap<String, String>) -> Vec<Clause>
 }
 
 /// An account as people write it: by its name, unless that could mean another one too.
-fn written(id: &str, names: &BTreeMap<String, String>) -> String {
+#[must_use]
+pub fn account(id: &str, names: &BTreeMap<String, String>) -> String {
     match names.get(id) {
         Some(name)
             if !name.contains('*')

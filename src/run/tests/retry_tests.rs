@@ -59,7 +59,7 @@ fn nothing_is_left_of_a_run_that_goes_on_and_all_of_one_that_never_started() {
 #[test]
 fn an_approval_covers_a_part_of_what_was_approved_for_four_hours_and_nothing_else() {
     let run = ended([Outcome::Failed; 6], Risk::Change);
-    let covers = |plan: &Plan, second: i64| run.approvals_covering(plan, &ana(), at(second)).len();
+    let covers = |plan: &Plan, second: i64| run.approvals_covering(plan, &asker("U0ANA", &[]), at(second)).len();
     assert_eq!(covers(&part(2, |_| {}), 60), 1);
     assert_eq!(covers(&part(3, |_| {}), 60), 1);
     assert_eq!(covers(&part(2, |_| {}), 2 + 4 * 3600), 1);
@@ -81,14 +81,17 @@ fn an_approval_covers_a_part_of_what_was_approved_for_four_hours_and_nothing_els
     }
     let mut denied = run.clone();
     denied.started = None;
-    assert_eq!(denied.approvals_covering(&part(2, |_| {}), &ana(), at(60)).len(), 0, "it never started");
+    assert_eq!(denied.approvals_covering(&part(2, |_| {}), &asker("U0ANA", &[]), at(60)).len(), 0, "it never started");
 }
 
 #[test]
 fn whoever_asks_for_a_retry_is_not_among_those_who_agreed_to_it() {
     let run = ended([Outcome::Failed; 6], Risk::Change);
-    let approver = asker("U0BO", &[]).principal;
+    let approver = asker("U0BO", &[]);
     assert_eq!(run.approvals_covering(&part(2, |_| {}), &approver, at(60)), []);
+    // Nor with another of their accounts.
+    let other = Asker { twins: [approver.principal].into(), ..asker("U0BO2", &[]) };
+    assert_eq!(run.approvals_covering(&part(2, |_| {}), &other, at(60)), []);
 }
 
 #[test]

@@ -252,7 +252,12 @@ impl Chat for World {
             self.over.lock().unwrap().insert(run.parse().unwrap(), Instant::now());
             self.news.notify_waiters();
         }
-        Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() })
+        Ok(MessageRef {
+            platform: ChatPlatform::Slack,
+            channel: place.channel.clone(),
+            id: key.to_owned(),
+            tenant: None,
+        })
     }
     async fn find(&self, _: &Place, _: &str) -> Result<Option<MessageRef>, ChatError> {
         Ok(None)

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use muster::engine::Engine;
 use muster::ports::InvocationStatus;
 
-use super::stage::{DAY, Said, World, name, settings, world};
+use super::stage::{DAY, OMAR, Said, World, name, settings, world};
 
 /// A run of which one node of two failed, to its last word; returns its short name.
 async fn half_failed(world: &World, engine: &Engine) -> String {
@@ -147,4 +147,28 @@ async fn a_runbook_that_changed_since_is_not_the_one_that_is_retried() {
     Read it: `/runbook show disk-usage`
     Run what it is today: press Run again on the card of that run.
     ");
+}
+
+/// The policy counts the last hour's targets of a person, whichever of their accounts asked.
+#[tokio::test]
+async fn a_person_with_two_accounts_does_not_run_twice_as_much_without_an_approval() {
+    let world = world();
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let linked = |name: &str, text: String| match name.ends_with("default.toml") {
+        false => text,
+        true => {
+            let member = "support = { users = [\"slack:T0MUSTER:U0OMAR\"], slack_usergroups";
+            let people = "\n[people]\nsusan = [\"slack:T0MUSTER:U0SUSAN\", \"slack:T0MUSTER:U0OMAR\"]\n\n[sets.";
+            let few = "when = { targets_over = 1, risk = [\"read\"] }";
+            text.replace("support = { slack_usergroups", member)
+                .replacen("\n[sets.", people, 1)
+                .replace("when = { targets_over = 50, risk = [\"change\", \"destructive\"] }", few)
+        }
+    };
+    let engine = world.engine_with(settings(), linked).await;
+    world.types(&engine, "run disk-usage on nodes=web-1").await;
+    closed(&world, 1).await;
+    world.types_as(OMAR, "C0OPS", &engine, "run disk-usage on nodes=web-2").await;
+    let asks = |said: &Said| matches!(said, Said::Post { key, .. } if name(key) == "ask");
+    world.chat.until("a request for approval", |said| said.iter().any(asks).then_some(())).await;
 }

@@ -119,11 +119,21 @@ impl Chat for FakeChat {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        Ok(MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() })
+        Ok(MessageRef {
+            platform: ChatPlatform::Slack,
+            channel: place.channel.clone(),
+            id: key.to_owned(),
+            tenant: None,
+        })
     }
     async fn find(&self, place: &Place, key: &str) -> Result<Option<MessageRef>, ChatError> {
         let there = self.said().iter().any(|s| matches!(s, Said::Post { key: k, .. } if k == key));
-        let message = MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: key.to_owned() };
+        let message = MessageRef {
+            platform: ChatPlatform::Slack,
+            channel: place.channel.clone(),
+            id: key.to_owned(),
+            tenant: None,
+        };
         Ok(there.then_some(message))
     }
     async fn edit(&self, message: &MessageRef, card: &Card) -> Result<(), ChatError> {

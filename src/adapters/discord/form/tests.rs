@@ -145,5 +145,10 @@ fn a_name_means_one_thing_or_says_what_it_could_mean() {
     assert!(several.starts_with("choice could be choice-0, choice-1, choice-2 and more"), "{several}");
     assert!(meant("x", &Suggestions::nothing()).unwrap_err().starts_with("There is nothing like x"));
     let one = Suggestions { groups: vec![Group { heading: None, choices: vec![choice(5)] }] };
-    assert_eq!(meant("cho", &one), Ok("v5".into()));
+    assert_eq!(meant("cho", &one), Err("cho could be choice-5: write the whole name.".into()));
+    let named = |value: &str| Choice { value: value.into(), label: format!("sandbox · {value}") };
+    let twins = Suggestions { groups: vec![Group { heading: None, choices: vec![named("1111"), named("2222")] }] };
+    let told = "sandbox is the name of more than one: write 1111, 2222 instead.";
+    assert_eq!(meant("sandbox", &twins), Err(told.into()));
+    assert_eq!(meant("2222", &twins), Ok("2222".into()));
 }

@@ -81,17 +81,26 @@ fn what_opens_a_form_is_known_before_it_is_acknowledged() {
 #[test]
 fn a_click_in_a_direct_message_is_about_the_guild_that_its_button_names() {
     let action = ActionRef { verb: Verb::Approve, run: "01J9ZX0000000000000000AB7F".parse().unwrap(), revision: 3 };
-    let pressed = |guild: Option<&str>| {
-        let mut pressed = raw(3, json!({ "custom_id": custom::button(action, guild, 0) }));
+    let pressed = |about: Option<(&str, Option<&str>)>| {
+        let about = about
+            .map(|(guild, channel)| custom::About { guild: guild.to_owned(), channel: channel.map(str::to_owned) });
+        let mut pressed = raw(3, json!({ "custom_id": custom::button(action, about.as_ref(), 0) }));
         let user = pressed["member"]["user"].clone();
         pressed["user"] = user;
         for gone in ["guild_id", "member"] {
             pressed.as_object_mut().unwrap().remove(gone);
         }
-        deed_of(&pressed).0.actor
+        let delivery = deed_of(&pressed).0;
+        (delivery.actor, delivery.place.channel)
     };
-    assert_eq!(pressed(Some("100")), Actor { principal: Principal::discord("100", "200"), foreign: false });
-    assert_eq!(pressed(None), Actor { principal: Principal::discord("unknown", "200"), foreign: true });
+    let (actor, direct) = pressed(Some(("100", None)));
+    assert_eq!(actor, Actor { principal: Principal::discord("100", "200"), foreign: false });
+    // A form that is opened from an answer belongs where it was asked.
+    let (actor, asked) = pressed(Some(("100", Some("4711"))));
+    assert_eq!((actor.foreign, asked.as_str()), (false, "4711"));
+    let (actor, unknown) = pressed(None);
+    assert_eq!(actor, Actor { principal: Principal::discord("unknown", "200"), foreign: true });
+    assert_eq!(unknown, direct);
 }
 
 #[test]

@@ -6,6 +6,10 @@ use super::*;
 use crate::domain::{GroupRef, Principal, RunId};
 use crate::message::Verb;
 
+fn in_guild(guild: &str) -> About {
+    About { guild: guild.into(), channel: None }
+}
+
 fn run() -> RunId {
     "01J9ZX0000000000000000AB7F".parse().unwrap()
 }
@@ -126,7 +130,7 @@ fn people_of_another_platform_are_shown_and_never_rung_for() {
 fn a_direct_message_names_the_guild_in_its_buttons_and_equal_buttons_differ() {
     let mut twice = approval();
     twice.buttons.push(button(Verb::Deny, "Deny too", Style::Plain));
-    let body = card(&twice, Rung::Rich, POST, Some("100"));
+    let body = card(&twice, Rung::Rich, POST, Some(&in_guild("100")));
     let ids: Vec<&str> = body["components"][0]["components"]
         .as_array()
         .unwrap()
@@ -194,7 +198,7 @@ proptest! {
     #[test]
     fn every_card_is_within_discords_limits_on_every_rung(any in any_card()) {
         for rung in [Rung::Rich, Rung::Plain, Rung::Title] {
-            let body = card(&any, rung, POST, Some("18446744073709551615"));
+            let body = card(&any, rung, POST, Some(&in_guild("18446744073709551615")));
             prop_assert!(body["content"].as_str().unwrap().chars().count() <= CONTENT_MAX);
             let embeds = body["embeds"].as_array().unwrap();
             let mut sum = 0;

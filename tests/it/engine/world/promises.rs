@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use futures::FutureExt as _;
 use muster::audit::{GENESIS, chain};
-use muster::domain::{Digest, Outcome, Principal, RunId};
+use muster::domain::{Digest, GroupRef, Outcome, Principal, RunId};
 use muster::message::{self, Card, Limits, Verb, View, fit, rows};
 use muster::ports::{Inbound, Journal as _, Outputs as _};
 use muster::run::{Event, Fact, Phase, PostKey, Run};
@@ -257,10 +257,10 @@ impl World {
 
     fn view(&self, run: &Run) -> View {
         let groups = self.society.rules().policy.groups;
-        View {
-            groups: groups.iter().map(|(name, members)| (name.clone(), members.refs.iter().next().cloned())).collect(),
-            ..View::new(run.id.short(4), self.time.truth(), "/runbook")
-        }
+        let place = &run.proposal.place;
+        let is_here = |group: &&GroupRef| (group.platform, &group.tenant) == (place.platform, &place.tenant);
+        let here = groups.iter().map(|(name, who)| (name.clone(), who.refs.iter().filter(is_here).cloned().collect()));
+        View { groups: here.collect(), ..View::new(run.id.short(4), self.time.truth(), "/runbook") }
     }
 
     fn summary(&self, run: &Run) -> (Summary, BTreeMap<Digest, std::sync::Arc<str>>) {

@@ -205,7 +205,7 @@ impl Slack {
     }
 
     fn message(&self, place: &Place, id: &str) -> MessageRef {
-        MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: id.to_owned() }
+        MessageRef { platform: ChatPlatform::Slack, channel: place.channel.clone(), id: id.to_owned(), tenant: None }
     }
 }
 
