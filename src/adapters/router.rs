@@ -3,7 +3,7 @@
 //!
 //! Nothing else crosses: a card of a run stands on the platform that it was asked on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -88,6 +88,9 @@ impl Chat for Router {
 impl Directory for Router {
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
         self.directory(group.platform)?.members(group).await
+    }
+    async fn groups_of(&self, person: &Principal, among: &[&GroupRef]) -> Result<BTreeSet<GroupRef>, DirectoryError> {
+        self.directory(person.platform)?.groups_of(person, among).await
     }
     async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError> {
         self.directory(person.platform)?.profile(person).await

@@ -64,8 +64,8 @@ pub fn run(args: &Args) -> ExitCode {
         "\nThe link asks for these permissions and for no other:\n{permissions}\n\
          At https://discord.com/developers/applications, on the application's page:\n\
          1. Bot, Reset Token: the token goes where `[discord] bot_token` points.\n\
-         2. Bot, Privileged Gateway Intents: switch on Server Members Intent, so that Muster sees who has which role. The \
-         other two stay off.\n\
+         2. Bot, Privileged Gateway Intents: all three may stay off. With Server Members Intent `muster doctor` also warns \
+         of a role that nobody has.\n\
          3. Open the link, choose the server, and let the bot into each channel where it shall answer. Then run `muster \
          doctor`.\n"
     );

@@ -1,7 +1,5 @@
 //! Who a person is at this moment: groups and kind of account. Fails closed.
 
-use std::collections::BTreeSet;
-
 use crate::domain::{ChannelRef, GroupRef, Place, Principal};
 use crate::policy::{Asker, PolicySet};
 use crate::ports::{Actor, Directory, DirectoryError};
@@ -17,13 +15,9 @@ pub async fn asker(
     place: Option<&Place>,
 ) -> Result<Asker, DirectoryError> {
     let principal = &actor.principal;
-    let mut member_of: BTreeSet<GroupRef> = BTreeSet::new();
-    let refs = policy.group_refs();
-    for group in refs.into_iter().filter(|g| g.platform == principal.platform && g.tenant == principal.tenant) {
-        if directory.members(group).await?.contains(principal) {
-            member_of.insert(group.clone());
-        }
-    }
+    let is_here = |g: &&GroupRef| g.platform == principal.platform && g.tenant == principal.tenant;
+    let refs: Vec<&GroupRef> = policy.group_refs().into_iter().filter(is_here).collect();
+    let member_of = directory.groups_of(principal, &refs).await?;
     let profile = directory.profile(principal).await?;
     Ok(Asker {
         principal: principal.clone(),

@@ -1,5 +1,6 @@
 //! A chat platform as the engine sees it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -64,8 +65,21 @@ pub struct DirectoryError(pub String);
 /// Who people are. A failed look-up is an error, never an empty group: the engine fails closed.
 #[async_trait]
 pub trait Directory: Send + Sync {
-    /// Cached for at most 60 s.
+    /// All of them. Cached for at most 60 s.
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError>;
+    /// Those of `among` that the person is in: all of them of the person's own workspace or guild. Cached for at most 60 s.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or does not exist any more: that is no empty group.
+    async fn groups_of(&self, person: &Principal, among: &[&GroupRef]) -> Result<BTreeSet<GroupRef>, DirectoryError> {
+        let mut found = BTreeSet::new();
+        for group in among {
+            if self.members(group).await?.contains(person) {
+                found.insert((*group).clone());
+            }
+        }
+        Ok(found)
+    }
     async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError>;
     /// Who reads what is said there, and whether Muster may say it.
     async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError>;

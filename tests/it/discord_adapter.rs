@@ -373,8 +373,16 @@ fn role(guild: &str, id: &str) -> GroupRef {
 #[tokio::test]
 async fn roles_are_read_and_one_that_is_deleted_is_a_fault_and_never_an_empty_group() {
     let stage = stage().await;
-    let sre = stage.discord.members(&role(GUILD, SRE_ROLE)).await.unwrap();
-    assert!(sre.contains(&Principal::discord(GUILD, ARNE)) && !sre.contains(&Principal::discord(GUILD, SUSAN)));
+    let (sre, everybody) = (role(GUILD, SRE_ROLE), role(GUILD, GUILD));
+    let of = async |user: &str| {
+        let person = Principal::discord(GUILD, user);
+        stage.discord.groups_of(&person, &[&sre, &everybody]).await.unwrap().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(of(ARNE).await, [everybody.clone(), sre.clone()]);
+    assert_eq!(of(SUSAN).await, [everybody.clone()]);
+    assert_eq!(of(FRED).await, [], "no member of this guild");
+    let all = stage.discord.members(&sre).await.unwrap();
+    assert!(all.contains(&Principal::discord(GUILD, ARNE)) && !all.contains(&Principal::discord(GUILD, SUSAN)));
     let profile = stage.discord.profile(&Principal::discord(GUILD, SUSAN)).await.unwrap();
     assert_eq!((profile.name.as_str(), profile.is_deleted), ("Susan Abara", false));
     let gone = stage.discord.profile(&Principal::discord(GUILD, FRED)).await.unwrap();
@@ -386,12 +394,16 @@ async fn roles_are_read_and_one_that_is_deleted_is_a_fault_and_never_an_empty_gr
     stage.plant(Plant { name: "role-deleted".into(), role: Some(SRE_ROLE.into()), ..Plant::default() });
     let fault = fresh.members(&role(GUILD, SRE_ROLE)).await.unwrap_err();
     assert!(fault.0.ends_with("correct its id in the policy"), "{fault}");
+    let arne = Principal::discord(GUILD, ARNE);
+    assert_eq!(fresh.groups_of(&arne, &[&role(GUILD, SRE_ROLE)]).await.unwrap_err(), fault);
 }
 
 #[tokio::test]
-async fn without_the_members_intent_the_remedy_is_named() {
+async fn without_a_privileged_intent_a_persons_roles_are_known_and_a_roles_people_are_not() {
     let settings = Settings { privileged: 0, ..Settings::default() };
     let stage = stage_with(Options { settings, ..Options::default() }, pace()).await;
+    let arne = Principal::discord(GUILD, ARNE);
+    assert_eq!(stage.discord.groups_of(&arne, &[&role(GUILD, SRE_ROLE)]).await.unwrap().len(), 1);
     let fault = stage.discord.members(&role(GUILD, SRE_ROLE)).await.unwrap_err();
     assert!(fault.0.contains("Server Members Intent"), "{fault}");
 }

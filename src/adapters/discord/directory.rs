@@ -1,10 +1,11 @@
 //! Who people are, by Discord: roles, members, and whether the bot may speak in a channel.
 //!
 //! Answers are kept for 60 s and never longer: a failed look-up is an error, not the last known answer and not an empty
-//! role. Discord has no list of a role's members, so those of the guild are read, page by page, which needs the Server
-//! Members intent; it is switched on on the application's page and reviewed by Discord from 100 servers on.
+//! role. A person's roles are told with the member, for which no privileged intent is needed. Discord has no list of a role's
+//! members: those of the whole guild are read for it, page by page, which needs the Server Members intent. Nobody waits for
+//! that list; `muster doctor` warns of a role that nobody has where the intent is switched on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAGE: usize = 1_000;
 const PAGES: usize = 500;
 
+/// What is done when a role cannot be read.
+const READ_ROLES: &str = "read who has a role";
+
 /// Discord's codes: no such member, no such user, no such channel, no access.
 const NO_MEMBER: u32 = 10007;
 const NO_USER: u32 = 10013;
@@ -51,7 +55,8 @@ const DIRECT: u64 = 1;
 pub(super) struct Caches {
     members: Cache<Arc<Vec<Member>>>,
     roles: Cache<Arc<Vec<Role>>>,
-    profiles: Cache<Profile>,
+    /// `None`: not in this guild.
+    people: Cache<Option<Member>>,
     channels: Cache<Channel>,
 }
 
@@ -216,6 +221,38 @@ impl Inner {
         self.api.call(Call::new("get_member", LightMethod::Get, route).lane(guild), PATIENCE).await
     }
 
+    /// As [`Inner::member`], of the last minute; `None`: has left the guild, or was never in it.
+    async fn person(&self, person: &Principal) -> Result<Option<Member>, DirectoryError> {
+        let guild = Inner::guild(&person.tenant)?;
+        let Some(user) = snowflake(&person.user).map(UserId::new) else {
+            return Err(DirectoryError(format!("`{person}` is no user of Discord: correct the policy")));
+        };
+        let ask = async {
+            match self.member(guild, user).await {
+                Ok(member) => Ok(Some(member)),
+                Err(error) if matches!(error.code(), Some(NO_MEMBER | NO_USER)) => Ok(None),
+                Err(error) => Err(error),
+            }
+        };
+        let found = self.caches.people.get(&person.to_string(), ask).await;
+        found.map_err(|error| DirectoryError(error.into_sentence("look up a member")))
+    }
+
+    /// Nobody has a role that is gone, and nobody would say why they may not do what they could yesterday.
+    async fn must_exist(&self, group: &GroupRef) -> Result<GuildId, DirectoryError> {
+        if group.platform != ChatPlatform::Discord {
+            return Err(DirectoryError(format!("`{group}` is no role of Discord: correct the policy")));
+        }
+        let guild = Inner::guild(&group.tenant)?;
+        let roles = self.roles(guild).await.map_err(|error| DirectoryError(error.into_sentence(READ_ROLES)))?;
+        if roles.iter().any(|role| role.id == group.group) {
+            return Ok(guild);
+        }
+        Err(DirectoryError(format!(
+            "the role `{group}` does not exist any more, so nobody is let in by it: correct its id in the policy"
+        )))
+    }
+
     pub(super) async fn channel_answer(&self, channel: u64) -> Result<Option<ChannelAnswer>, CallError> {
         let route = Route::Channel { channel_id: channel.into() };
         let call = Call::new("get_channel", LightMethod::Get, route).lane(channel);
@@ -248,27 +285,18 @@ impl Inner {
 #[async_trait]
 impl Directory for Discord {
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
-        const WHAT: &str = "read who has a role";
         let inner = &self.inner;
-        if group.platform != ChatPlatform::Discord {
-            return Err(DirectoryError(format!("`{group}` is no role of Discord: correct the policy")));
-        }
-        let guild = Inner::guild(&group.tenant)?;
-        // Nobody has a role that is gone, and nobody would say why they may not do what they could yesterday.
-        let roles = inner.roles(guild).await.map_err(|error| DirectoryError(error.into_sentence(WHAT)))?;
-        if !roles.iter().any(|role| role.id == group.group) {
-            return Err(DirectoryError(format!(
-                "the role `{group}` does not exist any more, so nobody is let in by it: correct its id in the policy"
-            )));
-        }
-        let members = inner.guild_members(guild).await.map_err(|error| match error {
+        let guild = inner.must_exist(group).await?;
+        let members = inner.guild_members(guild).await.map_err(|error| {
+            match error {
             // A missing intent is no code of its own.
             CallError::Code { status: 403, .. } => DirectoryError(
-                "Discord does not let me read who has which role: switch on the Server Members Intent on the \
-                 application's page under Bot, Privileged Gateway Intents"
+                "Discord does not let me list who has a role: switch on the Server Members Intent on the application's \
+                 page under Bot, Privileged Gateway Intents"
                     .into(),
             ),
-            other => DirectoryError(other.into_sentence(WHAT)),
+            other => DirectoryError(other.into_sentence(READ_ROLES)),
+        }
         })?;
         let everybody = group.group == group.tenant;
         let has = |member: &&Member| everybody || member.roles.contains(&group.group);
@@ -276,34 +304,31 @@ impl Directory for Discord {
         Ok(members.iter().filter(has).map(principal).collect())
     }
 
-    async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError> {
+    async fn groups_of(&self, person: &Principal, among: &[&GroupRef]) -> Result<BTreeSet<GroupRef>, DirectoryError> {
         let inner = &self.inner;
-        let guild = Inner::guild(&person.tenant)?;
-        let Some(user) = snowflake(&person.user).map(UserId::new) else {
-            return Err(DirectoryError(format!("`{person}` is no user of Discord: correct the policy")));
+        for group in among {
+            inner.must_exist(group).await?;
+        }
+        let Some(member) = inner.person(person).await? else { return Ok(BTreeSet::new()) };
+        // Everybody has the role that is called as the guild.
+        let has =
+            |g: &&&GroupRef| g.tenant == person.tenant && (g.group == g.tenant || member.roles.contains(&g.group));
+        Ok(among.iter().filter(has).map(|g| (*g).clone()).collect())
+    }
+
+    async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError> {
+        let Some(member) = self.inner.person(person).await? else {
+            return Ok(Profile { name: person.user.clone(), is_deleted: true, ..Profile::default() });
         };
-        let ask = async {
-            match inner.member(guild, user).await {
-                Ok(member) => {
-                    let names = [member.nick, member.user.global_name, member.user.username];
-                    let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
-                    Ok(Profile {
-                        name: name.unwrap_or_else(|| person.user.clone()),
-                        is_bot: member.user.bot,
-                        is_guest: member.pending,
-                        is_stranger: false,
-                        is_deleted: false,
-                    })
-                }
-                // Has left the guild, or was never in it.
-                Err(error) if matches!(error.code(), Some(NO_MEMBER | NO_USER)) => {
-                    Ok(Profile { name: person.user.clone(), is_deleted: true, ..Profile::default() })
-                }
-                Err(error) => Err(error),
-            }
-        };
-        let found = inner.caches.profiles.get(&person.to_string(), ask).await;
-        found.map_err(|error| DirectoryError(error.into_sentence("look up a member")))
+        let names = [member.nick, member.user.global_name, member.user.username];
+        let name = names.into_iter().flatten().find(|name| !name.trim().is_empty());
+        Ok(Profile {
+            name: name.unwrap_or_else(|| person.user.clone()),
+            is_bot: member.user.bot,
+            is_guest: member.pending,
+            is_stranger: false,
+            is_deleted: false,
+        })
     }
 
     async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError> {

@@ -2,8 +2,7 @@
 
 use serenity::model::Permissions;
 
-/// What the bot does in channels, and why. Roles are read without any right; the Server Members intent is switched on on
-/// the application's page.
+/// What the bot does in channels, and why. Roles are read without any right.
 pub const NEEDED: &[(Permissions, &str)] = &[
     (Permissions::VIEW_CHANNEL, "to see the channels it is asked in"),
     (Permissions::SEND_MESSAGES, "for the card of a run"),

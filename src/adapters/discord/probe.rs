@@ -14,16 +14,6 @@ use super::ids::snowflake;
 use super::invite::{NEEDED, name};
 use super::{Discord, PATIENCE};
 
-/// Bits of an application's flags that say that it may read members: for many servers, for few.
-const READS_MEMBERS: u64 = 1 << 14 | 1 << 15;
-const INTENT: &str = "Server Members Intent";
-
-#[derive(Deserialize)]
-struct Application {
-    #[serde(default)]
-    flags: u64,
-}
-
 #[derive(Deserialize)]
 struct Guild {
     id: String,
@@ -39,8 +29,6 @@ impl ChatProbe for Discord {
         let fault = |error: CallError| ProbeError(once(&error.into_sentence("say who the bot is")).to_owned());
         let inner = &self.inner;
         let me = inner.whoami().await.map_err(fault)?;
-        let call = Call::new("get_application", LightMethod::Get, Route::Oauth2ApplicationCurrent);
-        let application: Application = inner.api.call(call, PATIENCE).await.map_err(fault)?;
         let call = Call::new("get_guilds", LightMethod::Get, Route::UserMeGuilds);
         let guilds: Vec<Guild> = inner.api.call(call, PATIENCE).await.map_err(fault)?;
         let Some(first) = guilds.first() else {
@@ -54,7 +42,6 @@ impl ChatProbe for Discord {
             if own.contains(Permissions::ADMINISTRATOR) { all } else { all & own }
         });
         let rights = NEEDED.iter().filter(|(right, _)| !granted.contains(*right)).map(|(right, _)| name(*right));
-        let intent = (application.flags & READS_MEMBERS == 0).then(|| INTENT.to_owned());
         let others = match guilds.len() {
             1 => String::new(),
             n => format!(" and {} more", n - 1),
@@ -64,8 +51,8 @@ impl ChatProbe for Discord {
             tenant: first.id.clone(),
             name: me.name.clone(),
             user: me.bot_user.clone(),
-            needed: NEEDED.len() + 1,
-            missing: Some(rights.chain(intent).collect()),
+            needed: NEEDED.len(),
+            missing: Some(rights.collect()),
             clock: None,
         })
     }

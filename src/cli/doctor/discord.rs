@@ -2,7 +2,7 @@
 
 use futures::StreamExt as _;
 
-use crate::domain::{ChannelRef, ChatPlatform, GroupRef};
+use crate::domain::{ChannelRef, ChatPlatform, GroupRef, Principal};
 use crate::policy::PolicySet;
 use crate::ports::{ChatProbe, Directory, ProbeError};
 
@@ -35,8 +35,7 @@ where
         Some([]) => report.add(AREA, "permissions", State::Ok, format!("all {} were granted", bot.needed)),
         Some(missing) => {
             let says = format!(
-                "missing {}: open the link that `muster discord invite` prints once more, or switch the intent on on the \
-                 application's page under Bot",
+                "missing {}: open the link that `muster discord invite` prints once more",
                 missing.iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ")
             );
             report.add(AREA, "permissions", State::Broken, says);
@@ -46,11 +45,11 @@ where
         report.add(AREA, "roles, channels", State::NotChecked, "needs valid policies");
         return;
     };
-    roles(report, discord, policy).await;
+    roles(report, discord, &bot.user, policy).await;
     channels(report, discord, policy).await;
 }
 
-async fn roles<D: Directory>(report: &mut Report, discord: &D, policy: &PolicySet) {
+async fn roles<D: Directory>(report: &mut Report, discord: &D, bot: &str, policy: &PolicySet) {
     let groups: Vec<&GroupRef> =
         policy.group_refs().into_iter().filter(|g| g.platform == ChatPlatform::Discord).collect();
     if groups.is_empty() {
@@ -59,17 +58,23 @@ async fn roles<D: Directory>(report: &mut Report, discord: &D, policy: &PolicySe
         return;
     }
     let total = groups.len();
-    let answers = futures::stream::iter(groups).map(|group| async move { (group, discord.members(group).await) });
+    let look = |group: &GroupRef| Principal::discord(&group.tenant, bot);
+    let answers = futures::stream::iter(groups).map(|group| async move {
+        let there = discord.groups_of(&look(group), &[group]).await.map(drop);
+        // How many have it is told only with a privileged intent, which nothing else needs.
+        let nobody = there.is_ok() && discord.members(group).await.is_ok_and(|members| members.is_empty());
+        (group, there.map(|()| nobody))
+    });
     let answers: Vec<_> = answers.buffered(AT_ONCE).collect().await;
     let mut good = 0;
-    for (group, members) in answers {
-        match members {
-            Ok(members) if members.is_empty() => {
+    for (group, nobody) in answers {
+        match nobody {
+            Ok(true) => {
                 let says =
                     "nobody has it, so nobody has its rights: give it to people in the server's settings".to_owned();
                 report.add(AREA, format!("role {}", group.group), State::Warning, says);
             }
-            Ok(_) => good += 1,
+            Ok(false) => good += 1,
             Err(fault) => report.add(AREA, format!("role {}", group.group), State::Broken, fault.to_string()),
         }
     }
