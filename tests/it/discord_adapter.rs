@@ -108,6 +108,17 @@ async fn a_post_whose_answer_is_lost_is_one_message_and_a_card_rings_once_for_wh
 }
 
 #[tokio::test]
+async fn a_post_is_found_behind_everything_that_people_have_said_since() {
+    let stage = stage().await;
+    let posted = stage.discord.post(&place(None), &card("x"), "r:root").await.unwrap();
+    for n in 0..250 {
+        stage.types(&format!("word {n}")).await.unwrap();
+    }
+    assert_eq!(stage.discord.find(&place(None), "r:root").await.unwrap(), Some(posted));
+    assert_eq!(stage.discord.find(&place(None), "r:other").await.unwrap(), None);
+}
+
+#[tokio::test]
 async fn commands_are_registered_once_and_only_when_they_have_changed() {
     let stage = stage().await;
     assert_eq!(stage.server.workspace.world().command_writes, 1);

@@ -82,9 +82,11 @@ impl Intake {
                     Some(text).filter(|t| !t.trim().is_empty()).into_iter().collect()
                 }
                 Some(Input::Typed(text)) => {
+                    // All at once: the acknowledgement waits for them.
+                    let names = form::names(&text);
+                    let found = join_all(names.iter().map(|name| self.search(draft, &field.name, name))).await;
                     let mut meant = Vec::new();
-                    for name in form::names(&text) {
-                        let found = self.search(draft, &field.name, name).await;
+                    for (name, found) in names.into_iter().zip(found) {
                         match form::meant(name, &found) {
                             Ok(value) => meant.push(value),
                             Err(fault) => {
@@ -163,7 +165,8 @@ impl Intake {
         } else if original {
             self.front.amend(asked, body).await;
         } else {
-            self.front.tell(&reply, body["content"].as_str().unwrap_or("nothing was done")).await;
+            // The card that it was opened from stays as it is.
+            self.front.follow(asked, body).await;
         }
     }
 }

@@ -39,6 +39,8 @@ pub(super) trait Front: Send + Sync {
     async fn answer(&self, asked: &Asked, answer: Value, arrived: Instant);
     /// Changes the first answer, where that was a message of ours.
     async fn amend(&self, asked: &Asked, body: Value);
+    /// Says it to the person alone, behind the first answer.
+    async fn follow(&self, asked: &Asked, body: Value);
     /// Says a sentence to one person, outside any first answer.
     async fn tell(&self, reply: &Reply, sentence: &str);
     /// Where a channel is that the gateway has not told of.

@@ -33,8 +33,9 @@ use super::{Discord, Inner, dialog, filling, form};
 
 /// How long a post or an edit waits for its turn before it is given back.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Messages looked through for a key; Discord gives 100 at once.
+/// Messages that Discord gives at once, and pages looked through for a key.
 const PAGE: u32 = 100;
+const PAGES: u32 = 20;
 /// Discord's limit for the name of a thread.
 const THREAD_NAME_MAX: usize = 100;
 /// Minutes after which Discord hides a thread in which nothing is said: a day. A new message brings it back.
@@ -263,17 +264,26 @@ impl Inner {
             Some(_) | None => place.channel.clone(),
         };
         let id = channel_id(&channel)?;
-        let call = Call::new("get_messages", LightMethod::Get, Route::ChannelMessages { channel_id: id })
-            .lane(id)
-            .params(&[("limit", PAGE.to_string())]);
-        let said = match self.api.call::<Vec<Said>>(call, PATIENCE).await {
-            Ok(said) => said,
-            // The thread was not made yet, so nothing was said in it.
-            Err(error) if place.thread.is_some() && error.code() == Some(NO_CHANNEL) => return Ok(None),
-            Err(error) => return Err(error.into_chat("read the messages of this channel")),
-        };
         let bot = &self.introduced().await?.bot_user;
-        let found = said.iter().filter(|said| &said.author.id == bot).find(|said| is_it(said));
+        let (mut before, mut found) = (None::<String>, None);
+        for _ in 0..PAGES {
+            let params = before.take().map(|id| ("before", id)).into_iter().chain([("limit", PAGE.to_string())]);
+            let call = Call::new("get_messages", LightMethod::Get, Route::ChannelMessages { channel_id: id })
+                .lane(id)
+                .params(&params.collect::<Vec<_>>());
+            let said = match self.api.call::<Vec<Said>>(call, PATIENCE).await {
+                Ok(said) => said,
+                // The thread was not made yet, so nothing was said in it.
+                Err(error) if place.thread.is_some() && error.code() == Some(NO_CHANNEL) => return Ok(None),
+                Err(error) => return Err(error.into_chat("read the messages of this channel")),
+            };
+            let last = said.len() < PAGE as usize;
+            before = said.last().map(|said| said.id.clone());
+            found = said.into_iter().filter(|said| &said.author.id == bot).find(|said| is_it(said));
+            if last || found.is_some() {
+                break;
+            }
+        }
         let tenant = self.is_direct(&channel).then(|| place.tenant.clone());
         Ok(found.map(|said| MessageRef { platform: ChatPlatform::Discord, channel, id: said.id.clone(), tenant }))
     }

@@ -197,6 +197,14 @@ impl Front for Inner {
         }
     }
 
+    async fn follow(&self, asked: &Asked, body: Value) {
+        let later = Later { application: &asked.application, token: &asked.token, original: false };
+        if let Err(error) = self.follow_up(&later, body).await {
+            metrics::counter!("muster_discord_untold_total").increment(1);
+            tracing::error!(?error, "a person could not be told what became of a form");
+        }
+    }
+
     async fn tell(&self, reply: &Reply, text: &str) {
         let card = Card {
             tone: Tone::Bad,

@@ -40,6 +40,7 @@ impl Inbox for Slow {
 struct Heard {
     answers: Mutex<Vec<Value>>,
     amended: Mutex<Vec<Value>>,
+    followed: Mutex<Vec<Value>>,
     told: Mutex<Vec<String>>,
 }
 
@@ -50,6 +51,9 @@ impl Front for Heard {
     }
     async fn amend(&self, _: &Asked, body: Value) {
         self.amended.lock().unwrap().push(body);
+    }
+    async fn follow(&self, _: &Asked, body: Value) {
+        self.followed.lock().unwrap().push(body);
     }
     async fn tell(&self, reply: &Reply, sentence: &str) {
         self.told.lock().unwrap().push(format!("{}: {sentence}", reply.person.user));
