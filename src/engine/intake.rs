@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::command::{self, Command};
 use crate::domain::{Digest, RunbookName, Target};
 use crate::message::{self, Card, FormKind, Verb, browse, form};
-use crate::policy::{self, Asker, RunbookFacts, Verdict, may_show_in_shared, targets_of};
+use crate::policy::{self, Asker, Moment, RunbookFacts, Verdict, may_show_in_shared, targets_of};
 use crate::ports::{Commit, CommitError, Inbound, InboxRow};
 use crate::redact::Redactor;
 use crate::run::{Event, Input, Proposal, Retry, Run, Which};
@@ -251,9 +251,9 @@ pub(super) async fn planned(
 ) -> Result<Proposed, NotProposed> {
     let rules = services.rulebook.current();
     let recent = services.recent_targets(asker, &request.runbook, row.run);
+    let moment = Moment { recent: &recent, now: services.clock.now() };
     let progress = Arc::new(Progress::default());
-    let planning =
-        propose::propose(services.inventory.clone(), &rules, asker, request, &recent, only, progress.clone());
+    let planning = propose::propose(services.inventory.clone(), &rules, asker, request, moment, only, progress.clone());
     let telling = tell_progress(services, row, &request.runbook, &progress);
     let planning = std::pin::pin!(planning);
     let telling = std::pin::pin!(telling);

@@ -8,7 +8,7 @@ use crate::domain::selector::Doubt;
 use crate::domain::{RunbookName, Snapshot, Target};
 use crate::message::{Card, View, refusal, trouble};
 use crate::plan::{self, Delivery, NoPlan, Plan};
-use crate::policy::{self, Asker, Decision, Request, RunbookFacts, Verdict};
+use crate::policy::{self, Asker, Decision, Moment, Request, RunbookFacts, Verdict};
 use crate::ports::Inventory;
 use crate::redact::Redactor;
 use crate::runbook::Runbook;
@@ -72,7 +72,7 @@ impl NotProposed {
     }
 }
 
-/// Plans and decides. `recent`: targets of the same person's other runs of this runbook within the last hour; `only`:
+/// Plans and decides. `only`:
 /// nothing else is planned for, whatever the selector finds.
 ///
 /// # Errors
@@ -82,7 +82,7 @@ pub async fn propose(
     rules: &Rules,
     asker: &Asker,
     request: &command::Request,
-    recent: &BTreeSet<Target>,
+    moment: Moment<'_>,
     only: Option<&BTreeSet<Target>>,
     progress: Arc<Progress>,
 ) -> Result<Proposed, NotProposed> {
@@ -115,7 +115,7 @@ pub async fn propose(
     let mut plan = build(&snapshot).map_err(NotProposed::NoPlan)?;
     left_out = left_out.saturating_sub(plan.targets.len());
     plan.coverage.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
-    let question = Request::of(asker, &plan, recent);
+    let question = Request::of(asker, &plan, moment);
     let decision = policy::decide(&rules.policy, &question);
     let part = match decision.verdict {
         Verdict::Forbid => policy::narrowed(&rules.policy, &question),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::message;
-use crate::policy::{self, Decision, Request};
+use crate::policy::{self, Decision, Moment, Request};
 use crate::ports::{ChatError, DirectoryError, Reply};
 use crate::run::{Input, PostKey};
 
@@ -49,7 +49,10 @@ pub(super) async fn decide_again(services: &Services, handle: &Handle) -> Result
     let rules = services.rulebook.current();
     let asker = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
     let recent = services.recent_targets(&asker, &plan.runbook, handle.id);
-    Ok(policy::decide(&rules.policy, &Request::of(&asker, &plan, &recent)))
+    Ok(policy::decide(
+        &rules.policy,
+        &Request::of(&asker, &plan, Moment { recent: &recent, now: services.clock.now() }),
+    ))
 }
 
 /// The root card cannot be posted, so the run must not start: the requester is told in private, and the request is

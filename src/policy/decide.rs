@@ -1,7 +1,7 @@
 //! One question -> one decision.
 //!
-//! Default deny. Any forbid wins. Grants are OR, the clauses inside one are AND, and one grant has to cover all
-//! targets. Forbids and approval rules fire when any target may match. A missing attribute fails a grant and fires
+//! Default deny. Any forbid wins, and any freeze while it lasts. Grants are OR, the clauses inside one are AND, and one grant has to cover all
+//! targets. Forbids, freezes and approval rules fire when any target may match. A missing attribute fails a grant and fires
 //! everything else. Approvals are the union of all rules that fire, the highest count per group. The order of the text
 //! means nothing.
 //!
@@ -11,13 +11,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ChannelRef, GroupName, RunbookName, Target};
+use crate::domain::{ChannelRef, GroupName, RunbookName, Target, Timestamp};
 use crate::runbook::{Arguments, Risk};
 
 use super::ground::{Ground, Kin, Production};
 use super::request::{Asker, Request, RunbookFacts};
 use super::set::{
-    ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Grant, Granted, ParameterRule, PolicySet, When, Where,
+    ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Freeze, Grant, Granted, ParameterRule, PolicySet, When,
+    Where,
 };
 use super::words;
 use super::{Decision, Reason, Seats, Verdict};
@@ -29,15 +30,15 @@ pub fn decide(policy: &PolicySet, request: &Request<'_>) -> Decision {
         return refusal("the plan has no target");
     }
     let ground = Ground::survey(policy, &request.targets, request.recent);
-    ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)))
+    ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)), Some(request.now))
 }
 
 /// The cheap check before planning: `Forbid` if no plan of this runbook could be permitted, else `Permit`.
 ///
-/// It reads neither targets nor arguments, so a `Permit` promises nothing.
+/// It reads neither targets nor arguments nor the clock, so a `Permit` promises nothing.
 #[must_use]
 pub fn may_run_at_all(policy: &PolicySet, asker: &Asker, runbook: RunbookFacts<'_>) -> Decision {
-    ask(policy, asker, runbook, None)
+    ask(policy, asker, runbook, None, None)
 }
 
 /// The part of a refused plan that this person may run: the most targets that one grant covers and no forbid is about.
@@ -55,7 +56,9 @@ pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
         channel: request.asker.channel.as_ref(),
         runbook: request.runbook,
         plan: Some((request.arguments, &ground)),
+        now: Some(request.now),
     };
+    let freezes: Vec<&Freeze> = policy.freezes.iter().filter(|f| is_on(f, &question)).collect();
     let forbids: Vec<&Forbid> = policy.forbids.iter().filter(|f| concerns(f, &question)).collect();
     let mut best: BTreeSet<Target> = BTreeSet::new();
     let mut grants: Vec<&Grant> = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups)).collect();
@@ -66,7 +69,9 @@ pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
             continue;
         }
         let fits = |kin: &Kin<'_>| {
-            ground.surely_in(kin, &grant.place) && !forbids.iter().any(|f| ground.maybe_in(kin, &f.place))
+            ground.surely_in(kin, &grant.place)
+                && !forbids.iter().any(|f| ground.maybe_in(kin, &f.place))
+                && !freezes.iter().any(|f| ground.maybe_in(kin, &f.place))
         };
         let (inside, outside): (Vec<&Kin<'_>>, Vec<&Kin<'_>>) = ground.kin.iter().partition(|kin| fits(kin));
         let mut part: BTreeSet<Target> = inside.iter().flat_map(|kin| &kin.targets).map(|t| (*t).clone()).collect();
@@ -81,7 +86,8 @@ pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
     if best.len() == ground.targets as usize { BTreeSet::new() } else { best }
 }
 
-/// Whether `asker` may run it there once the arguments are such that each of the rules for which `met` is asked holds.
+/// Whether `asker` may run it there once the arguments are such that each of the rules for which `met` is asked holds. A
+/// freeze does not count: it ends, and whoever runs into it is told when.
 pub(super) fn could(
     policy: &PolicySet,
     asker: &Asker,
@@ -94,8 +100,13 @@ pub(super) fn could(
     }
     // Without a single argument every rule about one is a false clause, so each is asked about.
     let none = Arguments::new();
-    let question =
-        Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: Some((&none, ground)) };
+    let question = Question {
+        groups: &asker.groups,
+        channel: asker.channel.as_ref(),
+        runbook,
+        plan: Some((&none, ground)),
+        now: None,
+    };
     let granted = |grant: &Grant| {
         gap(grant, &question).clauses.iter().all(|clause| match clause {
             Clause::Parameter { name, rule, .. } => met(name, rule),
@@ -119,7 +130,7 @@ pub(super) fn rules_about<'p>(
     runbook: RunbookFacts<'_>,
     name: &str,
 ) -> Option<Vec<&'p ParameterRule>> {
-    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: None };
+    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: None, now: None };
     let mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(&asker.groups));
     mine.filter(|g| gap(g, &question).clauses.is_empty())
         .map(|grant| match &grant.run {
@@ -147,6 +158,8 @@ struct Question<'q> {
     runbook: RunbookFacts<'q>,
     /// `None` before there is a plan.
     plan: Option<(&'q Arguments, &'q Ground<'q>)>,
+    /// `None`: freezes are not asked.
+    now: Option<Timestamp>,
 }
 
 fn ask(
@@ -154,6 +167,7 @@ fn ask(
     asker: &Asker,
     runbook: RunbookFacts<'_>,
     plan: Option<(&Arguments, &Ground<'_>)>,
+    now: Option<Timestamp>,
 ) -> Decision {
     if asker.bot {
         return refusal("bots and workflows run nothing, only people do");
@@ -164,7 +178,7 @@ fn ask(
     if asker.principal.is_operator() {
         return refusal("a shell on the host runs nothing, so that every run has a person in chat who answers for it");
     }
-    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan };
+    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan, now };
     let mut decision = judge(policy, &question);
     if decision.verdict == Verdict::Forbid {
         // Asked once more for somebody who is in that group only.
@@ -181,10 +195,14 @@ fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
     let mut decision =
         Decision { verdict: Verdict::Forbid, quorum: vec![], expires: None, reasons: vec![], could: vec![] };
 
-    let mut forbids: Vec<&Forbid> = policy.forbids.iter().filter(|f| fires(f, question)).collect();
-    if !forbids.is_empty() {
-        forbids.sort_by_key(|f| &f.id);
-        decision.reasons = forbids.iter().map(|f| Reason { rule: f.id.clone(), text: f.because.clone() }).collect();
+    let forbids = policy.forbids.iter().filter(|f| fires(f, question));
+    let forbids = forbids.map(|f| Reason { rule: f.id.clone(), text: f.because.clone() });
+    let freezes = policy.freezes.iter().filter(|f| is_frozen(f, question));
+    let freezes = freezes.map(|f| Reason { rule: f.id.clone(), text: words::frozen(f) });
+    let mut stops: Vec<Reason> = forbids.chain(freezes).collect();
+    if !stops.is_empty() {
+        stops.sort_by(|a, b| a.rule.cmp(&b.rule));
+        decision.reasons = stops;
         return decision;
     }
 
@@ -319,17 +337,31 @@ fn fires(forbid: &Forbid, question: &Question<'_>) -> bool {
 
 /// The forbid is about these people and this runbook, wherever it runs.
 fn concerns(forbid: &Forbid, question: &Question<'_>) -> bool {
-    let Question { runbook, groups, .. } = question;
-    let who = forbid.who.as_ref().is_none_or(|who| !who.is_disjoint(groups));
-    let run = match &forbid.run {
-        Forbidden::Everything => true,
-        Forbidden::Names(names) => names.contains(runbook.name),
-        Forbidden::Kind { risk, owner } => {
-            risk.as_ref().is_none_or(|r| r.contains(&runbook.risk))
-                && owner.as_ref().is_none_or(|o| o.contains(runbook.owner))
+    forbid.who.as_ref().is_none_or(|who| !who.is_disjoint(question.groups)) && forbid.run.holds(question.runbook)
+}
+
+impl Forbidden {
+    fn holds(&self, runbook: RunbookFacts<'_>) -> bool {
+        match self {
+            Forbidden::Everything => true,
+            Forbidden::Names(names) => names.contains(runbook.name),
+            Forbidden::Kind { risk, owner } => {
+                risk.as_ref().is_none_or(|r| r.contains(&runbook.risk))
+                    && owner.as_ref().is_none_or(|o| o.contains(runbook.owner))
+            }
         }
-    };
-    who && run
+    }
+}
+
+/// It is on at this moment, and about this runbook, wherever it runs.
+fn is_on(freeze: &Freeze, question: &Question<'_>) -> bool {
+    question.now.is_some_and(|now| freeze.holds(now))
+        && !freeze.except.as_ref().is_some_and(|except| except.holds(question.runbook))
+}
+
+fn is_frozen(freeze: &Freeze, question: &Question<'_>) -> bool {
+    let Some((_, ground)) = question.plan else { return false };
+    is_on(freeze, question) && ground.kin.iter().any(|kin| ground.maybe_in(kin, &freeze.place))
 }
 
 fn add_approvals(decision: &mut Decision, rules: &[ApprovalRule], runbook: RunbookFacts<'_>, ground: &Ground<'_>) {

@@ -20,7 +20,7 @@ pub use decide::{decide, may_run_at_all, narrowed};
 pub use halt::{CannotHalt, may_halt, may_resume};
 pub use load::load;
 pub use offer::{could_run, imaginable_tags, values_left};
-pub use request::{Asker, Request, RunbookFacts, TargetFacts, targets_of};
+pub use request::{Asker, Moment, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use set::{BUILT_IN, PolicySet};
 pub use view::{may_show_in_shared, may_view, views_of_others};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountId, ChannelRef, GroupName, Principal, Region, RunbookName, Target};
+use crate::domain::{AccountId, ChannelRef, GroupName, Principal, Region, RunbookName, Target, Timestamp};
 use crate::plan::Plan;
 use crate::runbook::{Arguments, Risk, Runbook};
 
@@ -95,14 +95,24 @@ pub struct Request<'a> {
     /// Checked, defaults filled in.
     pub arguments: &'a Arguments,
     pub targets: Vec<TargetFacts<'a>>,
-    /// Targets of this principal's other runs of this runbook within the last hour; counted by `targets_over`.
+    /// Targets of this person's other runs of this runbook within the last hour; counted by `targets_over`.
     pub recent: &'a BTreeSet<Target>,
+    /// Freezes go by it.
+    pub now: Timestamp,
+}
+
+/// What a decision owes to the moment at which it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment<'a> {
+    /// As of [`Request`].
+    pub recent: &'a BTreeSet<Target>,
+    pub now: Timestamp,
 }
 
 impl<'a> Request<'a> {
     /// The question whether `asker` may run `plan`.
     #[must_use]
-    pub fn of(asker: &'a Asker, plan: &'a Plan, recent: &'a BTreeSet<Target>) -> Self {
-        Request { asker, runbook: plan.into(), arguments: &plan.arguments, targets: targets_of(plan), recent }
+    pub fn of(asker: &'a Asker, plan: &'a Plan, Moment { recent, now }: Moment<'a>) -> Self {
+        Request { asker, runbook: plan.into(), arguments: &plan.arguments, targets: targets_of(plan), recent, now }
     }
 }

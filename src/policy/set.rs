@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use crate::domain::{ChannelRef, ChatPlatform, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName};
+use crate::domain::{
+    ChannelRef, ChatPlatform, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName, Timestamp,
+};
 use crate::runbook::Risk;
 
 /// How long a request waits for its approvals where no rule that fired says so.
@@ -27,6 +29,7 @@ pub struct PolicySet {
     pub sets: BTreeMap<SetName, TargetSet>,
     pub grants: Vec<Grant>,
     pub forbids: Vec<Forbid>,
+    pub freezes: Vec<Freeze>,
     pub approvals: Vec<ApprovalRule>,
     pub view: Vec<ViewRule>,
     pub halt: HaltRule,
@@ -53,6 +56,7 @@ impl PolicySet {
             sets: BTreeMap::new(),
             grants: Vec::new(),
             forbids: Vec::new(),
+            freezes: Vec::new(),
             approvals: Vec::new(),
             view: Vec::new(),
             halt: HaltRule::default(),
@@ -255,6 +259,7 @@ pub struct Forbid {
     pub because: String,
 }
 
+/// Which runbooks a forbid is about, or a freeze is not about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Forbidden {
     Everything,
@@ -264,6 +269,28 @@ pub enum Forbidden {
         risk: Option<BTreeSet<Risk>>,
         owner: Option<BTreeSet<String>>,
     },
+}
+
+/// Refuses for a time, whatever the grants say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Freeze {
+    pub id: String,
+    pub from: Timestamp,
+    /// From then on it is over.
+    pub to: Timestamp,
+    /// Fires when any target may be in it.
+    pub place: Where,
+    /// What may run all the same.
+    pub except: Option<Forbidden>,
+    /// The sentence that the refused person reads.
+    pub because: String,
+}
+
+impl Freeze {
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        (self.from..self.to).contains(&now)
+    }
 }
 
 /// Asks for approvals where all its conditions hold; those about targets must hold for the same target.

@@ -7,7 +7,7 @@ use crate::domain::{ChannelRef, RunbookName};
 use crate::runbook::Risk;
 
 use super::ground::Ground;
-use super::set::{Grant, Granted, ParameterRule, When, Where};
+use super::set::{Freeze, Grant, Granted, ParameterRule, When, Where};
 
 /// Longer lists are cut, and say by how many.
 const LISTED: usize = 8;
@@ -23,6 +23,11 @@ fn list<T: Display>(items: impl IntoIterator<Item = T>, last: &str) -> String {
         [head @ .., end] if items.len() <= LISTED => format!("{} {last} {end}", head.join(", ")),
         all => format!("{} {last} {} more", all[..LISTED - 1].join(", "), all.len() + 1 - LISTED),
     }
+}
+
+/// A freeze, until when, and the sentence of whoever wrote it.
+pub fn frozen(freeze: &Freeze) -> String {
+    format!("the freeze until {}: {}", freeze.to.strftime("%Y-%m-%d %H:%M UTC"), freeze.because)
 }
 
 fn targets(n: u32) -> String {

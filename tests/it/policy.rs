@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use muster::domain::{ChatPlatform, Digest, GroupRef, Millis, NodePlatform, Principal, Target};
 use muster::plan::{AccountNote, Coverage, Delivery, Plan, PlannedTarget};
 use muster::policy::{
-    Asker, CannotApprove, CannotHalt, Decision, PolicySet, Request, Verdict, Vote, Yes, decide, load, may_approve,
-    may_halt, may_resume, may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, targets_of,
-    waiting_for,
+    Asker, CannotApprove, CannotHalt, Decision, Moment, PolicySet, Request, Verdict, Vote, Yes, decide, load,
+    may_approve, may_halt, may_resume, may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter,
+    targets_of, waiting_for,
 };
 use muster::runbook::{HoldAfter, Risk};
 
@@ -109,8 +109,12 @@ fn plan(runbook: &str, arguments: &[(&str, &str)], nodes: &[(&str, u32)]) -> Pla
     }
 }
 
+fn moment(recent: &BTreeSet<Target>) -> Moment<'_> {
+    Moment { recent, now: "2026-11-27T12:00:00Z".parse().unwrap() }
+}
+
 fn ask(asker: &Asker, plan: &Plan) -> Decision {
-    decide(&shipped(), &Request::of(asker, plan, &BTreeSet::new()))
+    decide(&shipped(), &Request::of(asker, plan, moment(&BTreeSet::new())))
 }
 
 fn told(decision: &Decision) -> String {
@@ -128,6 +132,50 @@ fn told(decision: &Decision) -> String {
         write!(text, "\n    could: {}", decision.could.join(", ")).unwrap();
     }
     text
+}
+
+#[test]
+fn a_freeze_stops_what_it_is_about_while_it_lasts_and_leaves_the_rest() {
+    let freeze = r#"version = 1
+[[freeze]]
+id = "black-friday"
+from = "2026-11-27T00:00:00+01:00"
+to = "2026-12-01T00:00:00Z"
+where = ["production"]
+except = { risk = ["read"] }
+because = "the shop sells more in these days than in the rest of the month"
+"#;
+    let (name, text) = muster::shipped::POLICIES[0];
+    let files = [(name, text), ("freeze.toml", freeze)].map(|(n, t)| (PathBuf::from(n), t.to_owned()));
+    let policy = load(&files, None).unwrap();
+    let none = BTreeSet::new();
+    let ask = |plan: &Plan, at: &str| {
+        let moment = Moment { now: at.parse().unwrap(), ..moment(&none) };
+        decide(&policy, &Request::of(&arne(), plan, moment))
+    };
+    let restart = |nodes: &[(&str, u32)]| plan("restart-service", &[("service", "nginx")], nodes);
+    let both = restart(&[("acme-prod", 1), ("acme-staging", 1)]);
+    insta::assert_snapshot!(told(&ask(&both, "2026-11-27T12:00:00Z")), @r"
+    Forbid
+        black-friday: the freeze until 2026-12-01 00:00 UTC: the shop sells more in these days than in the rest of the month
+    ");
+    // From its first moment on, and no longer in its last.
+    for (at, verdict) in [
+        ("2026-11-26T22:59:59Z", Verdict::PermitWithApproval),
+        ("2026-11-26T23:00:00Z", Verdict::Forbid),
+        ("2026-11-30T23:59:59Z", Verdict::Forbid),
+        ("2026-12-01T00:00:00Z", Verdict::PermitWithApproval),
+    ] {
+        assert_eq!(ask(&both, at).verdict, verdict, "{at}");
+    }
+    // An account that no set knows counts as production, and what only reads is excepted.
+    let noon = "2026-11-27T12:00:00Z";
+    assert_eq!(ask(&restart(&[("sandbox", 1)]), noon).verdict, Verdict::PermitWithApproval, "no set may hold it");
+    assert_eq!(ask(&restart(&[("acme-staging", 1)]), noon).verdict, Verdict::Permit);
+    assert_eq!(ask(&plan("disk-usage", &[], &[("acme-prod", 1)]), noon).verdict, Verdict::Permit);
+    let moment = Moment { now: noon.parse().unwrap(), ..moment(&none) };
+    let part = narrowed(&policy, &Request::of(&arne(), &both, moment));
+    assert_eq!(part.len(), 1, "the part that no freeze is about");
 }
 
 #[test]
@@ -172,14 +220,14 @@ fn ten_small_runs_within_the_hour_count_as_one_large_one() {
     let earlier = plan("restart-service", &[], &[("globex-staging", 45)]);
     let recent: BTreeSet<Target> = earlier.targets.iter().map(|t| t.target.clone()).collect();
     let now = plan("restart-service", &[], &[("acme-staging", 6)]);
-    let decision = decide(&policy, &Request::of(&arne, &now, &recent));
+    let decision = decide(&policy, &Request::of(&arne, &now, moment(&recent)));
     assert_eq!(decision.verdict, Verdict::PermitWithApproval);
     assert_eq!(
         decision.reasons[1].text,
         "its risk is `change`, 51 targets, 45 of them in other runs of the last hour, are more than 50"
     );
     // The same nodes again are not more nodes.
-    let again = decide(&policy, &Request::of(&arne, &earlier, &recent));
+    let again = decide(&policy, &Request::of(&arne, &earlier, moment(&recent)));
     assert_eq!(again.verdict, Verdict::Permit);
 }
 
@@ -364,7 +412,7 @@ fn a_shell_on_the_host_neither_runs_nor_approves_whatever_the_groups_say() {
     assert_eq!((decision.verdict, decision.could.len()), (Verdict::Forbid, 0));
     assert_eq!(decision.reasons[0].rule, "built-in");
     assert!(decision.reasons[0].text.starts_with("a shell on the host runs nothing"), "{:?}", decision.reasons);
-    assert!(narrowed(&shipped(), &Request::of(&operator, &plan, &BTreeSet::new())).is_empty());
+    assert!(narrowed(&shipped(), &Request::of(&operator, &plan, moment(&BTreeSet::new()))).is_empty());
     let needing = ask(&susan(), &self::plan("restart-service", &[("service", "app")], &[("acme-prod", 2)]));
     let yes = may_approve(&needing, &susan().principal, &[], &operator);
     assert_eq!(yes, Err(CannotApprove::Operator));
@@ -394,6 +442,6 @@ fn without_any_file_everything_is_denied() {
     let policy = load(&[], None).unwrap();
     assert_eq!(PolicySet { revision: PolicySet::deny_all().revision, ..policy }, PolicySet::deny_all());
     let plan = plan("disk-usage", &[], &[("acme-staging", 1)]);
-    let decision = decide(&PolicySet::deny_all(), &Request::of(&arne(), &plan, &BTreeSet::new()));
+    let decision = decide(&PolicySet::deny_all(), &Request::of(&arne(), &plan, moment(&BTreeSet::new())));
     assert_eq!(decision.verdict, Verdict::Forbid);
 }

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
 use muster::domain::{Amount, Digest, Fault, Millis};
-use muster::policy::set::{Audience, Forbidden, Granted, HaltRule, ParameterRule, Pattern, Where};
+use muster::policy::set::{Audience, Forbidden, Freeze, Granted, HaltRule, ParameterRule, Pattern, Where};
 use muster::policy::{PolicySet, load};
 use muster::runbook::{HoldAfter, Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
 use rand::RngExt;
@@ -115,6 +115,19 @@ who = ["sre"]
 shared_channels = ["slack:T1:C1"]
 [[freeze]]
 id = "black-friday"
+[[freeze]]
+id = "backwards"
+from = "2026-11-30T00:00:00Z"
+to = "2026-11-26T00:00:00Z"
+where = ["nowhere"]
+because = "x"
+[[freeze]]
+id = "vague"
+from = "2026-11-30"
+to = "2026-11-31T00:00:00Z"
+where = ["*"]
+except = {}
+because = "x"
 [break_glass]
 who = ["sre"]
 [approval_defaults]
@@ -260,6 +273,25 @@ fn written(policy: &PolicySet) -> Vec<String> {
         writeln!(text, "where = {}", place(&forbid.place)).unwrap();
         parts.push(text);
     }
+    for freeze in &policy.freezes {
+        let Freeze { id, from, to, because, .. } = freeze;
+        let mut text = format!("[[freeze]]\nid = '{id}'\nbecause = '{because}'\nfrom = '{from}'\nto = '{to}'\n");
+        match &freeze.except {
+            None => {}
+            Some(Forbidden::Everything) => panic!("an exception from everything is no freeze"),
+            Some(Forbidden::Names(names)) => writeln!(text, "except.names = {}", list(names)).unwrap(),
+            Some(Forbidden::Kind { risk, owner }) => {
+                if let Some(risk) = risk {
+                    writeln!(text, "except.risk = {}", risks(risk)).unwrap();
+                }
+                if let Some(owner) = owner {
+                    writeln!(text, "except.owner = {}", list(owner)).unwrap();
+                }
+            }
+        }
+        writeln!(text, "where = {}", place(&freeze.place)).unwrap();
+        parts.push(text);
+    }
     for rule in &policy.approvals {
         let need: Vec<String> = rule.need.iter().map(|(g, n)| format!("{{ from = '{g}', count = {n} }}")).collect();
         let mut text = format!("[[approval]]\nid = '{}'\nneed = [{}]\n", rule.id, need.join(", "));
@@ -314,6 +346,7 @@ fn what_is_written_is_what_stands_in_whichever_order_and_file() {
         let mut loaded = load(&files, None).unwrap_or_else(|f| panic!("{f:#?}\n{}\n{}", texts[0], texts[1]));
         loaded.grants.sort_by(|a, b| a.id.cmp(&b.id));
         loaded.forbids.sort_by(|a, b| a.id.cmp(&b.id));
+        loaded.freezes.sort_by(|a, b| a.id.cmp(&b.id));
         loaded.approvals.sort_by(|a, b| a.id.cmp(&b.id));
         loaded.view.sort_by(|a, b| a.id.cmp(&b.id));
         assert_eq!(loaded, PolicySet { revision: loaded.revision, ..policy });

@@ -44,9 +44,10 @@ fn accounts() -> Vec<Account> {
     WORLD.iter().map(account).collect()
 }
 
-/// Some plan with one node there is permitted, with these arguments and any others.
+/// Some plan with one node there is permitted, with these arguments and any others, once no freeze lasts.
 fn permitted(policy: &PolicySet, asked: &Asked, account: &Account, region: &Region, chosen: &Arguments) -> bool {
     let target = Target { account: account.id.clone(), region: region.clone(), node: "i-00000001".parse().unwrap() };
+    let policy = &PolicySet { freezes: Vec::new(), ..policy.clone() };
     let none = BTreeSet::new();
     let fits = |name: &str, value: &str| chosen.get(name).is_none_or(|c| c == value);
     imaginable_tags(policy).iter().any(|tags| {
@@ -61,6 +62,7 @@ fn permitted(policy: &PolicySet, asked: &Asked, account: &Account, region: &Regi
                     arguments: &arguments,
                     targets: vec![facts],
                     recent: &none,
+                    now: asked.now,
                 };
                 decide(policy, &request).verdict != Verdict::Forbid
             })

@@ -90,6 +90,47 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             forbidden_by.push(forbid.id.clone());
         }
     }
+    // So does a freeze while it lasts, but for what it excepts.
+    for freeze in &policy.freezes {
+        if asked.now < freeze.from || asked.now >= freeze.to {
+            continue;
+        }
+        let mut excepted = false;
+        match &freeze.except {
+            None => {}
+            Some(Forbidden::Everything) => excepted = true,
+            Some(Forbidden::Names(names)) => {
+                if names.contains(&asked.runbook) {
+                    excepted = true;
+                }
+            }
+            Some(Forbidden::Kind { risk, owner }) => {
+                let mut right = true;
+                if let Some(risk) = risk {
+                    if !risk.contains(&asked.risk) {
+                        right = false;
+                    }
+                }
+                if let Some(owner) = owner {
+                    if !owner.contains(&asked.owner) {
+                        right = false;
+                    }
+                }
+                if right {
+                    excepted = true;
+                }
+            }
+        }
+        let mut hits_a_target = false;
+        for target in &asked.targets {
+            if may_be_at(policy, target, &freeze.place) {
+                hits_a_target = true;
+            }
+        }
+        if hits_a_target && !excepted {
+            forbidden_by.push(freeze.id.clone());
+        }
+    }
     if !forbidden_by.is_empty() {
         forbidden_by.sort();
         return no(forbidden_by);

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::policy_oracle::{Answer, answer, covered, may, most_seats};
-use super::policy_world::{Draw, GROUPS, cases, seeded};
+use super::policy_world::{Draw, GROUPS, at, cases, seeded};
 
 fn seats(decision: &Decision) -> BTreeMap<String, u32> {
     decision.quorum.iter().map(|s| (s.group.clone(), s.count)).collect()
@@ -58,7 +58,7 @@ fn the_decision_is_the_one_of_the_naive_evaluator() {
 /// Takes one kind of clause out of every rule.
 type Blunt = fn(&mut PolicySet);
 
-const CLAUSES: [(&str, Blunt); 25] = [
+const CLAUSES: [(&str, Blunt); 29] = [
     ("grant who", |p| p.grants.iter_mut().for_each(|g| g.who = GROUPS.map(str::to_owned).into())),
     ("grant names", |p| {
         p.grants.iter_mut().for_each(|g| {
@@ -96,6 +96,10 @@ const CLAUSES: [(&str, Blunt); 25] = [
     ("forbid who", |p| p.forbids.iter_mut().for_each(|f| f.who = None)),
     ("forbid run", |p| p.forbids.iter_mut().for_each(|f| f.run = Forbidden::Everything)),
     ("forbid where", |p| p.forbids.iter_mut().for_each(|f| f.place = Where::Anywhere)),
+    ("freeze from", |p| p.freezes.iter_mut().for_each(|f| f.from = at(-100))),
+    ("freeze to", |p| p.freezes.iter_mut().for_each(|f| f.to = at(1000))),
+    ("freeze where", |p| p.freezes.iter_mut().for_each(|f| f.place = Where::Anywhere)),
+    ("freeze except", |p| p.freezes.iter_mut().for_each(|f| f.except = None)),
     ("approval production", |p| p.approvals.iter_mut().for_each(|a| a.when.production = false)),
     ("approval where", |p| p.approvals.iter_mut().for_each(|a| a.when.place = Where::Anywhere)),
     ("approval targets_over", |p| p.approvals.iter_mut().for_each(|a| a.when.targets_over = None)),
@@ -152,6 +156,7 @@ fn the_order_of_the_text_means_nothing() {
         let mut shuffled = policy.clone();
         shuffled.grants.shuffle(&mut rng);
         shuffled.forbids.shuffle(&mut rng);
+        shuffled.freezes.shuffle(&mut rng);
         shuffled.approvals.shuffle(&mut rng);
         asked.targets.shuffle(&mut rng);
         assert_eq!(decide(&shuffled, &asked.request()), decision);
@@ -169,6 +174,10 @@ fn more_forbids_and_approval_rules_never_allow_more_and_more_grants_never_less()
         let mut more = policy.clone();
         more.forbids.push(draw.forbid(99));
         assert!(at_least_as_strict(&before, &decide(&more, &asked.request())), "forbid, case {case}");
+
+        let mut more = policy.clone();
+        more.freezes.push(draw.freeze(99));
+        assert!(at_least_as_strict(&before, &decide(&more, &asked.request())), "freeze, case {case}");
 
         let mut more = policy.clone();
         more.approvals.push(draw.approval(99));

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster::domain::{ChannelRef, Digest, Millis, Principal, RunbookName, Target};
+use jiff::SignedDuration;
+use muster::domain::{ChannelRef, Digest, Millis, Principal, RunbookName, Target, Timestamp};
 use muster::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, HaltRule, Members, ParameterRule, Pattern,
-    TargetSet, ViewRule, When, Where,
+    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, Members, ParameterRule,
+    Pattern, TargetSet, ViewRule, When, Where,
 };
 use muster::policy::{Asker, PolicySet, Request, RunbookFacts, TargetFacts};
 use muster::runbook::{Arguments, Risk};
@@ -33,6 +34,11 @@ const CHANNELS: [&str; 2] = ["slack:T1:C1", "slack:T1:C2"];
 const RISKS: [Risk; 3] = [Risk::Read, Risk::Change, Risk::Destructive];
 pub const VALUES: [&str; 5] = ["1", "5", "9", "web", "web2"];
 
+/// So many hours into the day on which everything is asked.
+pub fn at(hour: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + hour * 3600).unwrap()
+}
+
 /// The seed of a test run, printed so that a failure can be repeated: `MUSTER_SEED=… cargo test`.
 pub fn seeded(test: &str) -> StdRng {
     let seed = std::env::var("MUSTER_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_122);
@@ -55,6 +61,7 @@ pub struct Asked {
     pub arguments: Arguments,
     pub targets: Vec<AskedTarget>,
     pub recent: BTreeSet<Target>,
+    pub now: Timestamp,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +92,7 @@ impl Asked {
             arguments: &self.arguments,
             targets: self.targets(),
             recent: &self.recent,
+            now: self.now,
         }
     }
 }
@@ -209,6 +217,21 @@ impl Draw<'_> {
         }
     }
 
+    /// A whole hour of one day.
+    fn hour(&mut self) -> Timestamp {
+        at(self.0.random_range(0..24))
+    }
+
+    pub fn freeze(&mut self, n: usize) -> Freeze {
+        let from = self.hour();
+        let to = from + SignedDuration::from_hours(self.0.random_range(1..16));
+        let except = self.chance(0.5).then(|| match self.forbid(n).run {
+            Forbidden::Everything => Forbidden::Names(self.names()),
+            some => some,
+        });
+        Freeze { id: format!("z{n}"), from, to, place: self.place(0.05), except, because: format!("because {n}") }
+    }
+
     pub fn approval(&mut self, n: usize) -> ApprovalRule {
         let when = When {
             production: self.chance(0.4),
@@ -249,6 +272,7 @@ impl Draw<'_> {
             sets: SETS.iter().map(|s| ((*s).to_owned(), self.set())).collect(),
             grants: (0..self.0.random_range(1..=9)).map(|n| self.grant(n)).collect(),
             forbids: (0..self.0.random_range(0..=2)).map(|n| self.forbid(n)).collect(),
+            freezes: (0..self.0.random_range(0..=1)).map(|n| self.freeze(n)).collect(),
             approvals: (0..self.0.random_range(0..=4)).map(|n| self.approval(n)).collect(),
             view: (0..self.0.random_range(0..=3)).map(|n| self.view(n)).collect(),
             halt: HaltRule { who: self.halters(), resume: self.halters() },
@@ -315,6 +339,7 @@ impl Draw<'_> {
             arguments,
             targets,
             recent,
+            now: self.hour(),
         }
     }
 }

@@ -22,6 +22,7 @@ pub struct PolicyFile {
     pub sets: Option<BTreeMap<String, Set>>,
     pub grant: Option<Vec<Grant>>,
     pub forbid: Option<Vec<Forbid>>,
+    pub freeze: Option<Vec<Freeze>>,
     pub approval: Option<Vec<Approval>>,
     pub view: Option<Vec<View>>,
     pub halt: Option<Halt>,
@@ -132,6 +133,26 @@ pub struct ForbiddenRun {
     pub risk: Option<Vec<Risk>>,
     #[schemars(length(min = 1))]
     pub owner: Option<Vec<String>>,
+}
+
+/// Beats every grant for a time, as soon as any target matches
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    #[schemars(length(min = 1))]
+    pub id: String,
+    /// Such as `2026-11-26T00:00:00Z`
+    pub from: String,
+    /// When it is over
+    pub to: String,
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Vec<String>,
+    /// What may run all the same
+    pub except: Option<ForbiddenRun>,
+    /// Told to the person who asked
+    #[schemars(length(min = 1))]
+    pub because: String,
 }
 
 /// Asks for other people's yes, as soon as any target matches; all rules that fire add up

@@ -62,8 +62,7 @@ struct Reader<'n> {
 }
 
 /// Parts of the language that are planned and not built: known, and refused.
-const NOT_YET: [(&str, &str); 4] = [
-    ("freeze", "until it is, a `[[forbid]]` with `where` closes a place for as long as it stands in the file"),
+const NOT_YET: [(&str, &str); 3] = [
     ("break_glass", "take it out; nothing overrides a rule"),
     ("test", "take it out; `muster plan` shows the decision for a person"),
     ("approval_defaults", "take it out; the requester never approves, and one denial ends a request"),
@@ -90,6 +89,7 @@ impl Reader<'_> {
         }
         policy.grants.extend(root.tables("grant").into_iter().filter_map(|t| self.grant(t)));
         policy.forbids.extend(root.tables("forbid").into_iter().filter_map(|t| self.forbid(t)));
+        policy.freezes.extend(root.tables("freeze").into_iter().filter_map(|t| self.freeze(t)));
         policy.approvals.extend(root.tables("approval").into_iter().filter_map(|t| self.approval(t)));
         policy.view.extend(root.tables("view").into_iter().filter_map(|t| self.view(t)));
         if let Some(halt) = root.optional_table("halt").map(|t| self.halt(t)) {

@@ -1,11 +1,12 @@
-//! `[[grant]]`, `[[forbid]]`, `[[approval]]`, `[[view]]` and `[halt]`.
+//! `[[grant]]`, `[[forbid]]`, `[[freeze]]`, `[[approval]]`, `[[view]]` and `[halt]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::strict::{At, Item, Table};
-use crate::domain::{ChannelRef, GroupName, Millis, RunbookName};
+use crate::domain::{ChannelRef, GroupName, Millis, RunbookName, Timestamp};
 use crate::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Grant, Granted, HaltRule, ParameterRule, ViewRule, When, Where,
+    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, ParameterRule, ViewRule,
+    When, Where,
 };
 use crate::runbook::Risk;
 
@@ -51,7 +52,7 @@ impl Reader<'_> {
     pub(super) fn forbid(&self, table: Table<'_>) -> Option<Forbid> {
         let id = self.id(&table);
         let who = self.groups(&table, "who", false);
-        let run = table.optional_table("run").map(|run| self.forbidden(run));
+        let run = table.optional_table("run").map(|run| self.forbidden(run, "run"));
         let place = self.place(&table);
         let because = table.required_str("because").map(|b| b.value.to_owned());
         if !["who", "run", "where"].into_iter().any(|key| table.has(key)) {
@@ -66,6 +67,26 @@ impl Reader<'_> {
             place: place.unwrap_or(Where::Anywhere),
             because: because?,
         })
+    }
+
+    pub(super) fn freeze(&self, table: Table<'_>) -> Option<Freeze> {
+        let id = self.id(&table);
+        let (from, to) = (moment(&table, "from"), moment(&table, "to"));
+        let place = self.required_place(&table);
+        let except = table.optional_table("except").map(|except| self.forbidden(except, "except"));
+        let because = table.required_str("because").map(|b| b.value.to_owned());
+        if let (Some(from), Some(to)) = (&from, &to)
+            && from.value >= to.value
+        {
+            let remedy = "`to` is when it is over: write a later time";
+            table.document().fault(&to.span, "this freeze ends before it begins", remedy);
+        }
+        table.finish();
+        let except = match except {
+            Some(except) => Some(except?),
+            None => None,
+        };
+        Some(Freeze { id: id?, from: from?.value, to: to?.value, place: place?, except, because: because? })
     }
 
     pub(super) fn approval(&self, table: Table<'_>) -> Option<ApprovalRule> {
@@ -154,17 +175,18 @@ impl Reader<'_> {
         granted
     }
 
-    fn forbidden(&self, table: Table<'_>) -> Option<Forbidden> {
+    fn forbidden(&self, table: Table<'_>, key: &str) -> Option<Forbidden> {
         let run = self.run(&table);
         table.refuse(
             "parameters",
-            "`parameters` of a forbid is not supported by this version",
-            "forbid the runbook, or name the allowed values in the grants",
+            "`parameters` is not supported here by this version",
+            "name the runbook without them, or the allowed values in the grants",
         );
         let forbidden = match run {
             Run { names: Some(names), .. } => Some(Forbidden::Names(names)),
             Run { names: None, risk: None, owner: None } => {
-                table.fault("this `run` names nothing", "give it `names`, `risk` or `owner`, or take it out");
+                table
+                    .fault(format!("this `{key}` names nothing"), "give it `names`, `risk` or `owner`, or take it out");
                 None
             }
             Run { names: None, risk, owner } => Some(Forbidden::Kind { risk, owner }),
@@ -263,6 +285,15 @@ impl Reader<'_> {
         }
         need
     }
+}
+
+/// A time with its zone, so that it is one moment wherever it is read.
+fn moment(table: &Table<'_>, key: &str) -> Option<At<Timestamp>> {
+    let _ = table.required(key, "\"2026-11-26T00:00:00Z\"")?;
+    let remedy = "write a time with its zone: `\"2026-11-26T00:00:00Z\"`, or `+01:00` in place of `Z`";
+    table.optional_with(key, remedy, |text| {
+        text.parse::<Timestamp>().map_err(|_| format!("`{text}` is no time with a zone"))
+    })
 }
 
 fn risks(table: &Table<'_>) -> Option<BTreeSet<Risk>> {
