@@ -24,7 +24,7 @@ use crate::engine::planner::Progress;
 use crate::engine::propose::{self, NotProposed, Proposed};
 use crate::engine::rulebook::Rules;
 use crate::message::{self, View};
-use crate::policy::{Asker, Verdict};
+use crate::policy::{Asker, Moment, Verdict};
 use crate::ports::{Actor, Clock, Inventory};
 use crate::rules;
 
@@ -95,7 +95,9 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
     let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits, inner });
     let progress = Arc::new(Progress::default());
     let shown = show(progress.clone());
-    let proposed = propose::propose(inventory, &rules, &asker, &request, &BTreeSet::new(), None, progress).await;
+    // Nobody knows here what the person ran within the last hour.
+    let moment = Moment { recent: &BTreeSet::new(), now: clock.now() };
+    let proposed = propose::propose(inventory, &rules, &asker, &request, moment, None, progress).await;
     shown.end();
     let view = View::new("", clock.now(), config.command());
     let Proposed { plan, decision, .. } = match proposed {

@@ -100,6 +100,8 @@ static CONTROL: Stage = Stage::new("control", control, &["gate", "way-back", "wa
 static PAGE: Stage = Stage::new("page", |_| Vec::new(), &["home", "picker"]);
 /// Large accounts, and a policy that shows outputs to a partner organisation.
 static LARGE: Stage = Stage::new("large", large, &["too-many", "foreign-click"]);
+/// Production is frozen for a long time.
+static FREEZING: Stage = Stage::new("freezing", freezing, &["freeze"]);
 /// Slack cannot be reached for the first seconds.
 static DOWN: Stage = Stage::new("down", |_| vec!["--break".into(), "refused".into()], &["slack-down-at-start"]);
 /// Everything is halted now and then, which others need not meet.
@@ -112,17 +114,28 @@ fn broken(_: &Path) -> Vec<String> {
     [folder("runbooks"), folder("policies")].concat()
 }
 
-/// With `--nodes 110` an account has 202 Linux nodes.
-fn large(folder: &Path) -> Vec<String> {
+/// The shipped policy and one file more.
+fn policy_with(folder: &Path, name: &str, text: &str) -> Vec<String> {
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     std::fs::copy(root().join("policies/default.toml"), policies.join("default.toml")).unwrap();
+    std::fs::write(policies.join(name), text).unwrap();
+    let option = |name: &str, value: &Path| [name.to_owned(), value.display().to_string()];
+    [option("--runbooks", &root().join("runbooks")), option("--policies", &policies)].concat()
+}
+
+fn freezing(folder: &Path) -> Vec<String> {
+    let freeze = "version = 1\n[[freeze]]\nid = \"turn-of-the-year\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
+                  to = \"2099-01-01T00:00:00Z\"\nwhere = [\"production\"]\nexcept = { risk = [\"read\"] }\n\
+                  because = \"the year ends\"\n";
+    policy_with(folder, "freeze.toml", freeze)
+}
+
+/// With `--nodes 110` an account has 202 Linux nodes.
+fn large(folder: &Path) -> Vec<String> {
     let partner =
         "version = 1\n[[view]]\nid = \"partner\"\nshared_channels = [\"slack:T0MUSTER:C0PARTNER\"]\nwhere = [\"*\"]\n";
-    std::fs::write(policies.join("partner.toml"), partner).unwrap();
-    let option = |name: &str, value: &Path| [name.to_owned(), value.display().to_string()];
-    let rules = [option("--runbooks", &root().join("runbooks")), option("--policies", &policies)].concat();
-    [rules, option("--nodes", Path::new("110")).into()].concat()
+    [policy_with(folder, "partner.toml", partner), vec!["--nodes".into(), "110".into()]].concat()
 }
 
 /// `careful-restart`: looks at the service, asks @sre before it restarts it where it does not run, and looks once more as
@@ -155,7 +168,7 @@ fn control(folder: &Path) -> Vec<String> {
     [option("--runbooks", &runbooks), option("--policies", &policies)].concat()
 }
 
-static STAGES: [&Stage; 7] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &DOWN, &HALTING, &BROKEN];
+static STAGES: [&Stage; 8] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &FREEZING, &DOWN, &HALTING, &BROKEN];
 
 struct Played {
     platform: Platform,
@@ -380,6 +393,11 @@ fn two_changes_never_meet_on_a_node_and_the_second_says_whom_it_waits_for() {
 #[test]
 fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_concern_it() {
     holds(CONTROL.at(Platform::Slack), "gate");
+}
+
+#[test]
+fn a_freeze_is_told_with_its_end_and_leaves_what_it_is_not_about() {
+    holds(FREEZING.at(Platform::Slack), "freeze");
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! A second evaluator, naive on purpose: it reads like the sentences of the design, loops over everything, and shares
 //! no code with the product. The random tests hold the product against it.
 
-#![allow(clippy::collapsible_if, reason = "one question for each `if`, so that it can be checked by eye")]
+#![allow(
+    clippy::collapsible_if,
+    clippy::collapsible_match,
+    reason = "one question for each `if`, so that it can be checked by eye"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

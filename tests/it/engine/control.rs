@@ -2,19 +2,21 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures::poll;
+use muster::adapters::clock::SystemClock;
 use muster::domain::CommandId;
 use muster::engine::Engine;
 use muster::message::Verb;
-use muster::ports::{Control, Order, Told};
+use muster::ports::{Clock as _, Control, Order, Told};
 use muster::run::Event;
 
 use super::seen::{
     RUN, TWO_STEPS, canary_held, card_says, halts, intents, last_words, operator, resumes, run_of, until, while_halted,
     with_a_way_back,
 };
-use super::stage::{DAY, SUSAN, World, settings, world};
+use super::stage::{DAY, SUSAN, Said, World, settings, world};
 
 /// A run whose intent is durable, and whose sender does not know it yet.
 async fn between_intent_and_call(world: &World, engine: &Engine) {
@@ -143,6 +145,32 @@ async fn a_cancel_on_the_way_back_sends_no_more_of_it_and_says_where_it_did_not_
     let status = world.asks(&engine, &format!("status {}", run_of(&world))).await;
     let line = "time-sync: 0 of 2 nodes succeeded, 1 failed, 1 not started: 1 × exit code 1, no output; rolled back 0 of 1 node\n";
     assert!(status.starts_with(line), "{status}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_held_does_not_go_on_into_a_freeze() {
+    let world = world();
+    let begins = SystemClock.now() + Duration::from_secs(600);
+    let freeze = format!(
+        "\n[[freeze]]\nid = \"soon\"\nfrom = \"{begins}\"\nto = \"{}\"\nwhere = [\"*\"]\nbecause = \"it snows\"\n",
+        begins + DAY
+    );
+    let engine = world.engine_with(settings(), |name, text| {
+        if name.ends_with("default.toml") { text + &freeze } else { with_a_way_back(name, text) }
+    });
+    let engine = engine.await;
+    let buttons = canary_held(&world, &engine).await;
+    world.clock.forward(Duration::from_secs(601));
+    world.clicks_as(SUSAN, &engine, buttons.iter().find(|b| b.verb == Verb::Continue).unwrap()).await;
+    let refused = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Whisper(card) => Some(muster::message::text::render(card)).filter(|t| t.contains("it snows")),
+            Said::Post { .. } | Said::Edit { .. } => None,
+        })
+    };
+    let refused = world.chat.until("the refusal", refused).await;
+    assert!(refused.contains("The freeze until"), "{refused}");
+    assert_eq!(sends(&world), 1, "the canary alone");
 }
 
 #[tokio::test]
