@@ -1,5 +1,7 @@
 //! The engine on ports that the test holds in its hands.
 
+#[cfg(all(feature = "slack", feature = "discord", feature = "playground"))]
+mod both;
 mod cards;
 mod control;
 mod exclusive;
