@@ -11,8 +11,8 @@ use crate::policy::{self, PolicySet};
 use crate::runbook::{Library, Runbook};
 use crate::{shipped, telemetry};
 
-/// The folders are looked at this often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The folders are looked at this often. A change has to be seen twice, and is in force within a second.
+const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// Where the files are.
 #[derive(Debug, Clone)]
@@ -133,13 +133,41 @@ pub fn unknown_gatekeepers(files: &Files, library: &Library, policy: &PolicySet)
 
 /// What was read last, so that only changes are read again.
 #[derive(Debug, Clone, Copy)]
-pub struct Seen(Option<Digest>);
+pub struct Seen {
+    /// What was judged.
+    last: Option<Digest>,
+    /// What was read once, and is taken if it is read the same again.
+    once: Option<Digest>,
+}
+
+impl Seen {
+    /// What one reading means: `None` where there is nothing new.
+    ///
+    /// A file that is caught while it is written may be a valid half of itself, with the forbids cut off. So a change counts
+    /// only when it is read the same twice; `forced` is a word from somebody who says that it is whole.
+    fn judge(&mut self, read: Result<(Files, Files), Vec<Fault>>, forced: bool) -> Option<Result<Rules, Vec<Fault>>> {
+        let mark = match &read {
+            Ok(files) => fingerprint(files),
+            Err(faults) => Digest::of(format!("{faults:?}").as_bytes()),
+        };
+        if !forced && self.last == Some(mark) {
+            self.once = None;
+            return None;
+        }
+        if !forced && self.once != Some(mark) {
+            self.once = Some(mark);
+            return None;
+        }
+        (self.last, self.once) = (Some(mark), None);
+        Some(read.and_then(|(books, policies)| check(&books, &policies)))
+    }
+}
 
 /// The rules at the start. Where no valid set is there, nothing is permitted until one is.
 #[must_use]
 pub fn first(source: &Source) -> (Rulebook, Seen, Vec<Fault>) {
     let read = source.read();
-    let seen = Seen(read.as_ref().ok().map(fingerprint));
+    let seen = Seen { last: read.as_ref().ok().map(fingerprint), once: None };
     match read.and_then(|(books, policies)| check(&books, &policies)) {
         Ok(rules) => (Rulebook::new(rules), seen, Vec::new()),
         Err(faults) => {
@@ -150,8 +178,7 @@ pub fn first(source: &Source) -> (Rulebook, Seen, Vec<Fault>) {
 
 /// Looks for changes until dropped, and at once when `nudged` (SIGHUP). A broken set leaves the good one in force and
 /// is told once.
-pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, seen: Seen, nudged: Arc<tokio::sync::Notify>) {
-    let Seen(mut seen) = seen;
+pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, mut seen: Seen, nudged: Arc<tokio::sync::Notify>) {
     loop {
         let forced = tokio::select! {
             () = tokio::time::sleep(LOOK_EVERY) => false,
@@ -159,30 +186,14 @@ pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, seen: Seen, n
         };
         let source = source.clone();
         let Ok(read) = tokio::task::spawn_blocking(move || source.read()).await else { continue };
-        let (mark, checked) = match read {
-            Ok(files) => {
-                let mark = fingerprint(&files);
-                if !forced && seen == Some(mark) {
-                    continue;
-                }
-                (mark, check(&files.0, &files.1))
-            }
-            Err(faults) => {
-                let mark = Digest::of(format!("{faults:?}").as_bytes());
-                if !forced && seen == Some(mark) {
-                    continue;
-                }
-                (mark, Err(faults))
-            }
-        };
-        seen = Some(mark);
-        match checked {
-            Ok(rules) => {
+        match seen.judge(read, forced) {
+            None => {}
+            Some(Ok(rules)) => {
                 tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");
                 rulebook.swap(rules);
                 metrics::gauge!(telemetry::RULES_STALE).set(0.0);
             }
-            Err(faults) => {
+            Some(Err(faults)) => {
                 metrics::gauge!(telemetry::RULES_STALE).set(1.0);
                 tracing::error!(
                     faults = faults.len(),
@@ -204,4 +215,102 @@ fn fingerprint((books, policies): &(Files, Files)) -> Digest {
         text.extend_from_slice(Digest::of(content.as_bytes()).bytes());
     }
     Digest::of(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt as _, SeedableRng as _};
+
+    use super::*;
+
+    fn shipped() -> (Files, Files) {
+        Source::Shipped.read().unwrap()
+    }
+
+    /// The policy cut off somewhere, often just before a table, or with some of it written over.
+    fn damaged((books, policies): (Files, Files), rng: &mut StdRng) -> (Files, Files) {
+        let (path, text) = policies[0].clone();
+        let tables: Vec<usize> = text.match_indices("\n[").map(|(at, _)| at + 1).collect();
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
+        let text = match rng.random_range(0..3) {
+            0 => text[..tables[rng.random_range(1..tables.len())]].to_owned(),
+            1 => text[..ends[rng.random_range(1..ends.len())]].to_owned(),
+            _ => {
+                let at = ends[rng.random_range(1..ends.len())];
+                format!("{}\u{0}{}", &text[..at], &text[at..])
+            }
+        };
+        (books, vec![(path, text)])
+    }
+
+    #[test]
+    fn a_file_that_is_caught_half_written_changes_nothing_even_where_the_half_is_valid() {
+        let seed = std::env::var("MUSTER_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_129);
+        println!("MUSTER_SEED={seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (rulebook, mut seen, faults) = first(&Source::Shipped);
+        assert!(faults.is_empty(), "{faults:#?}");
+        let before = rulebook.current().policy.clone();
+        let (mut valid, mut milder) = (0, 0);
+        for _ in 0..1_000 {
+            let torn = damaged(shipped(), &mut rng);
+            if let Ok(policy) = policy::load(&torn.1, None) {
+                valid += 1;
+                milder += u32::from(policy.forbids.len() < before.forbids.len());
+            }
+            assert!(seen.judge(Ok(torn), false).is_none(), "it was read once");
+            // The writer has finished.
+            assert!(seen.judge(Ok(shipped()), false).is_none(), "it is what is in force");
+        }
+        println!("1000 torn readings, {valid} of them valid in themselves, {milder} with fewer forbids");
+        assert!(valid > 50 && milder > 10, "too few to mean anything: {valid}, {milder}");
+    }
+
+    #[test]
+    fn what_stays_broken_leaves_the_good_set_in_force_and_is_told_once() {
+        let (_, mut seen, _) = first(&Source::Shipped);
+        let broken = || {
+            let (books, policies) = shipped();
+            (books, vec![(policies[0].0.clone(), format!("{}\n[[grant]]\n", policies[0].1))])
+        };
+        assert!(seen.judge(Ok(broken()), false).is_none());
+        assert!(matches!(seen.judge(Ok(broken()), false), Some(Err(_))), "read twice, and judged");
+        assert!(seen.judge(Ok(broken()), false).is_none(), "told once");
+        assert!(matches!(seen.judge(Ok(shipped()), true), Some(Ok(_))), "at somebody's word it is judged at once");
+    }
+
+    #[tokio::test]
+    async fn a_change_in_the_folders_is_in_force_soon_and_whole() {
+        let folder = std::env::temp_dir().join(format!("muster-rules-{}", std::process::id()));
+        let (runbooks, policies) = (folder.join("runbooks"), folder.join("policies"));
+        for path in [&runbooks, &policies] {
+            std::fs::create_dir_all(path).unwrap();
+        }
+        let (books, rules) = shipped();
+        for (path, text) in books {
+            std::fs::write(runbooks.join(path.file_name().unwrap()), text).unwrap();
+        }
+        let file = policies.join("default.toml");
+        std::fs::write(&file, &rules[0].1).unwrap();
+        let source = Source::Folders { runbooks, policies };
+        let (rulebook, seen, faults) = first(&source);
+        assert!(faults.is_empty(), "{faults:#?}");
+        let rulebook = Arc::new(rulebook);
+        let keeping = tokio::spawn(keep_current(source, rulebook.clone(), seen, Arc::default()));
+        let more = "\n[[forbid]]\nid = \"now\"\nwhere = [\"*\"]\nbecause = \"x\"\n";
+        std::fs::write(&file, format!("{}{more}", rules[0].1)).unwrap();
+        let ids = || rulebook.current().policy.forbids.iter().map(|f| f.id.clone()).collect::<BTreeSet<_>>();
+        let changed = async {
+            while !ids().contains("now") {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let changed = tokio::time::timeout(Duration::from_secs(30), changed).await;
+        keeping.abort();
+        std::fs::remove_dir_all(&folder).unwrap();
+        changed.expect("the change was never in force");
+    }
 }
