@@ -25,6 +25,21 @@ pub enum Tone {
     Neutral,
 }
 
+impl Tone {
+    /// What stands before a title.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Tone::Waiting => "⏳",
+            Tone::Running => "🔄",
+            Tone::Good => "✅",
+            Tone::Warning => "⚠️",
+            Tone::Bad => "❌",
+            Tone::Neutral => "ℹ️",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Block {

@@ -1,5 +1,7 @@
 //! Plain text on its way to a screen, or from a keyboard, whatever the platform.
 
+use crate::domain::Digest;
+
 /// Phones and word processors bend quotes and stretch spaces.
 #[must_use]
 pub fn straighten(text: &str) -> String {
@@ -40,6 +42,16 @@ pub fn cut(text: &str, max: usize) -> String {
         return text.to_owned();
     }
     text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The name of a file with a mark of the key before its ending: by it the file is found again.
+#[must_use]
+pub fn marked_name(name: &str, key: &str) -> String {
+    let mark = Digest::of(key.as_bytes()).short(6);
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{mark}.{ending}"),
+        _ => format!("{name}-{mark}"),
+    }
 }
 
 #[cfg(test)]

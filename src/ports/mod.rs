@@ -9,6 +9,7 @@ pub mod control;
 pub mod journal;
 pub mod pace;
 pub mod probe;
+pub mod recent;
 
 pub use chat::{
     Ack, Actor, Channel, Chat, ChatError, Completing, Delivery, Directory, DirectoryError, Inbound, Inbox, InboxError,
@@ -22,6 +23,7 @@ pub use control::{Control, Order, Told};
 pub use journal::{Commit, CommitError, InboxRow, Journal, JournalError, Outputs, Stored, StoredEvent, StoredFact};
 pub use pace::{Operation, Pace, Quota, Unpaced};
 pub use probe::{BotSeen, ChannelSeen, ChatProbe, CloudProbe, Guard, ProbeError};
+pub use recent::Recent;
 
 use crate::domain::{RunId, Timestamp};
 

@@ -5,8 +5,8 @@
 //! members: those of the whole guild are read for it, page by page, which needs the Server Members intent. Nobody waits for
 //! that list; `muster doctor` warns of a role that nobody has where the intent is switched on.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,18 +14,14 @@ use serde::Deserialize;
 use serenity::http::{LightMethod, Route};
 use serenity::model::Permissions;
 use serenity::model::id::{GuildId, UserId};
-use tokio::time::Instant;
 
 use crate::domain::{ChatPlatform, GroupRef, Place, Principal};
-use crate::ports::{Channel, Directory, DirectoryError, Profile};
+use crate::ports::{Channel, Directory, DirectoryError, Profile, Recent};
 
 use super::api::{Call, CallError};
 use super::ids::snowflake;
 use super::{Discord, Inner};
 
-const FRESH: Duration = Duration::from_secs(60);
-/// Entries kept per cache before old ones are dropped.
-const ENTRIES: usize = 4_096;
 /// A person waits for the answer, so a slot is waited for only this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Members that Discord gives at once, and pages read before a guild counts as too large.
@@ -53,54 +49,11 @@ const DIRECT: u64 = 1;
 
 #[derive(Default)]
 pub(super) struct Caches {
-    members: Cache<Arc<Vec<Member>>>,
-    roles: Cache<Arc<Vec<Role>>>,
+    members: Recent<Arc<Vec<Member>>>,
+    roles: Recent<Arc<Vec<Role>>>,
     /// `None`: not in this guild.
-    people: Cache<Option<Member>>,
-    channels: Cache<Channel>,
-}
-
-type Slot<V> = Arc<tokio::sync::Mutex<Option<(Instant, V)>>>;
-
-/// Answers of the last minute. Who asks for the same thing at the same time waits for one answer.
-struct Cache<V> {
-    slots: Mutex<HashMap<String, Slot<V>>>,
-}
-
-impl<V> Default for Cache<V> {
-    fn default() -> Self {
-        Cache { slots: Mutex::new(HashMap::new()) }
-    }
-}
-
-impl<V: Clone> Cache<V> {
-    /// The next one asks anew.
-    fn forget(&self, key: &str) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-
-    async fn get<E>(&self, key: &str, ask: impl Future<Output = Result<V, E>>) -> Result<V, E> {
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            if slots.len() >= ENTRIES {
-                // Those in use by nobody but the cache; at worst they are asked for again.
-                slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-            }
-            Arc::clone(slots.entry(key.to_owned()).or_default())
-        };
-        let mut slot = slot.lock().await;
-        if let Some((at, value)) = slot.as_ref()
-            && at.elapsed() < FRESH
-        {
-            return Ok(value.clone());
-        }
-        // Forgotten before it is asked for, so that a failure leaves nothing behind.
-        *slot = None;
-        let asked = Instant::now();
-        let value = ask.await?;
-        *slot = Some((asked, value.clone()));
-        Ok(value)
-    }
+    people: Recent<Option<Member>>,
+    channels: Recent<Channel>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -114,17 +114,6 @@ pub(super) fn sentence(text: &str, buttons: Vec<CreateButton>) -> Value {
     })
 }
 
-fn emoji(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Waiting => "⏳",
-        Tone::Running => "🔄",
-        Tone::Good => "✅",
-        Tone::Warning => "⚠️",
-        Tone::Bad => "❌",
-        Tone::Neutral => "ℹ️",
-    }
-}
-
 /// The bar beside the embed, in the colours of Discord's own interface.
 fn colour(tone: Tone) -> u32 {
     match tone {
@@ -141,7 +130,7 @@ fn colour(tone: Tone) -> u32 {
 fn headline(card: &Card) -> String {
     let mut max = TITLE_MAX - 4;
     loop {
-        let title = format!("{} {}", emoji(card.tone), escape(&cut(&card.title, max), false));
+        let title = format!("{} {}", card.tone.sign(), escape(&cut(&card.title, max), false));
         if title.chars().count() <= TITLE_MAX {
             return title;
         }

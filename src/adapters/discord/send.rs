@@ -18,7 +18,7 @@ use serenity::http::{LightMethod, Route};
 use serenity::model::id::{ChannelId, MessageId};
 
 use crate::domain::{ChatPlatform, Digest, MessageRef, Place, Principal};
-use crate::message::plain::{clean, cut};
+use crate::message::plain::{clean, cut, marked_name};
 use crate::message::{Card, Form, Home};
 use crate::ports::{Actor, Chat, ChatError, Reply};
 
@@ -127,15 +127,6 @@ pub(super) fn mark(key: &str) -> String {
 fn nonce(place: &Place, key: &str) -> String {
     let text = format!("{}:{}:{key}", place.channel, place.thread.as_deref().unwrap_or_default());
     Digest::of(text.as_bytes()).short(24)
-}
-
-/// The file's name with a mark of the key before its ending: by it the file is found again.
-fn marked_name(name: &str, key: &str) -> String {
-    let mark = Digest::of(key.as_bytes()).short(6);
-    match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{mark}.{ending}"),
-        _ => format!("{name}-{mark}"),
-    }
 }
 
 pub(super) fn channel_id(text: &str) -> Result<ChannelId, ChatError> {

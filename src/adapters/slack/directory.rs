@@ -3,75 +3,26 @@
 //! Answers are kept for 60 s and never longer: a failed look-up is an error, not the last known answer and not an
 //! empty group. `usergroups.users.list` is Tier 2 (20 a minute), so one group is asked for once at a time.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use tokio::time::Instant;
 
 use crate::domain::{ChatPlatform, GroupRef, Place, Principal};
-use crate::ports::{Channel, ChatError, Directory, DirectoryError, Profile};
+use crate::ports::{Channel, ChatError, Directory, DirectoryError, Profile, Recent};
 
 use super::Slack;
 use super::api::CallError;
 use super::limits::Lane;
 
-const FRESH: Duration = Duration::from_secs(60);
-/// Entries kept per cache before old ones are dropped.
-const ENTRIES: usize = 4_096;
 /// A person waits for the answer, so a slot is waited for only this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Default)]
 pub(super) struct Caches {
-    groups: Cache<Vec<String>>,
-    profiles: Cache<Profile>,
-    channels: Cache<Channel>,
-}
-
-type Slot<V> = Arc<tokio::sync::Mutex<Option<(Instant, V)>>>;
-
-/// Answers of the last minute. Who asks for the same thing at the same time waits for one answer.
-struct Cache<V> {
-    slots: Mutex<HashMap<String, Slot<V>>>,
-}
-
-impl<V> Default for Cache<V> {
-    fn default() -> Self {
-        Cache { slots: Mutex::new(HashMap::new()) }
-    }
-}
-
-impl<V: Clone> Cache<V> {
-    /// The next one asks anew.
-    fn forget(&self, key: &str) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
-    }
-
-    async fn get<E>(&self, key: &str, ask: impl Future<Output = Result<V, E>>) -> Result<V, E> {
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            if slots.len() >= ENTRIES {
-                // Those in use by nobody but the cache; at worst they are asked for again.
-                slots.retain(|_, slot| Arc::strong_count(slot) > 1);
-            }
-            Arc::clone(slots.entry(key.to_owned()).or_default())
-        };
-        let mut slot = slot.lock().await;
-        if let Some((at, value)) = slot.as_ref()
-            && at.elapsed() < FRESH
-        {
-            return Ok(value.clone());
-        }
-        // Forgotten before it is asked for, so that a failure leaves nothing behind.
-        *slot = None;
-        let asked = Instant::now();
-        let value = ask.await?;
-        *slot = Some((asked, value.clone()));
-        Ok(value)
-    }
+    groups: Recent<Vec<String>>,
+    profiles: Recent<Profile>,
+    channels: Recent<Channel>,
 }
 
 #[derive(Deserialize)]

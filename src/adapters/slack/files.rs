@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::SlackResponseUrl;
 use tokio::time::sleep;
 
-use crate::domain::{Digest, Place};
+use crate::domain::Place;
 use crate::ports::ChatError;
 
 use super::Inner;
@@ -45,15 +45,6 @@ struct Shares {
     public: HashMap<String, Value>,
     #[serde(default)]
     private: HashMap<String, Value>,
-}
-
-/// The file's name with a mark of the key before its ending: by it the file is found again.
-pub(super) fn marked_name(name: &str, key: &str) -> String {
-    let mark = Digest::of(key.as_bytes()).short(6);
-    match name.rsplit_once('.') {
-        Some((stem, ending)) if !stem.is_empty() => format!("{stem}-{mark}.{ending}"),
-        _ => format!("{name}-{mark}"),
-    }
 }
 
 impl Inner {

@@ -11,7 +11,7 @@
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, Timestamp};
-use crate::message::{Block, Button, Card, Span, Style, Tone};
+use crate::message::{Block, Button, Card, Span, Style};
 
 use super::fallback::{marked, plain, text_only};
 use super::text::{clean, cut, escape};
@@ -64,7 +64,7 @@ pub(super) struct Rendered {
 }
 
 pub(super) fn card(card: &Card, rung: Rung) -> Rendered {
-    let title = format!("{} {}", emoji(card.tone), clean(&card.title, false));
+    let title = format!("{} {}", card.tone.sign(), clean(&card.title, false));
     match rung {
         Rung::Rich => Rendered { text: notice(&title), blocks: blocks(card, &title, rich) },
         Rung::Plain => Rendered { text: notice(&title), blocks: blocks(card, &title, plain) },
@@ -75,17 +75,6 @@ pub(super) fn card(card: &Card, rung: Rung) -> Rendered {
 /// The top-level `text`: what a notification shows. Slack parses it, so it is escaped.
 pub(super) fn notice(title: &str) -> String {
     escape(&cut(title, TEXT_MAX / 5))
-}
-
-fn emoji(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Waiting => "⏳",
-        Tone::Running => "🔄",
-        Tone::Good => "✅",
-        Tone::Warning => "⚠️",
-        Tone::Bad => "❌",
-        Tone::Neutral => "ℹ️",
-    }
 }
 
 /// What is left of the budget. Counts what the message could not hold, so that the note can say it.
@@ -114,7 +103,7 @@ pub(super) type Seen = std::collections::HashMap<&'static str, usize>;
 
 /// A card as one part of a page that holds several.
 pub(super) fn section_of_home(card: &Card, seen: &mut Seen) -> Vec<SlackBlock> {
-    let title = format!("{} {}", emoji(card.tone), clean(&card.title, false));
+    let title = format!("{} {}", card.tone.sign(), clean(&card.title, false));
     blocks_beside(card, &title, rich, seen)
 }
 

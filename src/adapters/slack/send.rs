@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, MessageRef, Place, Principal};
+use crate::message::plain::marked_name;
 use crate::message::{Card, Form, Home};
 use crate::ports::{Chat, ChatError, Reply};
 
 use super::api::{As, CallError};
-use super::files::marked_name;
 use super::limits::Lane;
 use super::render::{self, Rendered, Rung};
 use super::{Inner, Slack, form, home};

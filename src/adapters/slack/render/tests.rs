@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 use crate::adapters::slack::form::{FormRef, form};
 use crate::domain::{GroupRef, Place, Principal, RunId};
-use crate::message::{FieldKind, Form, FormField, FormKind, Verb};
+use crate::message::{FieldKind, Form, FormField, FormKind, Tone, Verb};
 
 fn run() -> RunId {
     "01J9ZX0000000000000000AB7F".parse().unwrap()
