@@ -7,19 +7,21 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::config::{Config, Environment, FILE, Host, NotLookedUp};
-use crate::domain::Fault;
-use crate::policy;
+use crate::config::{Config, Environment, FILE, Host, NotLookedUp, Paths};
+use crate::domain::{Account, Fault, Position};
+use crate::policy::{self, PolicySet};
 use crate::rules::{Files, read_folder, unknown_gatekeepers};
 use crate::runbook::{Library, Runbook};
 
 /// Check muster.toml, runbooks and policies, and say every fault at once.
 ///
-/// Without options: the configuration (`./muster.toml`) and the folders that it names. Exits with 1 if anything is
-/// wrong, so it fits a pre-commit hook and CI. Nothing is contacted and nothing is changed.
+/// Without options: the configuration (`./muster.toml`) and the folders that it names. The tests inside the policy files
+/// are asked too. Exits with 1 if anything is wrong, so it fits a pre-commit hook and CI. What is valid and still hardly
+/// meant is told as advice. Nothing is contacted and nothing is changed.
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(after_help = "Examples:\n  muster check\n  muster check --runbooks runbooks --policies policies\n  \
-    muster check --config /etc/muster/muster.toml --secrets\n\nExit codes: 0 no faults; 1 faults; 2 wrong usage.")]
+    muster check --config /etc/muster/muster.toml --secrets\n  muster check --strict\n\n\
+    Exit codes: 0 no faults; 1 faults, or advice with --strict; 2 wrong usage.")]
 pub struct Args {
     /// The configuration [default: ./muster.toml where there is one]
     #[arg(long, value_name = "FILE", env = "MUSTER_CONFIG")]
@@ -33,7 +35,10 @@ pub struct Args {
     /// Also look the secrets up that the configuration names, as `serve` does
     #[arg(long)]
     pub secrets: bool,
-    /// Print one JSON object: `ok`, `faults` (file, at, what, remedy), `checked`
+    /// Exit with 1 for advice too
+    #[arg(long)]
+    pub strict: bool,
+    /// Print one JSON object: `ok`, `faults` and `advice` (file, at, what, remedy), `checked`
     #[arg(long)]
     pub json: bool,
 }
@@ -42,8 +47,12 @@ pub struct Args {
 #[derive(Debug, Default)]
 pub struct Report {
     pub faults: Vec<Fault>,
+    /// Valid, and still hardly meant.
+    pub advice: Vec<Fault>,
     /// Files that were read, the configuration included.
     pub files: usize,
+    /// Tests inside the policy files that were asked.
+    pub tests: usize,
     /// Secrets were named and not looked up.
     pub secrets_skipped: bool,
 }
@@ -53,12 +62,13 @@ pub fn run(args: &Args) -> ExitCode {
     let report = check(args);
     if args.json {
         println!("{}", report.json());
-    } else if report.faults.is_empty() {
+    } else if report.faults.is_empty() && report.advice.is_empty() {
         print!("{}", report.text());
     } else {
         eprint!("{}", super::terminal::Terminal::stderr().faults(&report.text()));
     }
-    if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let good = report.faults.is_empty() && (report.advice.is_empty() || !args.strict);
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Reads everything and collects every fault.
@@ -66,7 +76,8 @@ pub fn run(args: &Args) -> ExitCode {
 pub fn check(args: &Args) -> Report {
     let mut report = Report::default();
     let configuration = args.config.clone().or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()));
-    let configured = configuration.and_then(|file| report.configuration(&file, args.secrets));
+    let configured = configuration.as_ref().and_then(|file| report.configuration(file, args.secrets));
+    let (configured, accounts) = configured.unzip();
     let folder = |given: &Option<PathBuf>, configured: Option<&PathBuf>, usual: &str| {
         given.clone().or_else(|| configured.cloned()).unwrap_or_else(|| PathBuf::from(usual))
     };
@@ -74,21 +85,31 @@ pub fn check(args: &Args) -> Report {
     let policies = folder(&args.policies, configured.as_ref().map(|p| &p.policies), "policies");
 
     let books = report.runbooks(&runbooks);
-    report.policies(&policies, books.as_ref());
-    report.faults.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
+    let policy = report.policies(&policies, books.as_ref());
+    if let (Some(policy), Some(file), Some(accounts)) = (policy, configuration, accounts) {
+        report.unclassified(&policy, &file, &accounts);
+    }
+    for faults in [&mut report.faults, &mut report.advice] {
+        faults.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
+    }
     report
 }
 
 impl Report {
-    fn configuration(&mut self, file: &Path, secrets: bool) -> Option<crate::config::Paths> {
+    /// Paths, and the accounts as far as they could be read.
+    fn configuration(&mut self, file: &Path, secrets: bool) -> Option<(Paths, Vec<Account>)> {
         let environment: &dyn Environment = if secrets { &Host } else { &NotLookedUp };
         self.secrets_skipped = !secrets;
-        if let Err(faults) = Config::load(file, environment) {
-            self.faults.extend(faults);
-        }
+        let accounts = match Config::load(file, environment) {
+            Ok(config) => config.accounts.into_iter().map(|settings| settings.account).collect(),
+            Err(faults) => {
+                self.faults.extend(faults);
+                Vec::new()
+            }
+        };
         let text = environment.read(file).ok()?;
         self.files += 1;
-        Some(Config::paths(file, &text))
+        Some((Config::paths(file, &text), accounts))
     }
 
     fn runbooks(&mut self, folder: &Path) -> Option<(Files, Library)> {
@@ -103,15 +124,36 @@ impl Report {
     }
 
     /// Without all runbooks it cannot be told which names exist, so then rules are checked by themselves.
-    fn policies(&mut self, folder: &Path, books: Option<&(Files, Library)>) {
-        let Some(files) = self.files_of(folder, "policy") else { return };
+    fn policies(&mut self, folder: &Path, books: Option<&(Files, Library)>) -> Option<PolicySet> {
+        let files = self.files_of(folder, "policy")?;
         let runbooks: Option<Vec<&Runbook>> = books.map(|(_, l)| l.runbooks.values().map(AsRef::as_ref).collect());
-        match policy::load::load(&files, runbooks.as_deref()) {
-            Ok(policy) => {
-                let unknown = books.map(|(files, library)| unknown_gatekeepers(files, library, &policy));
-                self.faults.extend(unknown.unwrap_or_default());
+        match policy::load::read(&files, runbooks.as_deref()) {
+            Ok(loaded) => {
+                if let (Some(runbooks), Some((files, library))) = (runbooks, books) {
+                    self.tests = loaded.tests.len();
+                    self.faults.extend(unknown_gatekeepers(files, library, &loaded.policy));
+                    self.faults.extend(loaded.failures(&runbooks));
+                    self.advice.extend(loaded.advice(&runbooks));
+                }
+                Some(loaded.policy)
             }
-            Err(faults) => self.faults.extend(faults),
+            Err(faults) => {
+                self.faults.extend(faults);
+                None
+            }
+        }
+    }
+
+    /// Accounts of the configuration that no set says anything about.
+    fn unclassified(&mut self, policy: &PolicySet, file: &Path, accounts: &[Account]) {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        for account in policy::unclassified(policy, accounts) {
+            self.advice.push(Fault {
+                file: file.to_owned(),
+                at: text.find(account.id.as_str()).map(|byte| Position::of(&text, byte)),
+                what: format!("no set says whether `{}` is production, so it counts as production", account.name),
+                remedy: "put it in a set of the policy with `production = true` or `false`".into(),
+            });
         }
     }
 
@@ -135,14 +177,28 @@ impl Report {
         Some(files)
     }
 
-    /// As a person reads it: the faults, and a line that counts them.
+    /// As a person reads it: the faults and the advice, and a line that counts them.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text: String = self.faults.iter().map(|fault| format!("{fault}\n")).collect();
+        if !self.advice.is_empty() {
+            let gap = if self.faults.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}Valid, and worth a look:");
+            text.extend(self.advice.iter().map(|advice| format!("{advice}\n")));
+        }
         let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
         let files = count(self.files, "file");
+        let tests = if self.tests == 0 { String::new() } else { format!(", {} asked", count(self.tests, "test")) };
+        if !text.is_empty() {
+            text.push('\n');
+        }
         if self.faults.is_empty() {
-            let _ = writeln!(text, "{files} checked, no faults");
+            let advice = match self.advice.len() {
+                0 => String::new(),
+                1 => ", 1 piece of advice".into(),
+                n => format!(", {n} pieces of advice"),
+            };
+            let _ = writeln!(text, "{files} checked{tests}, no faults{advice}");
             if self.secrets_skipped {
                 text.push_str("secrets were not looked up; `--secrets` does that\n");
             }
@@ -150,7 +206,7 @@ impl Report {
             let bad: BTreeSet<&Path> = self.faults.iter().map(|f| f.file.as_path()).collect();
             let _ = writeln!(
                 text,
-                "\n{} in {}; {files} checked",
+                "{} in {}; {files} checked{tests}",
                 count(self.faults.len(), "fault"),
                 count(bad.len(), "file"),
             );
@@ -164,7 +220,8 @@ impl Report {
         json!({
             "ok": self.faults.is_empty(),
             "faults": self.faults,
-            "checked": { "files": self.files, "secrets": !self.secrets_skipped },
+            "advice": self.advice,
+            "checked": { "files": self.files, "tests": self.tests, "secrets": !self.secrets_skipped },
         })
     }
 }

@@ -341,7 +341,7 @@ fn concerns(forbid: &Forbid, question: &Question<'_>) -> bool {
 }
 
 impl Forbidden {
-    fn holds(&self, runbook: RunbookFacts<'_>) -> bool {
+    pub(super) fn holds(&self, runbook: RunbookFacts<'_>) -> bool {
         match self {
             Forbidden::Everything => true,
             Forbidden::Names(names) => names.contains(runbook.name),

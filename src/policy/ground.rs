@@ -48,6 +48,17 @@ impl TargetSet {
     }
 }
 
+/// Whether the target is surely in the set.
+pub(super) fn lies_in(set: &TargetSet, facts: &TargetFacts<'_>) -> bool {
+    set.fit(facts) == Fit::Yes
+}
+
+/// Whether a set says surely of the target that it is production, or that it is not.
+pub(super) fn is_classified(policy: &PolicySet, facts: &TargetFacts<'_>) -> bool {
+    let fits: Vec<Fit> = policy.sets.values().map(|set| set.fit(facts)).collect();
+    production(policy, &fits) != Production::Unclassified
+}
+
 fn any(patterns: &[Pattern], text: &str) -> bool {
     patterns.iter().any(|p| p.matches(text))
 }

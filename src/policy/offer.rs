@@ -37,7 +37,7 @@ pub fn could_run(
 }
 
 /// Some value of this kind is allowed. Where that cannot be told, such as of two patterns, it is taken to be so.
-fn can_meet(kind: &Kind, rule: &ParameterRule) -> bool {
+pub(super) fn can_meet(kind: &Kind, rule: &ParameterRule) -> bool {
     let canonical = |value: &str| kind.canonical(value).is_ok_and(|text| text == value);
     match (kind, rule) {
         (Kind::Choice { values }, rule) => values.iter().any(|value| rule.allows(value)),

@@ -8,6 +8,7 @@ use crate::runbook::Risk;
 
 use super::ground::Ground;
 use super::set::{Freeze, Grant, Granted, ParameterRule, When, Where};
+use super::{Decision, Reason, Verdict};
 
 /// Longer lists are cut, and say by how many.
 const LISTED: usize = 8;
@@ -15,13 +16,34 @@ const LISTED: usize = 8;
 const VALUE: usize = 80;
 
 /// `` `a`, `b` and `c` ``, or with `or`.
-fn list<T: Display>(items: impl IntoIterator<Item = T>, last: &str) -> String {
+pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>, last: &str) -> String {
     let items: Vec<String> = items.into_iter().map(|i| format!("`{i}`")).collect();
     match items.as_slice() {
         [] => "nothing".into(),
         [one] => one.clone(),
         [head @ .., end] if items.len() <= LISTED => format!("{} {last} {end}", head.join(", ")),
         all => format!("{} {last} {} more", all[..LISTED - 1].join(", "), all.len() + 1 - LISTED),
+    }
+}
+
+/// What came out, for whoever wrote the rules.
+pub(super) fn outcome(decision: &Decision) -> String {
+    let by = |reason: &Reason| format!("`{}`: {}", reason.rule, reason.text);
+    match decision.verdict {
+        Verdict::Permit => {
+            let rules: BTreeSet<&str> = decision.reasons.iter().map(|r| r.rule.as_str()).collect();
+            format!("{} allows it", list(rules, "and"))
+        }
+        Verdict::PermitWithApproval => {
+            let seats = decision
+                .quorum
+                .iter()
+                .map(|seats| format!("{} of `{}` by {}", seats.count, seats.group, list(&seats.rules, "and")));
+            format!("it needs {}", seats.collect::<Vec<_>>().join(" and "))
+        }
+        Verdict::Forbid => {
+            format!("it is denied by {}", decision.reasons.iter().map(by).collect::<Vec<_>>().join("; "))
+        }
     }
 }
 

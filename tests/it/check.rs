@@ -33,7 +33,8 @@ fn the_shipped_files_have_no_fault() {
         ..Args::default()
     };
     let report = check(&args);
-    assert!(report.faults.is_empty(), "{}", report.text());
+    assert!(report.faults.is_empty() && report.advice.is_empty(), "{}", report.text());
+    assert_eq!(report.tests, 7);
     assert_eq!(report.files, muster::shipped::RUNBOOKS.len() + muster::shipped::POLICIES.len());
 }
 
@@ -55,6 +56,58 @@ fn a_gate_that_nobody_could_pass_is_a_fault() {
     /restart-where-failed.toml:32:17: the gate asks `sree`, a group that no policy file defines
       did you mean `sre`?
     ");
+}
+
+#[test]
+fn an_account_that_no_set_knows_and_a_grant_without_limits_are_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let account = |id: &str, name: &str, labels: &str| {
+        format!(
+            "[[account]]\nid = \"{id}\"\nname = \"{name}\"\nrole = \"muster-runner\"\nregions = [\"eu-west-1\"]\n{labels}\n"
+        )
+    };
+    write(
+        "muster.toml",
+        &format!(
+            "version = 1\n[slack]\napp_token = {{ env = \"A\" }}\nbot_token = {{ env = \"B\" }}\n[aws]\nregion = \"eu-west-1\"\n{}{}{}\
+             [paths]\nrunbooks = \"runbooks\"\npolicies = \"policies\"\nstore = \"store\"\n",
+            account("011111111111", "acme-prod", ""),
+            account("022222222222", "acme-new", ""),
+            account("033333333333", "acme-test", "labels = { env = \"test\" }"),
+        ),
+    );
+    let runbook = std::fs::read_to_string("runbooks/time-sync.toml").unwrap();
+    write("runbooks/time-sync.toml", &runbook);
+    write(
+        "policies/p.toml",
+        r#"version = 1
+[groups]
+ops = { users = ["slack:T1:U1"] }
+[sets.prod]
+accounts = ["011111111111"]
+production = true
+[sets.test]
+labels = { env = ["test"] }
+production = false
+[[grant]]
+id = "ops-all"
+who = ["ops"]
+run = { risk = ["read", "change"] }
+where = ["*"]
+max_targets = 5
+"#,
+    );
+    let args = Args { config: Some(folder.path().join("muster.toml")), ..Args::default() };
+    let report = check(&args);
+    let told = report.text().replace(&folder.path().display().to_string(), "");
+    insta::assert_snapshot!(told);
+    assert_eq!(report.json()["ok"], true);
+    assert_eq!(report.json()["advice"].as_array().unwrap().len(), 2);
 }
 
 #[test]

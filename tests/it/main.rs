@@ -35,6 +35,7 @@ mod policy_files;
 mod policy_offers;
 mod policy_oracle;
 mod policy_random;
+mod policy_selftests;
 mod policy_world;
 mod reboots;
 mod runbooks;

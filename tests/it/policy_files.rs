@@ -168,6 +168,46 @@ need = [{ from = "sre", count = 1 }]
 }
 
 #[test]
+fn a_listed_value_that_no_named_runbook_takes_is_a_fault() {
+    let text = |values: &str| {
+        let run = format!(
+            "{{ names = [\"restart-service\", \"patch-baseline\"], parameters = {{ service = {{ one_of = [{values}] }} }} }}"
+        );
+        format!(
+            "version = 1\n[groups]\nsre = {{ users = [\"slack:T1:U1\"] }}\n[[grant]]\nid = \"a\"\nwho = [\"sre\"]\n\
+             run = {run}\nwhere = [\"*\"]\nmax_targets = 1\n"
+        )
+    };
+    let library = muster::runbook::Library::load(muster::shipped::RUNBOOKS.iter().copied()).unwrap();
+    let mut known: Vec<Runbook> = library.runbooks.values().map(|r| (**r).clone()).collect();
+    known.iter_mut().find(|r| r.name.as_str() == "patch-baseline").unwrap().parameters = known_service();
+    let known: Vec<&Runbook> = known.iter().collect();
+    let faults = |values: &str| load(&files(&[("a.toml", &text(values))]), Some(&known)).map(drop);
+    assert_eq!(faults("\"nginx\", \"true\""), Ok(()), "each value needs one runbook that takes it");
+    let told: String = faults("\"nginx\", \"Nginx Plus\"").unwrap_err().iter().map(|f| format!("{f}\n")).collect();
+    insta::assert_snapshot!(told);
+}
+
+/// A `service` that is a boolean.
+fn known_service() -> BTreeMap<String, Parameter> {
+    runbook("x", "y", &["service"]).parameters
+}
+
+#[test]
+fn a_freeze_shares_its_id_with_no_other_rule() {
+    let freeze = |id: &str| {
+        format!(
+            "[[freeze]]\nid = \"{id}\"\nfrom = \"2026-01-01T00:00:00Z\"\nto = \"2026-01-02T00:00:00Z\"\nwhere = [\"*\"]\n\
+             because = \"x\"\n"
+        )
+    };
+    let text = format!("version = 1\n{}{}", freeze("one"), freeze("one"));
+    let whats: Vec<String> =
+        load(&files(&[("a.toml", &text)]), None).unwrap_err().into_iter().map(|f| f.what).collect();
+    assert_eq!(whats, ["the rule `one` is defined above"]);
+}
+
+#[test]
 fn a_broken_file_does_not_make_its_groups_unknown_in_the_others() {
     let broken = "version = 1\n[groups]\nsre = { users = [\"slack:T1:U1\" }\n[sets]\nprod = { accounts = [\"*\"], }}\n";
     let good = "version = 1\n[[view]]\nid = \"v\"\nwho = [\"sre\", \"sry\"]\nwhere = [\"prod\"]\n";

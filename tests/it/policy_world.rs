@@ -24,7 +24,7 @@ pub const ACCOUNTS: [(&str, &str); 4] = [
     ("333333333333", "globex-prod"),
     ("012345678901", "sandbox"),
 ];
-const RUNBOOKS: [(&str, Risk, &str); 4] = [
+pub const RUNBOOKS: [(&str, Risk, &str); 4] = [
     ("drop-data", Risk::Destructive, "data"),
     ("restart", Risk::Change, "platform"),
     ("show-data", Risk::Read, "data"),

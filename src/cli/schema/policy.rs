@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::One;
-use super::runbook::Risk;
+use super::runbook::{Risk, Scalar};
 
 /// Who may run what, where, and with whose approval. What no grant allows is denied
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -26,6 +26,7 @@ pub struct PolicyFile {
     pub approval: Option<Vec<Approval>>,
     pub view: Option<Vec<View>>,
     pub halt: Option<Halt>,
+    pub test: Option<Vec<Test>>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -230,4 +231,62 @@ pub struct Halt {
     /// Groups that may resume
     #[schemars(length(min = 1))]
     pub resume: Option<Vec<String>>,
+}
+
+/// A question and the answer that is wanted; while one fails, no change of the rules takes effect
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    #[schemars(length(min = 1))]
+    pub name: String,
+    /// The groups that the person is in; `[]` is a stranger
+    #[serde(rename = "as")]
+    pub groups: Vec<String>,
+    /// A runbook
+    pub run: String,
+    /// As a person would type them; what is not given has the runbook's default
+    pub parameters: Option<BTreeMap<String, Scalar>>,
+    /// Sets, or `["*"]` for an account that no set knows
+    #[serde(rename = "where")]
+    #[schemars(length(min = 1))]
+    pub place: Vec<String>,
+    /// How many, spread over the sets; without it one for each account, region, label or tag that they list
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub targets: Option<u32>,
+    /// More labels of the accounts
+    pub labels: Option<BTreeMap<String, String>>,
+    /// More tags of the nodes
+    pub tags: Option<BTreeMap<String, String>>,
+    /// Where it is asked, such as `slack:T012AB:C0OPS`
+    pub channel: Option<String>,
+    /// When it is asked, such as `2026-11-27T12:00:00Z`; without it outside every freeze
+    pub at: Option<String>,
+    pub expect: Expected,
+}
+
+/// `"allow"` without approval, `"deny"`, or by which rules and with whose approval
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Expected {
+    Detail(ExpectedDetail),
+    Word(ExpectedWord),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpectedWord {
+    Allow,
+    Deny,
+}
+
+/// One of the two
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedDetail {
+    /// Exactly these rules
+    #[schemars(length(min = 1))]
+    pub deny: Option<Vec<String>>,
+    /// Exactly these people
+    #[schemars(length(min = 1))]
+    pub approvals: Option<Vec<Seat>>,
 }

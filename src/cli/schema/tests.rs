@@ -40,6 +40,11 @@ when = {}
 need = [{}]
 [[view]]
 [halt]
+[[test]]
+parameters = {}
+labels = {}
+tags = {}
+expect = { approvals = [{}] }
 "#;
 const CONFIG: &str = r#"
 [slack]

@@ -66,6 +66,11 @@ impl<'d> Item<'d> {
         &self.path
     }
 
+    #[must_use]
+    pub fn document(&self) -> &'d Document<'d> {
+        self.document
+    }
+
     /// Reports a fault at this value.
     pub fn fault(&self, what: impl Into<String>, remedy: impl Into<String>) {
         self.document.fault(&self.span(), what, remedy);

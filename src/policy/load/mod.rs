@@ -7,37 +7,95 @@
 mod names;
 mod places;
 mod rules;
+mod selftests;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::domain::strict::{self, Table};
-use crate::domain::{Digest, Fault};
+use crate::domain::{Digest, Fault, Position};
 use crate::runbook::Runbook;
 
+use super::lint::{About, lint};
+use super::selftest::SelfTest;
 use super::set::PolicySet;
-use names::Names;
+use names::{Names, Of};
 
 /// Reads and merges all policy files, given as path and text; their order means nothing.
 ///
-/// With `runbooks`, the names, owners and parameters that rules mention are checked against them too; leave them out
-/// where they could not all be read, so that one broken runbook does not make every mention of it a fault. No file at
-/// all gives a policy that denies everything.
+/// With `runbooks`, the names, owners and parameters that rules mention are checked against them too, and the files' own
+/// tests have to pass; leave them out where they could not all be read, so that one broken runbook does not make every
+/// mention of it a fault. No file at all gives a policy that denies everything.
+///
+/// # Errors
+/// Every fault of every file, or, where there is none, every test that fails.
 pub fn load(files: &[(PathBuf, String)], runbooks: Option<&[&Runbook]>) -> Result<PolicySet, Vec<Fault>> {
+    let loaded = read(files, runbooks)?;
+    let failed: Vec<Fault> = runbooks.map(|runbooks| loaded.failures(runbooks)).unwrap_or_default();
+    if failed.is_empty() { Ok(loaded.policy) } else { Err(failed) }
+}
+
+/// The rules of all files before their tests have been asked.
+#[derive(Debug)]
+pub struct Loaded {
+    pub policy: PolicySet,
+    /// In the order of the files.
+    pub tests: Vec<SelfTest>,
+    places: BTreeMap<(Of, String), (PathBuf, Position)>,
+}
+
+impl Loaded {
+    /// The tests that fail, each at its place.
+    #[must_use]
+    pub fn failures(&self, runbooks: &[&Runbook]) -> Vec<Fault> {
+        let failed = self.tests.iter().filter_map(|test| Some((test, test.run(&self.policy, runbooks).err()?)));
+        failed.map(|(test, (what, remedy))| self.fault(Of::Test, &test.name, what, remedy)).collect()
+    }
+
+    /// What is valid and still worth a look, each at its place.
+    #[must_use]
+    pub fn advice(&self, runbooks: &[&Runbook]) -> Vec<Fault> {
+        let advice = lint(&self.policy, runbooks).into_iter().map(|advice| {
+            let (of, name) = match &advice.about {
+                About::Rule(id) => (Of::Rule, id),
+                About::Group(name) => (Of::Group, name),
+                About::Set(name) => (Of::Set, name),
+            };
+            self.fault(of, name, advice.what, advice.remedy)
+        });
+        advice.collect()
+    }
+
+    fn fault(&self, of: Of, name: &str, what: String, remedy: String) -> Fault {
+        let (file, at) = match self.places.get(&(of, name.to_owned())) {
+            Some((file, at)) => (file.clone(), Some(*at)),
+            None => (PathBuf::new(), None),
+        };
+        Fault { file, at, what, remedy }
+    }
+}
+
+/// As [`load`], without asking the tests.
+///
+/// # Errors
+/// Every fault of every file.
+pub fn read(files: &[(PathBuf, String)], runbooks: Option<&[&Runbook]>) -> Result<Loaded, Vec<Fault>> {
     let mut files: Vec<(&Path, &str)> = files.iter().map(|(path, text)| (path.as_path(), text.as_str())).collect();
     files.sort();
     let names = Names::of(&files, runbooks);
     let mut policy = PolicySet { revision: revision(&files), ..PolicySet::deny_all() };
-    let mut faults = Vec::new();
+    let (mut tests, mut faults) = (Vec::new(), Vec::new());
     for (index, (path, text)) in files.iter().enumerate() {
         let ((), found) = strict::read(path, text, |document| {
             let reader = Reader { names: &names, file: index };
             let root = document.root();
             reader.file(&root, &mut policy);
+            tests.extend(root.tables("test").into_iter().filter_map(|t| reader.test(t)));
             root.finish();
         });
         faults.extend(found);
     }
-    if faults.is_empty() { Ok(policy) } else { Err(faults) }
+    if faults.is_empty() { Ok(Loaded { policy, tests, places: names.places() }) } else { Err(faults) }
 }
 
 /// What a decision records, so that it can be told later which rules made it.
@@ -62,9 +120,8 @@ struct Reader<'n> {
 }
 
 /// Parts of the language that are planned and not built: known, and refused.
-const NOT_YET: [(&str, &str); 3] = [
+const NOT_YET: [(&str, &str); 2] = [
     ("break_glass", "take it out; nothing overrides a rule"),
-    ("test", "take it out; `muster plan` shows the decision for a person"),
     ("approval_defaults", "take it out; the requester never approves, and one denial ends a request"),
 ];
 

@@ -1,11 +1,11 @@
 //! Which names the files define, and faults for names that are defined twice, not at all, or badly.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::domain::RunbookName;
 use crate::domain::fault::{closest, quoted_list};
 use crate::domain::strict::{self, At, Document, Table};
+use crate::domain::{Position, RunbookName};
 use crate::policy::set::BUILT_IN;
 use crate::runbook::Runbook;
 
@@ -18,8 +18,10 @@ pub(super) enum Of {
     Set,
     /// People by their accounts.
     Person,
-    /// Grants, forbids, approval and view rules share their ids: an id in a log names one rule.
+    /// Grants, forbids, freezes, approval and view rules share their ids: an id in a log names one rule.
     Rule,
+    /// A `[[test]]` by its name.
+    Test,
 }
 
 impl Of {
@@ -29,6 +31,7 @@ impl Of {
             Of::Set => "set",
             Of::Person => "person",
             Of::Rule => "rule",
+            Of::Test => "test",
         }
     }
 }
@@ -43,7 +46,7 @@ pub(super) struct Names<'t> {
     runbooks: Option<&'t [&'t Runbook]>,
 }
 
-pub(super) const KINDS: [&str; 4] = ["grant", "forbid", "approval", "view"];
+const KINDS: [&str; 5] = ["grant", "forbid", "freeze", "approval", "view"];
 
 impl<'t> Names<'t> {
     pub(super) fn of(files: &'t [(&'t Path, &'t str)], runbooks: Option<&'t [&'t Runbook]>) -> Self {
@@ -57,6 +60,15 @@ impl<'t> Names<'t> {
         }
         let broken = files.iter().map(|(_, text)| *text).filter(|t| toml::de::DeTable::parse(t).is_err()).collect();
         Names { first, files, broken, runbooks }
+    }
+
+    /// Where each name is defined.
+    pub(super) fn places(&self) -> BTreeMap<(Of, String), (PathBuf, Position)> {
+        let place = |(file, at): &(usize, usize)| {
+            let (path, text) = self.files[*file];
+            (path.to_owned(), Position::of(text, *at))
+        };
+        self.first.iter().map(|(name, at)| (name.clone(), place(at))).collect()
     }
 
     fn all(&self, of: Of) -> impl Iterator<Item = &str> {
@@ -83,6 +95,9 @@ fn defined(document: &Document<'_>) -> Vec<(Of, String, usize)> {
             found.push((Of::Rule, id.value.to_owned(), id.span.start));
         }
     }
+    for name in root.tables("test").iter().filter_map(|table| table.optional_str("name")) {
+        found.push((Of::Test, name.value.to_owned(), name.span.start));
+    }
     found
 }
 
@@ -100,6 +115,13 @@ impl Reader<'_> {
             let what = format!("`{BUILT_IN}` is what Muster calls its own rules");
             document.fault(&name.span, what, "choose another name");
         }
+        self.define_once(document, of, name);
+        name.value.to_owned()
+    }
+
+    /// A fault where the name is defined elsewhere too.
+    pub(super) fn define_once(&self, document: &Document<'_>, of: Of, name: &At<&str>) {
+        let kind = of.as_str();
         let first = self.names.first.get(&(of, name.value.to_owned()));
         if let Some((file, at)) = first.filter(|first| **first != (self.file, name.span.start)) {
             let path = self.names.files[*file].0.display();
@@ -108,7 +130,6 @@ impl Reader<'_> {
             let what = format!("the {kind} `{}` is defined {place}", name.value);
             document.fault(&name.span, what, "rename or remove one of the two");
         }
-        name.value.to_owned()
     }
 
     /// Reports `name` if no file defines it.
@@ -135,6 +156,34 @@ impl Reader<'_> {
         if !owners.contains(owner.value) {
             let remedy = remedy(owner.value, owners, "no runbook has an owner yet");
             document.fault(&owner.span, format!("no runbook is owned by `{}`", owner.value), remedy);
+        }
+    }
+
+    /// Reports a value that a rule lists and that none of the named runbooks takes, so that nobody can ever ask for it.
+    pub(super) fn refer_value(
+        &self,
+        document: &Document<'_>,
+        parameter: &str,
+        value: &At<&str>,
+        named: &BTreeSet<RunbookName>,
+    ) {
+        let mut why = None;
+        for runbook in self.names.runbooks.into_iter().flatten().filter(|r| named.contains(&r.name)) {
+            let Some(known) = runbook.parameters.get(parameter) else { continue };
+            match known.kind.canonical(value.value) {
+                Ok(text) if text == value.value => return,
+                Ok(text) => {
+                    let what = format!("`{}` reads `{}` as `{text}`", runbook.name, value.value);
+                    why = Some((what, format!("write `{text}`")));
+                }
+                Err(e) => {
+                    let what = format!("`{}` does not take `{}` for `{parameter}`: {e}", runbook.name, value.value);
+                    why = Some((what, "list values that the runbook itself allows".to_owned()));
+                }
+            }
+        }
+        if let Some((what, remedy)) = why {
+            document.fault(&value.span, what, remedy);
         }
     }
 

@@ -16,7 +16,7 @@ use super::places::filled;
 
 const RISKS: [(&str, Risk); 3] = [("read", Risk::Read), ("change", Risk::Change), ("destructive", Risk::Destructive)];
 /// More targets than one run can have.
-const TARGETS_MAX: i64 = 1_000_000;
+pub(super) const TARGETS_MAX: i64 = 1_000_000;
 /// More people than anybody waits for.
 const SEATS_MAX: i64 = 20;
 const EXPIRY_MAX: Millis = Millis::from_secs(7 * 24 * 3600);
@@ -71,7 +71,8 @@ impl Reader<'_> {
 
     pub(super) fn freeze(&self, table: Table<'_>) -> Option<Freeze> {
         let id = self.id(&table);
-        let (from, to) = (moment(&table, "from"), moment(&table, "to"));
+        let required = |key| table.required(key, "\"2026-11-26T00:00:00Z\"").and_then(|_| moment(&table, key));
+        let (from, to) = (required("from"), required("to"));
         let place = self.required_place(&table);
         let except = table.optional_table("except").map(|except| self.forbidden(except, "except"));
         let because = table.required_str("because").map(|b| b.value.to_owned());
@@ -139,12 +140,12 @@ impl Reader<'_> {
         table.required_str("id").map(|id| self.define(table.document(), Of::Rule, &id))
     }
 
-    fn required_place(&self, table: &Table<'_>) -> Option<Where> {
+    pub(super) fn required_place(&self, table: &Table<'_>) -> Option<Where> {
         let _ = table.required("where", "[\"…\"]")?;
         self.place(table)
     }
 
-    fn groups(&self, table: &Table<'_>, key: &str, required: bool) -> Option<BTreeSet<GroupName>> {
+    pub(super) fn groups(&self, table: &Table<'_>, key: &str, required: bool) -> Option<BTreeSet<GroupName>> {
         if required {
             let _ = table.required(key, "[\"…\"]")?;
         }
@@ -222,11 +223,35 @@ impl Reader<'_> {
             if let Some(names) = names {
                 self.refer_parameter(table.document(), &name, names);
             }
-            if let Some(rule) = item.table().and_then(parameter) {
+            let rule = item.table().and_then(|table| self.parameter(table, name.value, names));
+            if let Some(rule) = rule {
                 rules.insert(name.value.to_owned(), rule);
             }
         }
         rules
+    }
+
+    /// `{ one_of = […] }`, `{ int = [1, 500] }` or `{ pattern = "…" }`.
+    fn parameter(&self, table: Table<'_>, name: &str, named: Option<&BTreeSet<RunbookName>>) -> Option<ParameterRule> {
+        let given = ["one_of", "int", "pattern"].into_iter().filter(|key| table.has(key)).count();
+        let one_of = table.has("one_of").then(|| filled(&table, "one_of", table.optional_strings("one_of")));
+        for value in one_of.iter().flatten() {
+            if let Some(named) = named {
+                self.refer_value(table.document(), name, value, named);
+            }
+        }
+        let int = table.item("int").and_then(|item| int(&item));
+        let pattern = table.optional_with("pattern", "it has to match the whole value", Anchored::new);
+        if given != 1 {
+            table.fault(
+                format!("`{}` needs one of `one_of`, `int` and `pattern`", table.path()),
+                "write `{ one_of = [\"…\"] }`, `{ int = [1, 500] }` or `{ pattern = \"…\" }`",
+            );
+        }
+        table.finish();
+        let one_of =
+            one_of.map(|values| ParameterRule::OneOf(values.into_iter().map(|v| v.value.to_owned()).collect()));
+        one_of.or(int).or(pattern.map(|p| ParameterRule::Matches(p.value)))
     }
 
     fn when(&self, table: Table<'_>) -> Option<When> {
@@ -264,11 +289,17 @@ impl Reader<'_> {
     }
 
     fn need(&self, table: &Table<'_>) -> BTreeMap<GroupName, u32> {
+        let item = table.required("need", "[{ from = \"…\", count = 1 }]");
+        item.map(|item| self.seats(&item)).unwrap_or_default()
+    }
+
+    /// `[{ from = "sre", count = 1 }]`.
+    pub(super) fn seats(&self, item: &Item<'_>) -> BTreeMap<GroupName, u32> {
         let mut need = BTreeMap::new();
-        let Some(item) = table.required("need", "[{ from = \"…\", count = 1 }]") else { return need };
         let seats = item.list().unwrap_or_default();
         if seats.is_empty() && item.kind() == crate::domain::strict::Kind::List {
-            item.fault("`need` is empty: the rule asks for nobody", "write `need = [{ from = \"…\", count = 1 }]`");
+            let what = format!("`{}` is empty: nobody is asked for", item.path());
+            item.fault(what, "write `[{ from = \"…\", count = 1 }]`");
         }
         for seat in seats.iter().filter_map(Item::table) {
             let from = seat.required_str("from");
@@ -277,7 +308,7 @@ impl Reader<'_> {
                 self.refer(seat.document(), Of::Group, &from);
                 let count = count.and_then(|c| u32::try_from(c.value).ok()).unwrap_or(1);
                 if need.insert(from.value.to_owned(), count).is_some() {
-                    let what = format!("`need` names `{}` twice", from.value);
+                    let what = format!("`{}` names `{}` twice", item.path(), from.value);
                     seat.document().fault(&from.span, what, "write the group once, with the number of people");
                 }
             }
@@ -288,8 +319,7 @@ impl Reader<'_> {
 }
 
 /// A time with its zone, so that it is one moment wherever it is read.
-fn moment(table: &Table<'_>, key: &str) -> Option<At<Timestamp>> {
-    let _ = table.required(key, "\"2026-11-26T00:00:00Z\"")?;
+pub(super) fn moment(table: &Table<'_>, key: &str) -> Option<At<Timestamp>> {
     let remedy = "write a time with its zone: `\"2026-11-26T00:00:00Z\"`, or `+01:00` in place of `Z`";
     table.optional_with(key, remedy, |text| {
         text.parse::<Timestamp>().map_err(|_| format!("`{text}` is no time with a zone"))
@@ -304,24 +334,6 @@ fn risks(table: &Table<'_>) -> Option<BTreeSet<Risk>> {
 fn channels(table: &Table<'_>, key: &str) -> Option<BTreeSet<ChannelRef>> {
     let channels = filled(table, key, table.optional_list::<ChannelRef>(key));
     table.has(key).then(|| channels.into_iter().map(|c| c.value).collect())
-}
-
-/// `{ one_of = […] }`, `{ int = [1, 500] }` or `{ pattern = "…" }`.
-fn parameter(table: Table<'_>) -> Option<ParameterRule> {
-    let given = ["one_of", "int", "pattern"].into_iter().filter(|key| table.has(key)).count();
-    let one_of = table.has("one_of").then(|| filled(&table, "one_of", table.optional_strings("one_of")));
-    let int = table.item("int").and_then(|item| int(&item));
-    let pattern = table.optional_with("pattern", "it has to match the whole value", Anchored::new);
-    if given != 1 {
-        table.fault(
-            format!("`{}` needs one of `one_of`, `int` and `pattern`", table.path()),
-            "write `{ one_of = [\"…\"] }`, `{ int = [1, 500] }` or `{ pattern = \"…\" }`",
-        );
-    }
-    table.finish();
-    let one_of =
-        one_of.map(|values| ParameterRule::OneOf(values.into_iter().map(|v: At<&str>| v.value.to_owned()).collect()));
-    one_of.or(int).or(pattern.map(|p| ParameterRule::Matches(p.value)))
 }
 
 fn int(item: &Item<'_>) -> Option<ParameterRule> {
