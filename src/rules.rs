@@ -282,6 +282,18 @@ mod tests {
         assert!(matches!(seen.judge(Ok(shipped()), true), Some(Ok(_))), "at somebody's word it is judged at once");
     }
 
+    #[test]
+    fn a_change_that_a_test_of_the_file_speaks_against_is_never_in_force() {
+        let (_, mut seen, _) = first(&Source::Shipped);
+        let (books, policies) = shipped();
+        let wider = policies[0].1.replace("targets_over = 50", "targets_over = 500");
+        assert_ne!(wider, policies[0].1);
+        let changed = || Ok((books.clone(), vec![(policies[0].0.clone(), wider.clone())]));
+        assert!(seen.judge(changed(), false).is_none());
+        let Some(Err(faults)) = seen.judge(changed(), false) else { panic!("it was taken") };
+        assert!(faults[0].what.starts_with("the test `51 changes in production take two SREs` wants"), "{faults:?}");
+    }
+
     #[tokio::test]
     async fn a_change_in_the_folders_is_in_force_soon_and_whole() {
         let folder = std::env::temp_dir().join(format!("muster-rules-{}", std::process::id()));
@@ -300,7 +312,7 @@ mod tests {
         assert!(faults.is_empty(), "{faults:#?}");
         let rulebook = Arc::new(rulebook);
         let keeping = tokio::spawn(keep_current(source, rulebook.clone(), seen, Arc::default()));
-        let more = "\n[[forbid]]\nid = \"now\"\nwhere = [\"*\"]\nbecause = \"x\"\n";
+        let more = "\n[[forbid]]\nid = \"now\"\nrun = { names = [\"sudoers\"] }\nbecause = \"x\"\n";
         std::fs::write(&file, format!("{}{more}", rules[0].1)).unwrap();
         let ids = || rulebook.current().policy.forbids.iter().map(|f| f.id.clone()).collect::<BTreeSet<_>>();
         let changed = async {

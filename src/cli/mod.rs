@@ -18,7 +18,10 @@ pub mod discord;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 pub mod doctor;
 pub mod halt;
+#[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
+mod inventory;
 mod operate;
+pub mod policy;
 pub mod resume;
 pub mod schema;
 #[cfg(feature = "slack")]
@@ -48,6 +51,7 @@ use clap::{Parser, Subcommand};
                   muster slack manifest      the Slack app, or\n  \
                   muster discord invite      the Discord application\n  \
                   muster check               muster.toml, runbooks and policies\n  \
+                  muster policy diff         what a change of them changes for whom\n  \
                   muster doctor              tokens, scopes, accounts, regions\n  \
                   muster plan …              one run, without sending anything\n  \
                   muster serve               the bot\n\n\
@@ -81,6 +85,8 @@ enum Command {
     Playground(playground_alone::Args),
     /// Check runbooks, policies and muster.toml, and print every fault at once
     Check(check::Args),
+    /// Ask the policy's own tests, compare two policies, say who can run what
+    Policy(policy::Args),
     /// Print what a run would do and what the policy says to it; sends nothing
     #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
     Plan(plan::Args),
@@ -113,6 +119,7 @@ pub fn main() -> ExitCode {
         #[cfg(all(feature = "playground", not(all(feature = "aws", feature = "slack", feature = "sled"))))]
         Command::Playground(args) => playground_alone::run(args),
         Command::Check(args) => check::run(&args),
+        Command::Policy(args) => policy::run(args),
         #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
         Command::Plan(args) => plan::run(args),
         Command::Schema(args) => schema::run(&args),
@@ -129,6 +136,18 @@ pub fn main() -> ExitCode {
 /// The runtime of every subcommand that talks to somebody.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// The shell has taken the quotes away; the grammar wants them back around spaces.
+fn typed(words: &[String]) -> String {
+    let quoted = words.iter().map(|word| match word.split_once('=') {
+        Some((key, value)) if value.contains(char::is_whitespace) => {
+            format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        _ if word.contains(char::is_whitespace) => format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")),
+        _ => word.clone(),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// Prints a fault of the program itself: what, and the remedy last.

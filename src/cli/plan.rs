@@ -4,34 +4,23 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use indicatif::ProgressBar;
-
-use crate::adapters::aws::Aws;
-use crate::adapters::clock::SystemClock;
 #[cfg(feature = "discord")]
 use crate::adapters::discord::Discord;
 use crate::adapters::slack::Slack;
 use crate::command::{self, Command};
 use crate::config::{Config, Host};
 use crate::domain::{ChatPlatform, GroupName, Principal};
-use crate::engine::cloud::Limited;
-use crate::engine::limits::{Limits, Rate};
 use crate::engine::membership;
 use crate::engine::planner::Progress;
 use crate::engine::propose::{self, NotProposed, Proposed};
 use crate::engine::rulebook::Rules;
 use crate::message::{self, View};
 use crate::policy::{Asker, Moment, Verdict};
-use crate::ports::{Actor, Clock, Inventory};
+use crate::ports::Actor;
 use crate::rules;
 
 use super::terminal::Terminal;
-
-/// Progress is drawn anew this often.
-const LOOK_EVERY: Duration = Duration::from_millis(120);
 
 /// For whom, and what.
 #[derive(Debug, clap::Args)]
@@ -81,20 +70,15 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
         rules::Source::Folders { runbooks: config.paths.runbooks.clone(), policies: config.paths.policies.clone() };
     let (books, policies) = source.read().map_err(lines)?;
     let rules = rules::check(&books, &policies).map_err(lines)?;
-    let request = match command::parse(&format!("plan {}", typed(&args.request))) {
+    let request = match command::parse(&format!("plan {}", super::typed(&args.request))) {
         Ok(Command::Plan(request)) => request,
         Ok(_) => return Err("that is not a request; write RUNBOOK [NAME=VALUE …] on SELECTOR".into()),
         Err(refusal) => return Err(refusal.to_string()),
     };
     let asker = asker(&args, &config, &rules).await?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let rate = Rate { per_second: config.aws.reads_per_second, burst: 3 };
-    let limits = Arc::new(Limits::new(rate));
-    let aws = Aws::connect_paced(super::setup::aws_settings(&config), clock.clone(), limits.clone()).await;
-    let inner: Arc<dyn Inventory> = Arc::new(aws);
-    let inventory: Arc<dyn Inventory> = Arc::new(Limited { limits, inner });
+    let (inventory, clock) = super::inventory::connect(&config).await;
     let progress = Arc::new(Progress::default());
-    let shown = show(progress.clone());
+    let shown = super::inventory::show(progress.clone());
     // Nobody knows here what the person ran within the last hour.
     let moment = Moment { recent: &BTreeSet::new(), now: clock.now() };
     let proposed = propose::propose(inventory, &rules, &asker, &request, moment, None, progress).await;
@@ -124,44 +108,6 @@ async fn plan(args: Args) -> Result<ExitCode, String> {
 /// The card as the terminal shows it: its title bold, long lines wrapped.
 fn shown_text(card: &message::Card) -> String {
     Terminal::stdout().titled(&message::to_text(card)) + "\n"
-}
-
-/// Says on standard error, while the inventory is read, how much of it has been; until it is ended.
-fn show(progress: Arc<Progress>) -> Shown {
-    let bar = super::terminal::progress("reading the inventory");
-    let shown = bar.clone();
-    let task = tokio::spawn(async move {
-        loop {
-            shown.set_length(progress.of.load(Ordering::Relaxed) as u64);
-            shown.set_position(progress.read.load(Ordering::Relaxed) as u64);
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    });
-    Shown { bar, task }
-}
-
-struct Shown {
-    bar: ProgressBar,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Shown {
-    fn end(self) {
-        self.task.abort();
-        self.bar.finish_and_clear();
-    }
-}
-
-/// The shell has taken the quotes away; the grammar wants them back around spaces.
-fn typed(words: &[String]) -> String {
-    let quoted = words.iter().map(|word| match word.split_once('=') {
-        Some((key, value)) if value.contains(char::is_whitespace) => {
-            format!("{key}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-        }
-        _ if word.contains(char::is_whitespace) => format!("\"{}\"", word.replace('\\', "\\\\").replace('"', "\\\"")),
-        _ => word.clone(),
-    });
-    quoted.collect::<Vec<_>>().join(" ")
 }
 
 async fn asker(args: &Args, config: &Config, rules: &Rules) -> Result<Asker, String> {

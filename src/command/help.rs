@@ -70,6 +70,7 @@ fn usage(verb: Verb) -> Usage {
             "why RUNBOOK [[NAME=VALUE …] on SELECTOR]",
             "whether you may run it, by which rules, and who else could; sends nothing",
         ),
+        Verb::WhoCan => ("who-can RUNBOOK on SELECTOR", "which groups may run it there; sends nothing"),
         Verb::Status => ("status [RUN]", "one run, or what is going on"),
         Verb::Runs => ("runs [mine] [failed] [RUNBOOK]", "past runs that you may see, newest first"),
         Verb::Output => ("output RUN [NODE]", "what the nodes printed"),
@@ -97,6 +98,7 @@ fn examples(verb: Verb) -> Vec<String> {
             format!("run restart-service service=nginx {EXAMPLE} because \"ticket 4711\""),
         ],
         Verb::Why => vec!["why restart-service".into(), format!("why restart-service service=nginx {EXAMPLE}")],
+        Verb::WhoCan => vec![format!("who-can restart-service {EXAMPLE}")],
         Verb::Status => vec!["status".into(), "status r-7F3K".into()],
         Verb::Runs => vec!["runs mine".into(), "runs failed restart-service".into()],
         Verb::Output => vec!["output r-7F3K".into(), "output r-7F3K web-1".into()],
@@ -113,6 +115,10 @@ fn examples(verb: Verb) -> Vec<String> {
 fn notes(verb: Verb) -> Vec<&'static str> {
     match verb {
         Verb::Why => vec!["without `on …` only the runbook itself is judged; with it, the exact nodes"],
+        Verb::WhoCan => vec![
+            "a rule may still ask for certain values, for fewer nodes at once, or for approval",
+            "`why` says whether you may, and by which rules",
+        ],
         Verb::Plan | Verb::Run => vec![
             "values with spaces go in quotes: `NAME=\"two words\"`",
             "a reason is asked for whenever the runbook changes something",

@@ -35,6 +35,11 @@ pub enum Command {
         runbook: RunbookName,
         request: Option<Box<Request>>,
     },
+    /// Which groups may run it there.
+    WhoCan {
+        runbook: RunbookName,
+        selector: Selector,
+    },
     /// One run, or without a reference what is going on.
     Status {
         run: Option<RunRef>,
@@ -127,6 +132,7 @@ impl Command {
             Command::Show { .. } => Verb::Show,
             Command::Plan(_) => Verb::Plan,
             Command::Why { .. } => Verb::Why,
+            Command::WhoCan { .. } => Verb::WhoCan,
             Command::Run(_) => Verb::Run,
             Command::Status { .. } => Verb::Status,
             Command::Runs(_) => Verb::Runs,

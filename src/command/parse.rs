@@ -49,6 +49,7 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
             [name] => Ok(Command::Why { runbook: runbook(name)?, request: None }),
             _ => request(&arguments).map(|r| Command::Why { runbook: r.runbook.clone(), request: Some(Box::new(r)) }),
         },
+        Verb::WhoCan => who_can(&arguments),
     }
 }
 
@@ -153,6 +154,17 @@ fn halt(rest: &Rest<'_>) -> Result<Command, Refusal> {
         }
         [extra, ..] => Err(rest.superfluous(extra)),
     }
+}
+
+fn who_can(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    let Request { runbook, arguments, selector, reason } = request(rest)?;
+    if !arguments.is_empty() || reason.is_some() {
+        return Err(Refusal {
+            what: "`who-can` looks at the runbook and the place alone".to_owned(),
+            remedy: format!("write `who-can {runbook} on {selector}`; `why` judges values for you"),
+        });
+    }
+    Ok(Command::WhoCan { runbook, selector })
 }
 
 fn targets(rest: &Rest<'_>) -> Result<Command, Refusal> {

@@ -42,6 +42,15 @@ fn every_verb_is_read() {
         Command::Why { runbook: asked.runbook.clone(), request: Some(Box::new(asked.clone())) }
     );
     assert_eq!(request_of(&asked.to_string()), asked);
+    let prod = Selector::parse("env=prod").unwrap();
+    let who = Command::WhoCan { runbook: "disk-usage".parse().unwrap(), selector: prod };
+    assert_eq!(read("who-can disk-usage on env=prod"), who);
+    for extra in ["who-can disk-usage top=3 on env=prod", "who-can disk-usage on env=prod because x"] {
+        let refusal = parse(extra).unwrap_err();
+        assert_eq!(refusal.what, "`who-can` looks at the runbook and the place alone");
+        assert_eq!(refusal.remedy, "write `who-can disk-usage on env=prod`; `why` judges values for you");
+    }
+    assert_eq!(parse("who-can disk-usage").unwrap_err().what, "`who-can` does not say on what");
     assert_eq!(read("status"), Command::Status { run: None });
     assert_eq!(read("runs"), Command::Runs(RunFilter::default()));
     let failed = RunFilter { mine: true, failed: true, runbook: Some("disk-usage".parse().unwrap()) };

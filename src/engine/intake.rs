@@ -139,7 +139,7 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
     let view = services.view_for(row);
     match command {
         Command::Help(topic) => Answer::Whisper(browse::help(&command::help(topic), &view)),
-        Command::Accounts | Command::Targets { .. } | Command::Show { .. }
+        Command::Accounts | Command::Targets { .. } | Command::Show { .. } | Command::WhoCan { .. }
             if asker.bot || propose::allowed(&rules, asker).is_empty() =>
         {
             Answer::Whisper(browse::list(&[], &view))
@@ -191,6 +191,7 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
             let (accounts, unread) = services.inventory.accounts().await;
             Answer::Whisper(browse::accounts(&accounts, &unread, &view))
         }
+        Command::WhoCan { runbook, selector } => lookups::who_can(services, asker, &runbook, &selector, &view).await,
         Command::Targets { selector } => lookups::targets(services, &selector, &view).await,
     }
 }

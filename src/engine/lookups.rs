@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use crate::command::{RunFilter, RunRef};
-use crate::domain::{Digest, Selector};
+use crate::domain::{Digest, RunbookName, Selector};
 use crate::message::{self, Card, View, browse, halt};
-use crate::policy::Asker;
+use crate::plan;
+use crate::policy::{self, Asker};
 use crate::ports::InboxRow;
 use crate::run::{Phase, Run};
 
 use super::intake::Answer;
 use super::runner::Handle;
 use super::summing::summary_of;
-use super::{Services, planner};
+use super::{Services, planner, propose};
 
 /// Runs that `status` lists, newest first.
 pub(super) const STATUS_MAX: usize = 10;
@@ -106,6 +107,35 @@ pub(super) async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Ha
         }
     }
     Answer::Whisper(card)
+}
+
+/// Which groups may run it there. Their names alone: the rules of groups that the person is not in are not theirs to read.
+pub(super) async fn who_can(
+    services: &Arc<Services>,
+    asker: &Asker,
+    runbook: &RunbookName,
+    selector: &Selector,
+    view: &View,
+) -> Answer {
+    let rules = services.rulebook.current();
+    let Some(book) = rules.runbooks.get(runbook) else {
+        let known = propose::allowed(&rules, asker);
+        return Answer::Whisper(message::refusal::unknown_runbook(runbook.as_str(), &known, view));
+    };
+    let accounts = services.inventory.accounts().await;
+    let doubts = selector.doubts(&accounts.0);
+    if !doubts.is_empty() {
+        return Answer::Whisper(message::trouble::doubts(&doubts, view));
+    }
+    let snapshot = planner::read(services.inventory.clone(), accounts, selector, Arc::default()).await;
+    let (nodes, coverage) = plan::pick(book, selector, &snapshot);
+    if nodes.is_empty() {
+        let names = snapshot.accounts.iter().map(|a| (a.id.clone(), a.name.clone())).collect();
+        let nothing = message::refusal::nothing_matched(&selector.to_string(), &coverage, &names, view);
+        return Answer::Whisper(nothing);
+    }
+    let shares = policy::who_can(&rules.policy, book, &policy::reach::facts_of(&snapshot, &nodes));
+    Answer::Whisper(message::plan::who_can(book, nodes.len(), selector, &shares, view))
 }
 
 pub(super) async fn targets(services: &Arc<Services>, selector: &Selector, view: &View) -> Answer {

@@ -1,13 +1,13 @@
 //! What a plan says before anything runs: progress of planning, then the plan with its decision.
 
-use crate::domain::{AccountId, Digest, RunbookName};
+use crate::domain::{AccountId, Digest, RunbookName, Selector};
 use crate::plan::Plan;
-use crate::policy::{Decision, Verdict};
+use crate::policy::{Decision, Share, Verdict};
 use crate::runbook::Runbook;
 
 use super::blast;
 use super::verdict::subject;
-use super::words::{Line, are, count, lines, nodes, number, say, size, some};
+use super::words::{Line, are, count, lines, list, nodes, number, say, size, some};
 use super::{Block, Card, Span, Tone, View};
 
 /// The first sentence after a command: which accounts are being read, and how far it is.
@@ -76,6 +76,35 @@ pub fn why_at_all(runbook: &Runbook, decision: &Decision, view: &View) -> Card {
         tone: Tone::Good,
         title: format!("You may run {} somewhere", super::words::cut(runbook.name.as_str(), 64)),
         blocks: vec![Block::Text(lines([head].into_iter().chain(rules))), more.note()],
+        buttons: Vec::new(),
+    }
+}
+
+/// The groups that may run it there, by name alone.
+#[must_use]
+pub fn who_can(runbook: &Runbook, found: usize, selector: &Selector, shares: &[Share], view: &View) -> Card {
+    let total = size(found);
+    let groups = |all: bool| {
+        let names = shares.iter().filter(|share| (share.targets == total) == all).map(|share| &share.group);
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>()
+    };
+    let mut told = Vec::new();
+    for (all, on) in [(true, "On all of them: "), (false, "On some of them: ")] {
+        let names = groups(all);
+        if !names.is_empty() {
+            told.push(say(on).prose(&list(&names, "and")));
+        }
+    }
+    if told.is_empty() {
+        told.push(say("No group may run it on any of them."));
+    }
+    let asked = format!("{} why {} on {selector}", view.command, runbook.name);
+    let more =
+        say("A rule may still ask for certain values, for fewer nodes at once, or for approval. Whether you may: ");
+    Card {
+        tone: Tone::Neutral,
+        title: format!("Who can run {} on {}", super::words::cut(runbook.name.as_str(), 64), nodes(total)),
+        blocks: vec![Block::Text(lines(told)), more.code(asked).note()],
         buttons: Vec::new(),
     }
 }

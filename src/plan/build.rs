@@ -19,17 +19,9 @@ pub enum NoPlan {
     TooMany { found: u32, max: u32, by_account: Vec<(String, u32)> },
 }
 
-/// Freezes what `selector` picks from `snapshot` into a plan.
-///
-/// # Errors
-/// [`NoPlan`] if nothing matches or too much does.
-pub fn build(
-    runbook: &Runbook,
-    arguments: Arguments,
-    selector: &Selector,
-    snapshot: &Snapshot,
-    delivery: Delivery,
-) -> Result<Plan, NoPlan> {
+/// The nodes of `snapshot` that `selector` picks and the runbook runs on, by target, and what else there is to tell.
+#[must_use]
+pub fn pick<'s>(runbook: &Runbook, selector: &Selector, snapshot: &'s Snapshot) -> (Vec<&'s Node>, Coverage) {
     let accounts: BTreeMap<_, _> = snapshot.accounts.iter().map(|a| (&a.id, a)).collect();
     let mut coverage = Coverage {
         unread: snapshot.unread.clone(),
@@ -60,8 +52,22 @@ pub fn build(
         }
     }
     coverage.unmanaged.sort();
+    (picked.into_values().collect(), coverage)
+}
 
-    let nodes: Vec<&Node> = picked.into_values().collect();
+/// Freezes what `selector` picks from `snapshot` into a plan.
+///
+/// # Errors
+/// [`NoPlan`] if nothing matches or too much does.
+pub fn build(
+    runbook: &Runbook,
+    arguments: Arguments,
+    selector: &Selector,
+    snapshot: &Snapshot,
+    delivery: Delivery,
+) -> Result<Plan, NoPlan> {
+    let (nodes, coverage) = pick(runbook, selector, snapshot);
+    let accounts: BTreeMap<_, _> = snapshot.accounts.iter().map(|a| (&a.id, a)).collect();
     let total = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
     if total == 0 {
         let accounts = snapshot.accounts.iter().map(|a| (a.id.clone(), a.name.clone())).collect();
@@ -127,7 +133,8 @@ pub fn build(
 }
 
 /// Why the runbook cannot run on this platform, such as `platform windows`.
-fn unfit(runbook: &Runbook, platform: NodePlatform) -> Option<String> {
+#[must_use]
+pub fn unfit(runbook: &Runbook, platform: NodePlatform) -> Option<String> {
     let listed = runbook.targets.platforms.is_empty() || runbook.targets.platforms.contains(&platform);
     let runs = runbook.steps.iter().chain(&runbook.rollback).all(|step| match step.action {
         Action::Shell { .. } => platform != NodePlatform::Windows,

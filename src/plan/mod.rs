@@ -7,7 +7,7 @@ pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 
-pub use build::{NoPlan, SHARD_MAX, build};
+pub use build::{NoPlan, SHARD_MAX, build, pick, unfit};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{AccountId, Digest, Millis, NodePlatform, Region, RunbookName, Target, Unread};

@@ -122,6 +122,19 @@ pub(super) fn could(
         && policy.grants.iter().any(|g| !g.who.is_disjoint(&asker.groups) && granted(g))
 }
 
+/// Whether a forbid stands against this group on these targets.
+pub(super) fn forbidden(
+    policy: &PolicySet,
+    group: &GroupName,
+    runbook: RunbookFacts<'_>,
+    ground: &Ground<'_>,
+    kin: &Kin<'_>,
+) -> bool {
+    let groups = BTreeSet::from([group.clone()]);
+    let question = Question { groups: &groups, channel: None, runbook, plan: None, now: None };
+    policy.forbids.iter().any(|f| concerns(f, &question) && ground.maybe_in(kin, &f.place))
+}
+
 /// The rules about one parameter in the grants that are about this person, this runbook and this place to ask; `None`
 /// where one of those leaves it free.
 pub(super) fn rules_about<'p>(

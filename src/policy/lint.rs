@@ -65,18 +65,6 @@ pub fn unclassified<'a>(policy: &PolicySet, accounts: &'a [Account]) -> Vec<&'a 
     accounts.iter().filter(|account| !classified(account)).collect()
 }
 
-impl Granted {
-    /// It is about this runbook, whatever the values.
-    fn names(&self, runbook: &Runbook) -> bool {
-        match self {
-            Granted::Names { names, .. } => names.contains(&runbook.name),
-            Granted::Kind { risk, owner } => {
-                risk.contains(&runbook.risk) && owner.as_ref().is_none_or(|o| o.contains(&runbook.owner))
-            }
-        }
-    }
-}
-
 fn about(grant: &Grant, what: String, remedy: impl Into<String>) -> Advice {
     Advice { about: About::Rule(grant.id.clone()), what, remedy: remedy.into() }
 }

@@ -5,25 +5,29 @@
 
 pub mod approve;
 pub mod decide;
+pub mod diff;
 mod ground;
 pub mod halt;
 pub mod lint;
 pub mod load;
 pub mod offer;
+pub mod reach;
 pub mod request;
 pub mod restrict;
 pub mod selftest;
 pub mod set;
 mod specimen;
 pub mod view;
-mod words;
+pub mod words;
 
 pub use approve::{CannotApprove, Vote, Yes, may_approve, quorum_met, waiting_for};
 pub use decide::{decide, may_run_at_all, narrowed};
+pub use diff::{Difference, Side, diff};
 pub use halt::{CannotHalt, may_halt, may_resume};
 pub use lint::{Advice, unclassified};
 pub use load::load;
 pub use offer::{could_run, imaginable_tags, values_left};
+pub use reach::{Share, who_can};
 pub use request::{Asker, Moment, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use selftest::SelfTest;

@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::domain::{
     ChannelRef, ChatPlatform, Digest, GroupName, GroupRef, Invalid, Millis, Principal, RunbookName, Timestamp,
 };
@@ -194,7 +196,8 @@ pub enum Granted {
 }
 
 /// What the value of one parameter may be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ParameterRule {
     OneOf(BTreeSet<String>),
     /// A whole number, both ends included.
@@ -232,6 +235,11 @@ impl Anchored {
     #[must_use]
     pub fn matches(&self, value: &str) -> bool {
         self.whole.is_match(value)
+    }
+}
+impl Serialize for Anchored {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&self.text)
     }
 }
 impl PartialEq for Anchored {

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{ChannelRef, Principal};
+use crate::domain::{ChannelRef, GroupName, Principal};
 
-use super::ground::Ground;
+use super::ground::{Ground, Kin};
 use super::request::{Asker, TargetFacts};
 use super::set::{Audience, PolicySet};
 use super::{Decision, Verdict};
@@ -54,6 +54,14 @@ pub fn may_show_in_shared(policy: &PolicySet, channel: &ChannelRef, targets: &[T
     covered(policy, targets, |audience| match audience {
         Audience::Groups(_) => false,
         Audience::SharedChannels(channels) => channels.contains(channel),
+    })
+}
+
+/// Whether the members of a group may read what others run on these targets.
+pub(super) fn group_reads(policy: &PolicySet, group: &GroupName, ground: &Ground<'_>, kin: &Kin<'_>) -> bool {
+    policy.view.iter().any(|rule| match &rule.audience {
+        Audience::Groups(groups) => groups.contains(group) && ground.surely_in(kin, &rule.place),
+        Audience::SharedChannels(_) => false,
     })
 }
 

@@ -93,12 +93,17 @@ pub(super) fn owner(asked: &str, allowed: &BTreeSet<String>) -> String {
     format!("covers runbooks owned by {}, not by `{asked}`", list(allowed, "and"))
 }
 
-pub(super) fn parameter(name: &str, value: Option<&str>, rule: &ParameterRule) -> String {
-    let allowed = match rule {
+/// `` only `nginx` and `app` ``.
+pub fn only(rule: &ParameterRule) -> String {
+    match rule {
         ParameterRule::OneOf(values) => format!("only {}", list(values, "and")),
         ParameterRule::Int { min, max } => format!("only whole numbers from {min} to {max}"),
         ParameterRule::Matches(pattern) => format!("only what matches `{}`", pattern.as_str()),
-    };
+    }
+}
+
+pub(super) fn parameter(name: &str, value: Option<&str>, rule: &ParameterRule) -> String {
+    let allowed = only(rule);
     match value {
         None => format!("`{name}` has no value, {allowed} allowed"),
         Some(value) => {

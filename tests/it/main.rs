@@ -31,6 +31,8 @@ mod kill;
 mod operate;
 mod parameters;
 mod policy;
+mod policy_cli;
+mod policy_diff;
 mod policy_files;
 mod policy_offers;
 mod policy_oracle;

@@ -52,6 +52,7 @@ fn takes(verb: Verb) -> Takes {
         Verb::Cancel => words(true, "the run, such as r-7F3K"),
         Verb::Retry => words(true, "the run, and perhaps failed, not-started or retryable"),
         Verb::Halt => words(false, "because \"REASON\""),
+        Verb::WhoCan => words(true, "a runbook and where, such as restart-service on env=prod"),
         Verb::Targets => words(true, "a selector, such as accounts=acme-* env=staging"),
         Verb::Help => words(false, "a command, or selector"),
         Verb::List | Verb::Resume | Verb::Accounts => Takes::Nothing,

@@ -50,6 +50,15 @@ fn runbooks_are_listed_and_shown_with_an_example_that_runs() {
 }
 
 #[test]
+fn who_can_names_groups_and_none_of_their_rules() {
+    let share = |group: &str, targets| crate::policy::Share { group: group.into(), targets, reaches: vec![] };
+    let asked = crate::domain::Selector::parse("env=staging").unwrap();
+    let shown = |shares: &[crate::policy::Share]| read(&plan::who_can(&runbook(), 48, &asked, shares, &view()));
+    insta::assert_snapshot!(shown(&[share("sre", 48), share("dba", 48), share("support", 12)]));
+    insta::assert_snapshot!(shown(&[]));
+}
+
+#[test]
 fn help_teaches_by_example() {
     let page = crate::command::help(crate::command::Topic::Overview);
     insta::assert_snapshot!(read(&browse::help(&page, &view())), @r#"
@@ -65,6 +74,8 @@ fn help_teaches_by_example() {
     runs it, after approval where that is asked
     `/runbook why RUNBOOK [[NAME=VALUE …] on SELECTOR]`
     whether you may run it, by which rules, and who else could; sends nothing
+    `/runbook who-can RUNBOOK on SELECTOR`
+    which groups may run it there; sends nothing
     `/runbook status [RUN]`
     one run, or what is going on
     `/runbook runs [mine] [failed] [RUNBOOK]`

@@ -45,11 +45,18 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// The tests that fail, each at its place.
+    /// Every test with its fault, at its place, if it fails.
+    #[must_use]
+    pub fn asked(&self, runbooks: &[&Runbook]) -> Vec<(&SelfTest, Option<Fault>)> {
+        let ask = |test: &SelfTest| test.run(&self.policy, runbooks).err();
+        let fault = |test: &SelfTest, (what, remedy)| self.fault(Of::Test, &test.name, what, remedy);
+        self.tests.iter().map(|test| (test, ask(test).map(|why| fault(test, why)))).collect()
+    }
+
+    /// The tests that fail.
     #[must_use]
     pub fn failures(&self, runbooks: &[&Runbook]) -> Vec<Fault> {
-        let failed = self.tests.iter().filter_map(|test| Some((test, test.run(&self.policy, runbooks).err()?)));
-        failed.map(|(test, (what, remedy))| self.fault(Of::Test, &test.name, what, remedy)).collect()
+        self.asked(runbooks).into_iter().filter_map(|(_, fault)| fault).collect()
     }
 
     /// What is valid and still worth a look, each at its place.
