@@ -288,7 +288,9 @@ mod tests {
         let (books, policies) = shipped();
         let wider = policies[0].1.replace("targets_over = 50", "targets_over = 500");
         assert_ne!(wider, policies[0].1);
-        let changed = || Ok((books.clone(), vec![(policies[0].0.clone(), wider.clone())]));
+        let mut policies = policies.clone();
+        policies[0].1 = wider;
+        let changed = || Ok((books.clone(), policies.clone()));
         assert!(seen.judge(changed(), false).is_none());
         let Some(Err(faults)) = seen.judge(changed(), false) else { panic!("it was taken") };
         assert!(faults[0].what.starts_with("the test `51 changes in production take two SREs` wants"), "{faults:?}");

@@ -34,7 +34,10 @@ pub const RUNBOOKS: &[(&str, &str)] = &[
 ];
 
 /// Name and text of each shipped policy file. They name the people of the simulated workspace.
-pub const POLICIES: &[(&str, &str)] = &[("policies/default.toml", include_str!("../policies/default.toml"))];
+pub const POLICIES: &[(&str, &str)] = &[
+    ("policies/default.toml", include_str!("../policies/default.toml")),
+    ("policies/tests.toml", include_str!("../policies/tests.toml")),
+];
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::command;
 use crate::domain::{Selector, Target};
-use crate::message::{self, Card, Verb, View};
+use crate::message::{self, Card, Values, Verb, View, form};
 use crate::policy::Asker;
 use crate::ports::InboxRow;
 use crate::run::{Input, Refusal, Run, Which};
@@ -25,8 +25,20 @@ pub(super) async fn click(
     let delivery = &row.delivery;
     match verb {
         Verb::Approve => {
-            let digest = handle.read(|run| run.proposal.digest);
+            let digest = handle.read(|run| run.digest_shown(revision));
             decided(services, handle, Input::Approve { by: asker.clone(), digest }).await
+        }
+        Verb::Narrow => {
+            let run = handle.read(Run::clone);
+            let input = Input::Approve { by: asker.clone(), digest: run.digest_shown(revision) };
+            if let Err(refusal) = run.decide(input, services.clock.now()) {
+                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
+            }
+            let form = message::narrow_form(&run, &services.view(&run));
+            match services.chat.open_form(&delivery.reply, &form).await {
+                Ok(_) => Answer::Shown,
+                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
+            }
         }
         Verb::Deny => {
             // Whoever may not deny is told before the form opens; the trigger lives for three seconds.
@@ -94,8 +106,8 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;
     // A run that was narrowed stays so, whoever runs it again.
-    let only: Option<BTreeSet<Target>> =
-        (plan.coverage.left_out > 0).then(|| plan.targets.iter().map(|t| t.target.clone()).collect());
+    let narrowed = plan.coverage.left_out > 0 || handle.read(|run| !run.narrowed.is_empty());
+    let only: Option<BTreeSet<Target>> = narrowed.then(|| plan.targets.iter().map(|t| t.target.clone()).collect());
     run(services, &row, asker, request, only.as_ref()).await
 }
 
@@ -116,6 +128,34 @@ pub(super) async fn decided(services: &Arc<Services>, handle: &Handle, input: In
     }
 }
 
+/// A yes to a part of the plan that stood there when the form was opened.
+pub(super) async fn narrowed(
+    services: &Arc<Services>,
+    asker: &Asker,
+    handle: &Handle,
+    revision: u32,
+    values: &Values,
+) -> Answer {
+    let run = handle.snapshot();
+    let digest = run.digest_shown(revision);
+    let kept = match form::read_narrow(&run, values) {
+        Ok(kept) => kept,
+        // The form was refused with it before; it may have been narrowed since.
+        Err(faults) => {
+            let faults: Vec<String> = faults.into_values().collect();
+            return Answer::Whisper(message::refusal::cannot_narrow(&faults));
+        }
+    };
+    match run.proposal.plan.part(&kept) {
+        Some(plan) => {
+            let input = Input::Narrow { by: asker.clone(), digest, plan: Box::new(plan) };
+            drop(run);
+            decided(services, handle, input).await
+        }
+        None => Answer::Whisper(click_refused(&Refusal::OtherPlan, &run, &services.view(&run), Verb::Narrow)),
+    }
+}
+
 /// Why a click changed nothing, for the person who clicked.
 fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card {
     use crate::message::refusal as say;
@@ -132,12 +172,10 @@ fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card 
         Refusal::NoWayBack => say::no_way_back(run, view),
         Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
         Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
-        Refusal::Over(_)
-        | Refusal::Expired
-        | Refusal::Started
-        | Refusal::OtherPlan
-        | Refusal::NothingToApprove
-        | Refusal::Stale => say::already_decided(run, view),
+        Refusal::OtherPlan => say::other_plan(run, view),
+        Refusal::Over(_) | Refusal::Expired | Refusal::Started | Refusal::NothingToApprove | Refusal::Stale => {
+            say::already_decided(run, view)
+        }
     }
 }
 

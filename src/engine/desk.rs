@@ -282,6 +282,6 @@ pub async fn suggest(services: &Arc<Services>, search: &Search) -> Suggestions {
                 None => Suggestions::nothing(),
             }
         }
-        FormKind::Pick | FormKind::Deny { .. } => Suggestions::nothing(),
+        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } => Suggestions::nothing(),
     }
 }

@@ -194,6 +194,12 @@ pub async fn received(services: &Arc<Services>, delivery: &mut Delivery) -> Opti
             let fault = form::why_fault(why.map_or("", String::as_str))?;
             Some(Ack::FormErrors(Faults::from([(form::WHY.to_owned(), fault)])))
         }
+        Inbound::Form { form: FormKind::Narrow { run, .. }, values } => {
+            // Of a run that is no longer held it is told why when the delivery is worked on.
+            let handle = services.runs.held_whole(*run)?;
+            let faults = form::read_narrow(&handle.snapshot(), values).err()?;
+            Some(Ack::FormErrors(faults))
+        }
         Inbound::Form { form: FormKind::Pick, values } => {
             let name = values.get(RUNBOOK).and_then(|v| v.first()).cloned();
             Some(next(services, actor, place, name.as_deref()).await)
@@ -285,7 +291,7 @@ async fn changed(
     let place = &reply.place;
     let asker = desk::asker(services, actor, place).await.ok()?;
     let name = match &form {
-        FormKind::Deny { .. } => return None,
+        FormKind::Deny { .. } | FormKind::Narrow { .. } => return None,
         FormKind::Pick => values.get(RUNBOOK)?.first()?.clone(),
         FormKind::Run { runbook, .. } => runbook.to_string(),
     };
@@ -296,7 +302,7 @@ async fn changed(
     }
     let (values, note) = match form {
         FormKind::Run { revision, .. } => (values, (revision != book.revision).then(notes::changed)),
-        FormKind::Pick | FormKind::Deny { .. } => {
+        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } => {
             (last_values(services, &book, &offers, Opened { asker: &asker, place }).await, None)
         }
     };

@@ -16,7 +16,7 @@ use crate::run::{Event, Input, Proposal, Retry, Run, Which};
 use super::planner::Progress;
 use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
-use super::{Services, clicks, desk, doors, forms, halting, lookups, retrying, runner};
+use super::{Services, clicks, desk, doors, forms, halting, lookups, rechecking, retrying, runner};
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -105,6 +105,12 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             let why = values.get(form::WHY).and_then(|v| v.first()).map(|w| w.trim().to_owned()).unwrap_or_default();
             let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
             clicks::decided(services, &handle, Input::Deny { by: asker, why }).await
+        }
+        Inbound::Form { form: FormKind::Narrow { run, revision }, values } => {
+            let Some(handle) = services.handle(*run).await else {
+                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_for(row)));
+            };
+            clicks::narrowed(services, &asker, &handle, *revision, values).await
         }
         Inbound::Form { form: FormKind::Run { runbook, revision }, values } => {
             let asker = forms::judged_as(asker, values);
@@ -339,7 +345,12 @@ pub(super) async fn begin(
         Commit { events: Some((row.run, 0, vec![event])), answered: vec![delivery.key.clone()], ..Commit::default() };
     match services.journal.commit(commit).await {
         Ok(()) => {
-            services.runs.adopt(runner::spawn(services.clone(), Run::proposed(proposal), 1));
+            let handle = runner::spawn(services.clone(), Run::proposed(proposal), 1);
+            services.runs.adopt(handle.clone());
+            if services.rulebook.current().policy.revision != rules.policy.revision {
+                // The rules changed while it was written down, after everything that waits was looked at.
+                tokio::spawn(rechecking::recheck(Arc::downgrade(services), handle));
+            }
             Answer::Run
         }
         // The run was proposed before a crash, and its row was not settled: it goes on by itself.

@@ -25,6 +25,7 @@ pub mod membership;
 pub mod offers;
 pub mod planner;
 mod posting;
+mod rechecking;
 pub mod propose;
 mod refused;
 mod reports;
@@ -218,6 +219,7 @@ impl Engine {
         tokio::spawn(tidy(Arc::downgrade(&services)));
         tokio::spawn(prune(Arc::downgrade(&services)));
         tokio::spawn(homes::keep(Arc::downgrade(&services)));
+        tokio::spawn(rechecking::keep(Arc::downgrade(&services)));
         tokio::spawn({
             let inventory = services.inventory.clone();
             // Known before anybody opens a form.

@@ -99,7 +99,7 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
 fn concerns_the_requester(key: &PostKey) -> bool {
     match key {
         PostKey::Ask | PostKey::Hold(_) | PostKey::Closing => true,
-        PostKey::Root | PostKey::Results => false,
+        PostKey::Root | PostKey::Notice(_) | PostKey::Results => false,
     }
 }
 
@@ -171,6 +171,7 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask => message::ask(&run, &view),
+        PostKey::Notice(number) => message::notice(&run, *number, &view),
         PostKey::Hold(number) => {
             let (summary, _) = summary_of(services, &run).await;
             message::hold(&run, *number, &summary, &view)

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, RwLock};
 
+use tokio::sync::watch;
+
 use crate::policy::PolicySet;
 use crate::runbook::Library;
 
@@ -16,12 +18,13 @@ pub struct Rules {
 #[derive(Debug)]
 pub struct Rulebook {
     current: RwLock<Arc<Rules>>,
+    changed: watch::Sender<()>,
 }
 
 impl Rulebook {
     #[must_use]
     pub fn new(rules: Rules) -> Self {
-        Rulebook { current: RwLock::new(Arc::new(rules)) }
+        Rulebook { current: RwLock::new(Arc::new(rules)), changed: watch::Sender::new(()) }
     }
 
     #[must_use]
@@ -29,8 +32,15 @@ impl Rulebook {
         self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
-    /// Puts a checked set in force. What waits is decided on again at its start, and the stricter result wins.
+    /// Puts a checked set in force. What waits is decided on again, now and at its start, and the stricter result wins.
     pub fn swap(&self, rules: Rules) {
         *self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(rules);
+        self.changed.send_replace(());
+    }
+
+    /// Tells of every swap from now on.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 }

@@ -78,7 +78,7 @@ impl Handle {
                 let mut living = self.living.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 Some(living.entry(key.clone()).or_default().clone())
             }
-            PostKey::Results | PostKey::Closing => None,
+            PostKey::Notice(_) | PostKey::Results | PostKey::Closing => None,
         }
     }
 

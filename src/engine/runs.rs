@@ -78,6 +78,14 @@ impl Runs {
         self.read().values().rev().filter_map(held).collect()
     }
 
+    /// The run, where it is held whole.
+    pub fn held_whole(&self, id: RunId) -> Option<Handle> {
+        match self.read().get(&id)? {
+            Known::Held(handle) => Some(handle.clone()),
+            Known::Past(_) => None,
+        }
+    }
+
     /// What this person ran, newest first.
     pub fn of(&self, person: &Principal) -> Vec<(RunId, RunbookName)> {
         let mine = |known: &Known| match known {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::domain::Principal;
 use crate::message;
 use crate::policy::{self, Decision, Moment, Request};
 use crate::ports::{ChatError, DirectoryError, Reply};
-use crate::run::{Input, PostKey};
+use crate::run::{Input, PostKey, Today};
 
 use super::Services;
 use super::membership::asker_again;
@@ -24,10 +25,10 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
         handle.changed.notify_one();
         return;
     }
-    let decision = match decide_again(services, handle).await {
-        Ok(decision) => decision,
+    let today = match today(services, handle).await {
+        Ok(today) => today,
         Err(fault) => {
-            tracing::warn!(run = %handle.id, %fault, "the requester's groups cannot be read; the run waits");
+            tracing::warn!(run = %handle.id, %fault, "the groups of the people cannot be read; the run waits");
             drop(one_at_a_time);
             tokio::time::sleep(Duration::from_secs(4)).await;
             return;
@@ -35,8 +36,26 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
     };
     // Halted meanwhile: the runner asks again.
     let Some(_passage) = services.halting.passage().await else { return };
-    let _ = handle.input(Input::Start { decision }).await;
+    let _ = handle.input(Input::Start { today }).await;
     drop(one_at_a_time);
+}
+
+/// As [`decide_again`], with those who have agreed as they are now.
+///
+/// # Errors
+/// If anybody's groups cannot be read.
+pub(super) async fn today(services: &Services, handle: &Handle) -> Result<Today, DirectoryError> {
+    let rules = services.rulebook.current();
+    let (place, approved) = handle.read(|run| {
+        let by: Vec<Principal> = run.approvals.iter().map(|approval| approval.by.clone()).collect();
+        (run.proposal.place.clone(), by)
+    });
+    let mut approvers = Vec::with_capacity(approved.len());
+    for by in &approved {
+        approvers.push(asker_again(services.directory.as_ref(), &rules.policy, by, &place).await?);
+    }
+    let decision = decide_again(services, handle).await?;
+    Ok(Today { decision, policy: rules.policy.revision, approvers })
 }
 
 /// What the policy and the memberships of this moment say to the run's plan.

@@ -2,9 +2,10 @@
 //!
 //! After the decision the same card stands without buttons and says who decided, so that nobody clicks in vain.
 
-use crate::run::{Phase, Run};
+use crate::run::{Lapsed, Notice, Phase, Run};
 
-use super::root::{approvers, ended, expires, open_seats};
+use super::notice::no_longer;
+use super::root::{approvers, ended, expires, narrowed, open_seats};
 use super::verdict::{TITLE_MAX, subject};
 use super::words::{Line, cut, lines, number, say, size};
 use super::{Block, Button, Card, Style, Tone, Verb, View, blast, plan};
@@ -27,6 +28,7 @@ pub fn ask(run: &Run, view: &View) -> Card {
     let why = p.reason.as_deref().map(str::trim).filter(|r| !r.is_empty());
     who.push(("Why".to_owned(), say(why.unwrap_or("no reason given")).spans()));
     who.push(("What".to_owned(), plan::what(&p.plan)));
+    who.extend(narrowed(run));
     // At most ten fields stand in one block.
     blocks.push(Block::Fields(who));
     blocks.push(Block::Fields(plan::facts(&p.plan)));
@@ -58,19 +60,10 @@ fn decision(run: &Run, view: &View) -> Vec<super::Span> {
         told.push(say("Approved by ").then(approvers(run)).plain(share));
     }
     match run.phase {
+        Phase::AwaitingApproval if run.is_agreed() => {}
         Phase::AwaitingApproval => {
-            let mut line = say("Waiting for ");
-            for (i, seat) in open.iter().enumerate() {
-                if i > 0 {
-                    line = line.plain(" and ");
-                }
-                // The one mention of the group: this card is what it should look at.
-                line = line.plain(format!("{} of ", number(seat.count))).then(view.mention(&seat.group));
-            }
-            if let Some(at) = expires(run) {
-                line = line.plain(", expires ").when(at);
-            }
-            told.push(line.plain(". The requester cannot approve it; one Deny ends it."));
+            told.extend(lapsed(run).map(no_longer));
+            told.push(waiting(run, view).plain(". The requester cannot approve it; one Deny ends it."));
         }
         Phase::Running | Phase::Finished => {
             if told.is_empty() {
@@ -82,12 +75,50 @@ fn decision(run: &Run, view: &View) -> Vec<super::Span> {
     lines(told)
 }
 
+/// Approvals that no longer count.
+fn lapsed(run: &Run) -> impl Iterator<Item = &Lapsed> {
+    run.notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::MoreAsked { lapsed } => Some(lapsed),
+            Notice::Narrowed { .. } | Notice::HalfTime { .. } => None,
+        })
+        .flatten()
+        // Somebody may have approved anew since.
+        .filter(|lapsed| !run.approvals.iter().any(|approval| approval.by == lapsed.by))
+}
+
+/// Whom it waits for, by their mention, until when, and whether they were reminded.
+pub(super) fn waiting(run: &Run, view: &View) -> Line {
+    let mut line = say("Waiting for ");
+    for (i, seat) in open_seats(run).iter().enumerate() {
+        if i > 0 {
+            line = line.plain(" and ");
+        }
+        line = line.plain(format!("{} of ", number(seat.count))).then(view.mention(&seat.group));
+    }
+    if let Some(at) = expires(run) {
+        line = line.plain(", expires ").when(at);
+    }
+    if let Some(at) = run.reminded() {
+        line = line.plain(", reminder sent ").when(at);
+    }
+    line
+}
+
 fn buttons(run: &Run) -> Vec<Button> {
     let button =
         |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };
     match run.phase {
+        // Nobody is asked any more: it is about to start.
+        Phase::AwaitingApproval if run.is_agreed() => Vec::new(),
         Phase::AwaitingApproval => {
-            vec![button(Verb::Approve, "Approve", Style::Primary), button(Verb::Deny, "Deny", Style::Danger)]
+            let mut buttons = vec![button(Verb::Approve, "Approve", Style::Primary)];
+            if run.proposal.plan.targets.len() > 1 {
+                buttons.push(button(Verb::Narrow, "Approve a part", Style::Plain));
+            }
+            buttons.push(button(Verb::Deny, "Deny", Style::Danger));
+            buttons
         }
         Phase::Running | Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
             Vec::new()

@@ -101,6 +101,8 @@ pub struct Button {
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     Approve,
+    /// Opens the form that asks on which of the targets.
+    Narrow,
     /// Opens the form that asks why.
     Deny,
     Cancel,

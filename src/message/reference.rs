@@ -22,6 +22,7 @@ pub struct ActionRef {
 pub fn word(verb: Verb) -> &'static str {
     match verb {
         Verb::Approve => "approve",
+        Verb::Narrow => "narrow",
         Verb::Deny => "deny",
         Verb::Cancel => "cancel",
         Verb::Continue => "continue",
@@ -41,6 +42,7 @@ pub fn word(verb: Verb) -> &'static str {
 fn verb(word: &str) -> Option<Verb> {
     Some(match word {
         "approve" => Verb::Approve,
+        "narrow" => Verb::Narrow,
         "deny" => Verb::Deny,
         "cancel" => Verb::Cancel,
         "continue" => Verb::Continue,

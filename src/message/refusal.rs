@@ -367,6 +367,29 @@ pub fn no_way_back(run: &Run, view: &View) -> Card {
     refusal("There is nothing to roll back", vec![say(why).spans()], vec![status.spans()])
 }
 
+/// The button stood under a plan that has been narrowed since.
+#[must_use]
+pub fn other_plan(run: &Run, view: &View) -> Card {
+    let told = match run.narrowed.last() {
+        Some(narrowed) => Line::default().person(&narrowed.by).plain(format!(
+            " agreed to {} of the {} only.",
+            number(run.counts.total),
+            nodes(narrowed.targets)
+        )),
+        None => say("The plan is not the one that your card showed."),
+    };
+    let look = say(format!("Look at it once more ({}) and decide again.", view.short));
+    refusal("It changed in the meantime: nothing was approved", vec![told.spans()], vec![look.spans()])
+}
+
+/// What was said of a part does not fit the plan, or no longer.
+#[must_use]
+pub fn cannot_narrow(faults: &[String]) -> Card {
+    let reasons = faults.iter().map(|fault| say("• ").plain(cut(fault, 300)).spans()).collect();
+    let again = say("Press Approve a part again.");
+    refusal("That part does not fit the request: nothing was approved", reasons, vec![again.spans()])
+}
+
 /// The loser of a race is told who decided, and when.
 #[must_use]
 pub fn already_decided(run: &Run, view: &View) -> Card {

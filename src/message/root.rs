@@ -332,6 +332,7 @@ fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
     let on = Line::default().code(&p.plan.selector).plain(format!(": {}", blast::reach(&p.plan)));
     fields.push(("On".to_owned(), on.spans()));
     fields.push(("Asked by".to_owned(), Line::default().person(&p.by).spans()));
+    fields.extend(narrowed(run));
     if let Some(origin) = super::retry::origin(run) {
         fields.push(("Retry".to_owned(), origin.spans()));
     }
@@ -347,6 +348,17 @@ fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
         fields.push(("Took".to_owned(), say(duration(took)).spans()));
     }
     fields
+}
+
+/// Who agreed to a part only, and of how many.
+pub(super) fn narrowed(run: &Run) -> Option<(String, Vec<Span>)> {
+    let (first, last) = (run.narrowed.first()?, run.narrowed.last()?);
+    let line = Line::default().person(&last.by).plain(format!(
+        " agreed to {} of the {}",
+        number(run.counts.total),
+        nodes(first.targets)
+    ));
+    Some(("Narrowed".to_owned(), line.spans()))
 }
 
 /// `@arne 14:03, @priya 14:05`.

@@ -82,7 +82,8 @@ pub fn build(
         return Err(NoPlan::TooMany { found: total, max: runbook.targets.max, by_account });
     }
 
-    let waves = waves(&nodes, &runbook.rollout.waves);
+    let spots: Vec<Spot<'_>> = nodes.iter().map(|n| Spot { account: &n.target.account, online: n.online }).collect();
+    let waves = waves(&spots, &runbook.rollout.waves);
     let targets: Vec<PlannedTarget> = nodes
         .iter()
         .zip(&waves)
@@ -144,11 +145,17 @@ pub fn unfit(runbook: &Runbook, platform: NodePlatform) -> Option<String> {
     (!listed || !runs).then(|| format!("platform {}", platform.as_str()))
 }
 
+/// A node as waves see it.
+pub(super) struct Spot<'a> {
+    pub account: &'a AccountId,
+    pub online: bool,
+}
+
 /// The wave of each node, from 0. `shares` are cumulative; a wave that would add no node does not exist.
 ///
 /// The first wave is a canary: it takes one node from each account in turn, nodes that are online first, so
 /// that it says something about every account. The others follow the order of ids, which keeps shards full.
-fn waves(nodes: &[&Node], shares: &[Amount]) -> Vec<u32> {
+pub(super) fn waves(nodes: &[Spot<'_>], shares: &[Amount]) -> Vec<u32> {
     let total = u32::try_from(nodes.len()).unwrap_or(u32::MAX);
     let mut bounds: Vec<u32> = Vec::new();
     for share in shares {
@@ -162,7 +169,7 @@ fn waves(nodes: &[&Node], shares: &[Amount]) -> Vec<u32> {
     }
     let mut by_account: BTreeMap<&AccountId, Vec<usize>> = BTreeMap::new();
     for (index, node) in nodes.iter().enumerate() {
-        by_account.entry(&node.target.account).or_default().push(index);
+        by_account.entry(node.account).or_default().push(index);
     }
     let mut spread: Vec<(bool, usize, &AccountId, usize)> = Vec::new();
     for (account, mut members) in by_account {
@@ -189,7 +196,7 @@ fn waves(nodes: &[&Node], shares: &[Amount]) -> Vec<u32> {
     waves
 }
 
-fn shards(targets: &[PlannedTarget], skip_offline: bool, size: u32) -> Vec<Shard> {
+pub(super) fn shards(targets: &[PlannedTarget], skip_offline: bool, size: u32) -> Vec<Shard> {
     let mut groups: BTreeMap<(u32, &AccountId, &Region), Vec<u32>> = BTreeMap::new();
     for (index, planned) in targets.iter().enumerate() {
         if planned.offline && skip_offline {

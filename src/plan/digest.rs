@@ -8,20 +8,21 @@ use crate::runbook::{Arguments, HoldAfter, Step};
 
 use super::{Delivery, Plan, Shard};
 
-/// Version of the list of fields below. A change of the list is a new version, and old approvals are void.
-pub const VERSION: u32 = 2;
+/// Version of what is hashed. Another content is a new version, and old approvals are void.
+///
+/// From version 3 on it is the whole plan: every field that runs, that the policy decided by, or that people read before
+/// they agreed.
+pub const VERSION: u32 = 3;
 
-/// The fields of the digest, and no others:
+/// The fields of the digest up to version 2, and no others:
 ///
 /// `version`, `runbook` (name), `revision` (SHA-256 of the runbook's file), `arguments` (canonical texts),
 /// `delivery`, `steps` (whole: scripts, documents with hashes, timeouts, extractions, expectations),
 /// `targets` (account, region, node; whether it is left out as offline follows from `shards`), `shards` (which
-/// targets are sent together, in which wave), `max_in_flight`, `max_errors`, `exclusive`; from version 2 on `rollback`
+/// targets are sent together, in which wave), `max_in_flight`, `max_errors`, `exclusive`; in version 2 `rollback`
 /// (whole, as a step), `hold`, `hold_for`, `deadline`.
-///
-/// Names, tags, labels and coverage are for people and may change without changing what runs.
 #[derive(Serialize)]
-struct Fields<'a> {
+struct Before3<'a> {
     version: u32,
     runbook: &'a RunbookName,
     revision: Digest,
@@ -46,10 +47,19 @@ struct Since2<'a> {
 }
 
 impl Plan {
-    /// SHA-256 over the canonical JSON (sorted keys, no spaces, integers only) of the fields above.
+    /// SHA-256 over the plan as JSON without spaces: its fields in the order of [`Plan`], the keys of maps sorted.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let fields = Fields {
+        if self.version < 3 {
+            return self.digest_before_3();
+        }
+        // Only maps with text keys, so this cannot fail.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// SHA-256 over the canonical JSON (sorted keys, no spaces, integers only) of the fields of [`Before3`].
+    fn digest_before_3(&self) -> Digest {
+        let fields = Before3 {
             version: self.version,
             runbook: &self.runbook,
             revision: self.revision,
@@ -173,22 +183,23 @@ mod tests {
     }
 
     #[test]
-    fn every_change_of_what_runs_changes_the_digest() {
-        let allowed = ["/accounts", "/coverage", "/owner", "/risk", "/selector", "/title", "/waves"];
-        let for_people = [
-            "/targets/name",
-            "/targets/platform",
-            "/targets/agent_version",
-            "/targets/offline",
-            "/targets/wave",
-            "/targets/tags",
-        ];
-        for path in unseen(&plan()) {
-            assert!(
-                allowed.iter().chain(&for_people).any(|a| path.starts_with(a)),
-                "a change of `{path}` is not in the digest"
-            );
+    fn every_change_of_a_plan_changes_the_digest() {
+        assert_eq!(unseen(&plan()), BTreeSet::new());
+    }
+
+    #[test]
+    fn plans_of_earlier_versions_keep_the_digest_that_was_approved() {
+        for (version, digest) in [
+            (1, "e4e9c6b8d5e2744c002239559c2fc35cdbf5f1ea12557c0325793e048cad34bd"),
+            (2, "01393c23ebde51203db9a0b24efce6de46fd366f487392cbf32876ce98e8ccf3"),
+        ] {
+            assert_eq!(Plan { version, ..plan() }.digest().to_string(), digest, "version {version}");
         }
+        assert_eq!(
+            plan().digest().to_string(),
+            "71a2f24174da1c99aba0b5e0294561ec1819480a4d129b59af0ca148a4200977",
+            "another order or form of the fields is a new version"
+        );
     }
 
     #[test]

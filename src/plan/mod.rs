@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod digest;
+mod part;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -15,7 +16,8 @@ use crate::runbook::{Arguments, HoldAfter, Risk, Step};
 
 /// What people approve, and exactly what runs.
 ///
-/// It carries everything a run needs, so that a run in progress does not depend on files that may change.
+/// It carries everything a run needs, so that a run in progress does not depend on files that may change. Its digest is
+/// over all fields, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Format version of the digest's fields.
@@ -51,9 +53,9 @@ pub struct Plan {
     pub exclusive: bool,
     /// The selector as canonical text.
     pub selector: String,
-    /// Names and labels of the accounts in it, for people; not part of the digest.
+    /// Names and labels of the accounts in it.
     pub accounts: BTreeMap<AccountId, AccountNote>,
-    /// What the plan leaves out and why; not part of the digest.
+    /// What the plan leaves out and why.
     pub coverage: Coverage,
 }
 

@@ -1,10 +1,12 @@
 //! `decide(state, input, now) -> events`: the only place where something may come to happen.
 
 use crate::domain::{CommandId, Digest, MessageRef, NotStarted, Outcome, Principal, Timestamp};
+use crate::plan::Plan;
 use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, Yes, may_approve, quorum_met};
 
 use super::event::{Event, NodeReport, PostKey};
 use super::holds::Turn;
+use super::standing::Today;
 use super::state::{Approval, Phase, Run, SendState};
 
 /// What comes to a run: people's clicks, and results of its effects.
@@ -24,9 +26,19 @@ pub enum Input {
         by: Principal,
         allowed: bool,
     },
-    /// What the current policy says to the same plan.
+    /// The rules may have changed, or the people.
+    Reconsider {
+        today: Today,
+    },
+    /// The last look before the start.
     Start {
-        decision: Decision,
+        today: Today,
+    },
+    /// `by` agrees to a part of the plan with this digest. `plan`: that part, as a plan of its own.
+    Narrow {
+        by: Asker,
+        digest: Digest,
+        plan: Box<Plan>,
     },
     /// It cannot be started for a reason outside the policy, such as a channel that Muster is not in.
     Withdraw {
@@ -176,7 +188,7 @@ impl Run {
         quorum_met(decision, &self.proposal.by, &self.votes())
     }
 
-    fn votes(&self) -> Vec<Vote<'_>> {
+    pub(super) fn votes(&self) -> Vec<Vote<'_>> {
         self.approvals.iter().map(Approval::vote).collect()
     }
 
@@ -188,7 +200,7 @@ impl Run {
         match input {
             Input::Approve { by, digest } => {
                 self.is_waiting(now)?;
-                if digest != self.proposal.digest {
+                if digest != self.proposal.digest || digest != self.proposal.plan.digest() {
                     return Err(Refusal::OtherPlan);
                 }
                 let Yes { groups, stands_for } = self.may_decide(&by, &self.votes())?;
@@ -201,7 +213,9 @@ impl Run {
                 Ok(vec![Event::Denied { by: by.principal, why, at: now }])
             }
             Input::Cancel { by, allowed } => self.cancel(by, allowed, now),
-            Input::Start { decision } => self.start(&decision, now),
+            Input::Reconsider { today } => self.reconsider(&today, now),
+            Input::Start { today } => self.start(&today, now),
+            Input::Narrow { by, digest, plan } => self.narrow(by, digest, &plan, now),
             Input::Withdraw { why } if self.phase == Phase::AwaitingApproval => {
                 Ok(vec![Event::Withdrawn { why, at: now }])
             }
@@ -251,7 +265,7 @@ impl Run {
         }
     }
 
-    fn is_waiting(&self, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn is_waiting(&self, now: Timestamp) -> Result<(), Refusal> {
         match self.phase {
             Phase::AwaitingApproval if self.proposal.decision.verdict != Verdict::PermitWithApproval => {
                 Err(Refusal::NothingToApprove)
@@ -266,7 +280,7 @@ impl Run {
         }
     }
 
-    fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Yes, Refusal> {
+    pub(super) fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Yes, Refusal> {
         may_approve(&self.proposal.decision, &self.proposal.by, votes, by).map_err(Refusal::MayNotDecide)
     }
 
@@ -281,29 +295,6 @@ impl Run {
             return Err(Refusal::MayNotCancel);
         }
         Ok(vec![Event::Cancelled { by, at: now }])
-    }
-
-    /// The stricter of the decision that people saw and the one that stands now wins.
-    fn start(&self, decision: &Decision, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        if self.phase != Phase::AwaitingApproval || !self.is_agreed() || !self.root_posted() {
-            return Err(Refusal::Stale);
-        }
-        if now >= self.start_by() {
-            return Ok(vec![Event::Expired { at: now }]);
-        }
-        let withdrawn = |why: String| Ok(vec![Event::Withdrawn { why, at: now }]);
-        match decision.verdict {
-            Verdict::Permit => Ok(vec![Event::Started { at: now }]),
-            // The decision at proposal was agreed to before; the one that stands now has to be as well.
-            Verdict::PermitWithApproval if self.quorum_met(decision) => Ok(vec![Event::Started { at: now }]),
-            Verdict::PermitWithApproval => {
-                withdrawn("the policy has changed and now asks for more approvals; ask for it again".into())
-            }
-            Verdict::Forbid => {
-                let why = decision.reasons.first().map_or("no rule permits it any more", |r| r.text.as_str());
-                withdrawn(format!("the policy no longer permits it: {why}"))
-            }
-        }
     }
 
     fn may_send(&self, shard: u32, step: u32, send: u32) -> Result<(), Refusal> {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::domain::Timestamp;
-use crate::policy::{Verdict, Vote, quorum_met};
 
 use super::event::PostKey;
-use super::state::{Approval, Phase, Run};
+use super::standing::Notice;
+use super::state::{Phase, Run};
 
 /// How long a request waits for its approvals where no rule says otherwise.
 pub const EXPIRES_DEFAULT: jiff::SignedDuration = jiff::SignedDuration::from_mins(30);
@@ -85,15 +85,6 @@ impl Run {
         agreed.saturating_add(START_WITHIN).unwrap_or(Timestamp::MAX)
     }
 
-    /// People are asked: the policy wants approvals, and those that an earlier run has left are not enough.
-    #[must_use]
-    pub fn asks_for_approval(&self) -> bool {
-        let p = &self.proposal;
-        let sealed = p.retry.iter().flat_map(|retry| &retry.sealed);
-        let votes: Vec<Vote<'_>> = sealed.map(Approval::vote).collect();
-        p.decision.verdict == Verdict::PermitWithApproval && !quorum_met(&p.decision, &p.by, &votes)
-    }
-
     #[must_use]
     pub fn root_posted(&self) -> bool {
         matches!(self.posts.get(&PostKey::Root), Some(Some(_)))
@@ -111,12 +102,23 @@ impl Run {
                     due.insert(Effect::Start);
                 }
                 due.insert(Effect::Alarm(self.start_by()));
+                due.extend(self.reminds_at().map(Effect::Alarm));
             }
             Phase::AwaitingApproval => {
                 due.insert(Effect::TellUnposted);
             }
             Phase::Running => due.extend(self.alarm().map(Effect::Alarm)),
             Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {}
+        }
+    }
+
+    /// Somebody still has to hear of it: who may approve, while the question stands there and is open; and whoever asked, of a
+    /// part.
+    fn concerns(&self, notice: &Notice) -> bool {
+        let asked = matches!(self.posts.get(&PostKey::Ask), Some(Some(_)));
+        match notice {
+            Notice::MoreAsked { .. } | Notice::HalfTime { .. } => asked && self.phase == Phase::AwaitingApproval,
+            Notice::Narrowed { .. } => true,
         }
     }
 
@@ -138,9 +140,10 @@ impl Run {
         if !self.root_posted() {
             return;
         }
-        if self.asks_for_approval() {
+        if self.asked {
             owe(PostKey::Ask);
         }
+        (1..).zip(&self.notices).filter(|(_, notice)| self.concerns(notice)).for_each(|(n, _)| owe(PostKey::Notice(n)));
         self.holds.iter().for_each(|hold| owe(PostKey::Hold(hold.number)));
         match self.phase {
             Phase::AwaitingApproval | Phase::Running => {}

@@ -7,7 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{CommandId, Digest, GroupName, MessageRef, Outcome, Principal, Timestamp};
 
-use super::state::Proposal;
+use crate::plan::Plan;
+use crate::policy::Decision;
+
+use super::standing::Lapsed;
+use super::state::{Approval, Proposal};
 
 /// One fact. The wire form is tagged by `event` in snake case; a new meaning gets a new name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +47,27 @@ pub enum Event {
     /// The current policy no longer permits it.
     Withdrawn {
         why: String,
+        at: Timestamp,
+    },
+    /// Rules or memberships have changed, and with them what is asked for or who has agreed: both as they stand now.
+    Reconsidered {
+        decision: Box<Decision>,
+        /// Revision of the policy files that decided.
+        policy: Digest,
+        approvals: Vec<Approval>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lapsed: Vec<Lapsed>,
+        at: Timestamp,
+    },
+    /// An approver agrees to a part of the plan only: from here on that part is the plan.
+    Narrowed {
+        by: Principal,
+        plan: Box<Plan>,
+        digest: Digest,
+        at: Timestamp,
+    },
+    /// Those who may approve were to be reminded.
+    Reminded {
         at: Timestamp,
     },
     /// From here on sends may happen.
@@ -247,6 +272,8 @@ pub enum PostKey {
     Ask,
     /// The results, in the thread, with the long outputs as a file beside them.
     Results,
+    /// What whoever waits has to hear of while it waits, in the thread: by its number, from 1.
+    Notice(u32),
     /// The question that a hold asks, by its number.
     Hold(u32),
     /// The short reply that mentions the requester when it is over.
@@ -260,6 +287,7 @@ impl fmt::Display for PostKey {
             PostKey::Root => f.write_str("root"),
             PostKey::Ask => f.write_str("ask"),
             PostKey::Results => f.write_str("results"),
+            PostKey::Notice(number) => write!(f, "notice-{number}"),
             PostKey::Hold(number) => write!(f, "hold-{number}"),
             PostKey::Closing => f.write_str("closing"),
         }

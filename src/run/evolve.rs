@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Counts, NotStarted, Outcome, Principal, Timestamp};
+use crate::domain::{Counts, Digest, NotStarted, Outcome, Principal, Timestamp};
+use crate::plan::Plan;
+use crate::policy::Verdict;
 use crate::runbook::OnFailure;
 
 use super::event::{Event, HoldCause, NodeReport};
 use super::motion::Touched;
-use super::state::{Approval, Hold, HoldEnd, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState};
+use super::standing::Notice;
+use super::state::{
+    Approval, Hold, HoldEnd, Narrowed, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState,
+};
 
 /// A journal whose events do not fit each other. It is never the answer to input: `decide` refuses that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,12 +43,14 @@ impl Run {
     pub fn proposed(proposal: Proposal) -> Run {
         let plan = &proposal.plan;
         let targets = vec![TargetState::default(); plan.targets.len()];
-        let shards =
-            plan.shards.iter().map(|_| ShardProgress { step: 0, sends: 0, state: SendState::Waiting }).collect();
+        let shards = plan.shards.iter().map(|_| ShardProgress::waiting()).collect();
         let mut run = Run {
             id: proposal.run,
             phase: Phase::AwaitingApproval,
             approvals: proposal.retry.as_ref().map(|retry| retry.sealed.clone()).unwrap_or_default(),
+            asked: false,
+            notices: Vec::new(),
+            narrowed: Vec::new(),
             ended_by: None,
             started: None,
             ended: None,
@@ -68,8 +75,22 @@ impl Run {
             revision: 1,
             proposal,
         };
+        run.asked = run.proposal.decision.verdict == Verdict::PermitWithApproval && !run.is_agreed();
         run.follow(Touched::All);
         run
+    }
+
+    /// Nothing has begun, so what stands is what would stand had the smaller plan been proposed.
+    fn narrow_to(&mut self, by: &Principal, plan: &Plan, digest: Digest) {
+        let before = u32::try_from(self.targets.len()).unwrap_or(u32::MAX);
+        let targets = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
+        let from = std::mem::replace(&mut self.proposal.digest, digest);
+        self.narrowed.push(Narrowed { by: by.clone(), from, targets: before, revision: self.revision });
+        self.notices.push(Notice::Narrowed { by: by.clone(), targets, of: before });
+        self.targets = vec![TargetState::default(); plan.targets.len()];
+        self.shards = plan.shards.iter().map(|_| ShardProgress::waiting()).collect();
+        self.counts = Counts::of(targets, []);
+        self.proposal.plan = plan.clone().into();
     }
 
     /// Applies one event.
@@ -98,6 +119,22 @@ impl Run {
                 self.end(Phase::Withdrawn, *at);
                 self.ended_by = Some((None, why.clone()));
             }
+            Event::Reconsidered { decision, policy, approvals, lapsed, .. } => {
+                self.proposal.decision = (**decision).clone();
+                self.proposal.policy = *policy;
+                self.approvals.clone_from(approvals);
+                if !self.is_agreed() {
+                    self.asked = true;
+                    self.notices.push(Notice::MoreAsked { lapsed: lapsed.clone() });
+                }
+            }
+            Event::Narrowed { by, plan, digest, .. } => {
+                if self.phase != Phase::AwaitingApproval {
+                    return Err(misfit("it has begun"));
+                }
+                self.narrow_to(by, plan, *digest);
+            }
+            Event::Reminded { at } => self.notices.push(Notice::HalfTime { at: *at }),
             Event::Cancelled { by, at } if self.phase == Phase::AwaitingApproval => {
                 self.end(Phase::Cancelled, *at);
                 self.ended_by = Some((Some(by.clone()), String::new()));
@@ -501,12 +538,15 @@ impl Event {
             | Event::BudgetSpent { .. }
             | Event::Overdue { .. }
             | Event::Stopped { .. }
-            | Event::RollbackStarted { .. } => Touched::All,
+            | Event::RollbackStarted { .. }
+            | Event::Narrowed { .. } => Touched::All,
             Event::Proposed(_)
             | Event::Approved { .. }
             | Event::Denied { .. }
             | Event::Expired { .. }
             | Event::Withdrawn { .. }
+            | Event::Reconsidered { .. }
+            | Event::Reminded { .. }
             | Event::Held { .. }
             | Event::GateApproved { .. }
             | Event::Continued { .. }
@@ -527,6 +567,9 @@ impl Event {
             Event::Expired { .. } => "expired",
             Event::Cancelled { .. } => "cancelled",
             Event::Withdrawn { .. } => "withdrawn",
+            Event::Reconsidered { .. } => "reconsidered",
+            Event::Narrowed { .. } => "narrowed",
+            Event::Reminded { .. } => "reminded",
             Event::Started { .. } => "started",
             Event::SendIntent { .. } => "send_intent",
             Event::Sent { .. } => "sent",

@@ -166,7 +166,8 @@ impl Run {
 
     pub(super) fn tick(&self, now: Timestamp) -> Option<Event> {
         match self.phase {
-            Phase::AwaitingApproval => (now >= self.start_by()).then_some(Event::Expired { at: now }),
+            Phase::AwaitingApproval if now >= self.start_by() => Some(Event::Expired { at: now }),
+            Phase::AwaitingApproval => self.reminds_at().filter(|at| now >= *at).map(|_| Event::Reminded { at: now }),
             Phase::Running => {
                 let timed_out = self.hold().filter(|hold| now >= hold.until);
                 if let Some(hold) = timed_out {

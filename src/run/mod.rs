@@ -13,6 +13,7 @@ pub mod holds;
 pub mod halt;
 pub mod motion;
 pub mod retry;
+pub mod standing;
 pub mod state;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,7 @@ pub use halt::{Fact, Halt, Wish};
 pub use holds::Turn;
 pub use motion::Motion;
 pub use retry::{Retry, Which};
-pub use state::{Approval, Hold, HoldEnd, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState};
+pub use standing::{Lapsed, Notice, Today};
+pub use state::{
+    Approval, Hold, HoldEnd, Narrowed, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState,
+};

@@ -118,7 +118,7 @@ impl Run {
 }
 
 /// Whether whoever agreed to `whole` has agreed to `part` too.
-fn is_part(whole: &Plan, part: &Plan) -> bool {
+pub(super) fn is_part(whole: &Plan, part: &Plan) -> bool {
     let same = (&whole.runbook, whole.revision, &whole.arguments, whole.delivery, &whole.steps, &whole.rollback)
         == (&part.runbook, part.revision, &part.arguments, part.delivery, &part.steps, &part.rollback);
     let no_looser = part.max_in_flight <= whole.max_in_flight

@@ -14,6 +14,7 @@ use crate::policy::{Decision, Vote};
 use super::event::{HoldCause, NodeReport, PostKey};
 use super::motion::Motion;
 use super::retry::Retry;
+use super::standing::Notice;
 
 /// What was asked, planned and decided: the first event of every run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,17 @@ impl Approval {
     pub fn vote(&self) -> Vote<'_> {
         Vote { by: &self.by, stands_for: self.stands_for.as_ref(), groups: &self.groups }
     }
+}
+
+/// A plan that an approver has narrowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narrowed {
+    pub by: Principal,
+    /// Digest and number of targets of the plan before.
+    pub from: Digest,
+    pub targets: u32,
+    /// The run's revision from which on the smaller plan stands: a button that is older is about the plan before.
+    pub revision: u32,
 }
 
 /// One target: where it stands and, once it has ended, how.
@@ -144,6 +156,13 @@ pub struct ShardProgress {
     pub state: SendState,
 }
 
+impl ShardProgress {
+    /// Before its first send.
+    pub(super) fn waiting() -> Self {
+        ShardProgress { step: 0, sends: 0, state: SendState::Waiting }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SendState {
     /// Waiting for its wave and for room.
@@ -162,9 +181,17 @@ pub enum SendState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
     pub id: RunId,
+    /// What was asked and planned, and what the policy says to it: as it stands now. While it waits an approver may narrow the
+    /// plan, and a change of the rules may ask for more; the journal holds what was proposed first.
     pub proposal: Proposal,
     pub phase: Phase,
     pub approvals: Vec<Approval>,
+    /// Somebody was asked for approval at some time.
+    pub asked: bool,
+    /// What whoever waits has to hear of, in order.
+    pub notices: Vec<Notice>,
+    /// The plans before the one that stands, in order.
+    pub narrowed: Vec<Narrowed>,
     /// Who denied or cancelled it and why, or why it was withdrawn.
     pub ended_by: Option<(Option<Principal>, String)>,
     /// When sends were allowed.

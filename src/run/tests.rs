@@ -1,4 +1,4 @@
-//! Examples. Seeded histories stand in [`history_tests`], whose nodes are taken and what may be called in [`control_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`].
+//! Examples. Seeded histories stand in [`history_tests`], whose nodes are taken and what may be called in [`control_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`], changes of rules, people and plan while it waits in [`standing_tests`].
 
 mod control_tests;
 mod history_tests;
@@ -6,6 +6,7 @@ mod hold_tests;
 mod large_tests;
 mod oracle;
 mod retry_tests;
+mod standing_tests;
 
 use std::collections::BTreeSet;
 
@@ -50,6 +51,11 @@ fn needs(count: u32) -> Decision {
         expires: Some(Millis::from_secs(600)),
         ..permit()
     }
+}
+
+/// What the rules of this moment say; those who agreed are looked at by nobody.
+fn today(decision: Decision) -> Today {
+    Today { decision, policy: Digest::of(b"policy of today"), approvers: vec![] }
 }
 
 fn proposal(
@@ -111,10 +117,10 @@ fn nothing_starts_before_the_card_stands_in_the_channel() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
     let mut log = vec![];
     assert_eq!(*run.effects(), BTreeSet::from([Effect::Post(PostKey::Root), Effect::Alarm(run.start_by())]));
-    assert_eq!(feed(&mut run, &mut log, Input::Start { decision: permit() }, at(1)), Err(Refusal::Stale));
+    assert_eq!(feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(1)), Err(Refusal::Stale));
     post(&mut run, &mut log, PostKey::Root);
     assert!(run.effects().contains(&Effect::Start));
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     assert_eq!(run.phase, Phase::Running);
 }
 
@@ -159,7 +165,7 @@ fn an_agreed_run_that_could_not_start_in_time_asks_again() {
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
     assert_eq!(run.start_by(), at(15 * 60));
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(15 * 60)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(15 * 60)).unwrap();
     assert_eq!(run.phase, Phase::Expired);
     assert!(run.started.is_none());
 }
@@ -180,9 +186,9 @@ fn a_policy_that_became_stricter_while_it_waited_wins() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: needs(1) }, at(2)).unwrap();
-    assert_eq!(run.phase, Phase::Withdrawn);
-    assert!(!log.iter().any(|e| matches!(e, Event::SendIntent { .. })));
+    feed(&mut run, &mut log, Input::Start { today: today(needs(1)) }, at(2)).unwrap();
+    assert_eq!((run.phase, run.is_agreed()), (Phase::AwaitingApproval, false));
+    assert!(!log.iter().any(|e| matches!(e, Event::Started { .. })));
 }
 
 #[test]
@@ -198,7 +204,7 @@ fn the_error_budget_stops_what_has_not_started_and_the_counts_still_add_up() {
     ));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     let sends: Vec<Effect> = run.effects().iter().filter(|e| matches!(e, Effect::Send { .. })).cloned().collect();
     assert_eq!(sends, [Effect::Send { shard: 0, step: 0, send: 1 }], "only the canary may be sent");
     let token = "t".to_owned();
@@ -221,7 +227,7 @@ fn a_policy_that_now_forbids_it_withdraws_what_was_agreed() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 2));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: forbid() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(forbid()) }, at(2)).unwrap();
     assert_eq!(run.phase, Phase::Withdrawn);
     let (_, why) = run.ended_by.clone().unwrap();
     assert!(why.contains("a freeze has begun"), "{why}");
@@ -232,7 +238,7 @@ fn an_answer_to_an_earlier_send_changes_nothing() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 1));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     let (shard, step) = (0, 0);
     let slot = |send: u32| Input::SlotHeld { shard, step, send, token: format!("t{send}"), signed_at: at(2) };
     feed(&mut run, &mut log, slot(1), at(2)).unwrap();
@@ -251,7 +257,7 @@ fn a_node_that_a_page_repeats_is_reported_once() {
     let mut run = Run::proposed(proposal(permit(), |_| {}, 1, 1));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     let (shard, step, send) = (0, 0, 1);
     let slot = Input::SlotHeld { shard, step, send, token: "t".into(), signed_at: at(2) };
     feed(&mut run, &mut log, slot, at(2)).unwrap();
@@ -275,7 +281,7 @@ fn a_node_that_ran_a_step_is_never_told_as_not_started() {
     let mut run = Run::proposed(proposal(permit(), two_steps, 1, 1));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     for (step, outcome) in [(0, Outcome::Succeeded), (1, Outcome::NotStarted(crate::domain::NotStarted::ErrorBudget))] {
         let (shard, send, token) = (0, 1, format!("{step}"));
         feed(&mut run, &mut log, Input::SlotHeld { shard, step, send, token, signed_at: at(2) }, at(2)).unwrap();

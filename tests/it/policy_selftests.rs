@@ -29,7 +29,9 @@ fn files(text: &str) -> Vec<(PathBuf, String)> {
 fn changed(from: &str, to: &str) -> Vec<(PathBuf, String)> {
     let text = muster::shipped::POLICIES[0].1;
     assert_eq!(text.matches(from).count(), 1, "`{from}` has to stand there once");
-    files(&text.replace(from, to))
+    let mut files = files(&text.replace(from, to));
+    files.push((PathBuf::from("tests.toml"), muster::shipped::POLICIES[1].1.to_owned()));
+    files
 }
 
 fn told(faults: &[Fault]) -> String {

@@ -84,6 +84,7 @@ pub(super) struct PageRef {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
     Deny { run: RunId, revision: u32 },
+    Narrow { run: RunId, revision: u32 },
     Pick,
     Run { runbook: RunbookName },
 }
@@ -92,6 +93,7 @@ impl From<&FormKind> for What {
     fn from(kind: &FormKind) -> Self {
         match kind {
             FormKind::Deny { run, revision } => What::Deny { run: *run, revision: *revision },
+            FormKind::Narrow { run, revision } => What::Narrow { run: *run, revision: *revision },
             FormKind::Pick => What::Pick,
             FormKind::Run { runbook, .. } => What::Run { runbook: runbook.clone() },
         }
@@ -103,6 +105,7 @@ impl fmt::Display for PageRef {
         write!(f, "v1:page:{}:{}:", self.draft, self.page)?;
         match &self.what {
             What::Deny { run, revision } => write!(f, "deny:{run}:{revision}"),
+            What::Narrow { run, revision } => write!(f, "narrow:{run}:{revision}"),
             What::Pick => write!(f, "pick"),
             What::Run { runbook } => write!(f, "run:{runbook}"),
         }
@@ -118,6 +121,9 @@ impl std::str::FromStr for PageRef {
         let what = match what {
             ["deny", run, revision] => {
                 What::Deny { run: run.parse().map_err(drop)?, revision: revision.parse().map_err(drop)? }
+            }
+            ["narrow", run, revision] => {
+                What::Narrow { run: run.parse().map_err(drop)?, revision: revision.parse().map_err(drop)? }
             }
             ["pick"] => What::Pick,
             ["run", runbook] => What::Run { runbook: runbook.parse().map_err(drop)? },

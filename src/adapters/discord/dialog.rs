@@ -109,7 +109,7 @@ pub(super) fn taken(form: &Form) -> Value {
                 code(runbook.as_str())
             )
         }
-        FormKind::Deny { .. } | FormKind::Pick => "Taken.".to_owned(),
+        FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Pick => "Taken.".to_owned(),
     };
     message(vec![text], None)
 }
@@ -120,6 +120,7 @@ pub(super) fn lost(what: &What, command: &str) -> Value {
         What::Run { runbook } => format!("Type {} instead.", code(&format!("/{command} run {runbook}"))),
         What::Pick => format!("Type {} again.", code(&format!("/{command} form"))),
         What::Deny { .. } => "Press Deny again.".to_owned(),
+        What::Narrow { .. } => "Press Approve a part again.".to_owned(),
     };
     let text = format!(
         "❌ This form is no longer there, because it was sent already, is older than 15 minutes, or I was restarted: \

@@ -126,7 +126,9 @@ impl Intake {
         // A form is taken once. While it is refused with its faults it is not taken.
         let key = match &draft.form.kind {
             FormKind::Run { .. } => format!("discord:form:{}", page.draft),
-            FormKind::Deny { .. } | FormKind::Pick => format!("discord:interaction:{}", asked.id),
+            FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Pick => {
+                format!("discord:interaction:{}", asked.id)
+            }
         };
         self.shared.waiting.expect(&asked.id, false);
         let mut accepting = self.accept(Delivery { key, actor, place, inbound, reply: reply.clone() });

@@ -1,10 +1,11 @@
 //! A form as every chat platform can show it: typed fields, what stands in them, and what is wrong with them.
 //!
-//! One file for each form: [`deny`] asks why, [`pick`] asks which runbook, [`run`] asks for its parameters and where;
+//! One file for each form: [`deny`] asks why, [`narrow`] on what, [`pick`] asks which runbook, [`run`] asks for its parameters and where;
 //! [`read`] makes a request of what came back.
 
 pub mod deny;
 pub mod label;
+pub mod narrow;
 pub mod notes;
 pub mod pick;
 pub mod read;
@@ -20,6 +21,7 @@ use super::Span;
 
 pub use deny::{WHY, WHY_MAX, deny_form, why_fault};
 pub use label::{Choice, Group, Suggestions};
+pub use narrow::{narrow_form, read_narrow};
 pub use pick::{RUNBOOK, nothing_to_pick, pick_form, waiting_form};
 pub use read::{Read, account, read};
 pub use run::{ACCOUNTS, CHANNEL, Draft, LABELS, REASON, REGIONS, TAGS, run_form};
@@ -36,6 +38,8 @@ pub type Faults = BTreeMap<String, String>;
 pub enum FormKind {
     /// Why is the request denied?
     Deny { run: RunId, revision: u32 },
+    /// On which of the targets does the approver agree?
+    Narrow { run: RunId, revision: u32 },
     /// Which runbook?
     Pick,
     /// With which arguments, and where? The revision is that of the runbook's file when the form was made.

@@ -5,6 +5,7 @@ mod holds;
 mod halts;
 mod lookups;
 mod make;
+mod notices;
 mod plans;
 mod refusals;
 mod runs;

@@ -88,7 +88,7 @@ fn a_plan_that_may_not_run_says_every_reason() {
 #[test]
 fn a_request_for_approval_holds_all_that_one_has_to_answer_for() {
     let card = ask(&run(plan(12), needs(1), Phase::AwaitingApproval), &view());
-    assert_eq!(card.buttons.iter().map(|b| b.verb).collect::<Vec<_>>(), [Verb::Approve, Verb::Deny]);
+    assert_eq!(card.buttons.iter().map(|b| b.verb).collect::<Vec<_>>(), [Verb::Approve, Verb::Narrow, Verb::Deny]);
     insta::assert_snapshot!(read(&card), @r#"
     Approve restart-service on 12 nodes? Risk: change
 
@@ -133,7 +133,7 @@ fn a_request_for_approval_holds_all_that_one_has_to_answer_for() {
 
     (Plan `64879f7d6b96`, runbook revision `3b9c358f36f0`. An approval is for exactly this plan.)
 
-    [Approve] [Deny]
+    [Approve] [Approve a part] [Deny]
     "#);
 }
 
@@ -166,7 +166,7 @@ fn a_decided_request_has_no_buttons_and_says_who_decided() {
     Approve restart-service on 2 nodes? Risk: change
     Approved by slack:T0MUSTER:U0ARNE 2026-11-22 14:03 UTC (1 of 2)
     Waiting for 1 of @sre, expires 2026-11-22 14:30 UTC. The requester cannot approve it; one Deny ends it.
-    ["Approve", "Deny"]
+    ["Approve", "Approve a part", "Deny"]
     Denied: restart-service on 2 nodes
     Denied by slack:T0MUSTER:U0ARNE: not before the `freeze` ends
     []

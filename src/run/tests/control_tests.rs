@@ -13,7 +13,7 @@ fn with_intent(shape: impl FnOnce(&mut Runbook)) -> (Run, Vec<Event>) {
     let mut run = Run::proposed(proposal(permit(), shape, 1, 2));
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     let intent = Input::SlotHeld { shard: 0, step: 0, send: 1, token: "t".into(), signed_at: at(3) };
     feed(&mut run, &mut log, intent, at(3)).unwrap();
     (run, log)

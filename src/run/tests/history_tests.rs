@@ -279,7 +279,7 @@ fn carry_out(
             let _ = feed(run, log, Input::Tick, now);
             *clock += 5;
         }
-        Effect::Start => drop(feed(run, log, Input::Start { decision: decision.clone() }, now)),
+        Effect::Start => drop(feed(run, log, Input::Start { today: today(decision.clone()) }, now)),
         Effect::Send { shard, step, send } => {
             let token = format!("{shard}:{step}:{send}");
             if feed(run, log, Input::SlotHeld { shard, step, send, token, signed_at: now }, now).is_ok() {

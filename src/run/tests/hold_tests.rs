@@ -20,7 +20,7 @@ fn started(decision: Decision, shape: impl FnOnce(&mut Runbook)) -> (Run, Vec<Ev
         let digest = run.proposal.digest;
         feed(&mut run, &mut log, Input::Approve { by: asker(approver, &["sre"]), digest }, at(2)).unwrap();
     }
-    feed(&mut run, &mut log, Input::Start { decision }, at(3)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(decision) }, at(3)).unwrap();
     assert_eq!(run.phase, Phase::Running);
     (run, log)
 }
@@ -108,7 +108,7 @@ fn a_wave_in_the_middle_whose_nodes_are_all_offline_is_not_asked_about() {
     let proposal = Proposal { digest: plan.digest(), plan: plan.into(), ..proposal(permit(), |_| {}, 1, 1) };
     let (mut run, mut log) = (Run::proposed(proposal), vec![]);
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(3)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(3)).unwrap();
     play(&mut run, &mut log, |_| Outcome::Succeeded, "");
     settle(&mut run, &mut log);
     assert_eq!(run.hold().unwrap().cause, HoldCause::Wave { wave: 2, errors: 0 }, "nobody is asked about the second");
@@ -421,7 +421,7 @@ fn a_wave_whose_nodes_are_all_offline_holds_nobody_up() {
     let mut run = Run::proposed(proposal);
     let mut log = vec![];
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(3)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(3)).unwrap();
     settle(&mut run, &mut log);
     assert_eq!((run.phase, run.counts.not_started, run.holds.len()), (Phase::Finished, 3, 0));
 }

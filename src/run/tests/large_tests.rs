@@ -17,7 +17,7 @@ fn large_journal() -> Vec<Event> {
     let mut log = vec![Event::Proposed(Box::new(proposal.clone()))];
     let mut run = Run::proposed(proposal);
     post(&mut run, &mut log, PostKey::Root);
-    feed(&mut run, &mut log, Input::Start { decision: permit() }, at(2)).unwrap();
+    feed(&mut run, &mut log, Input::Start { today: today(permit()) }, at(2)).unwrap();
     while run.phase == Phase::Running {
         for effect in run.effects().clone() {
             let input = match effect {

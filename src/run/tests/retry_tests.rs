@@ -106,10 +106,10 @@ fn a_covered_retry_starts_by_itself_and_one_that_is_not_covered_asks() {
         Run::proposed(Proposal { run, by, digest: plan.digest(), plan: plan.into(), retry, at: at(100), ..base })
     };
     let covered = retry(old.approvals.clone(), "U0ANA");
-    assert!(covered.is_agreed() && !covered.asks_for_approval());
+    assert!(covered.is_agreed() && !covered.asked);
     assert_eq!((covered.attempt(), covered.start_by()), (2, at(100 + 15 * 60)), "old approvals do not make it late");
     assert!(!retry(vec![], "U0ANA").is_agreed());
     // The approver of then asks today: his own yes does not count for himself.
     let his = retry(old.approvals.clone(), "U0BO");
-    assert!(!his.is_agreed() && his.asks_for_approval());
+    assert!(!his.is_agreed() && his.asked);
 }

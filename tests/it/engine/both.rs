@@ -54,7 +54,7 @@ async fn both(people: &str) -> Both {
         text.replace(many, few).replacen("\n[sets.", &format!("\n{people}\n[sets."), 1)
     };
     let runbooks: BTreeMap<_, _> = shipped::RUNBOOKS.iter().map(|(n, t)| ((*n).into(), (*t).to_owned())).collect();
-    let policies: BTreeMap<_, _> = shipped::POLICIES.iter().map(|(n, t)| ((*n).into(), few(t))).collect();
+    let policies: BTreeMap<_, _> = shipped::POLICIES[..1].iter().map(|(n, t)| ((*n).into(), few(t))).collect();
     let rules = rules::check(&runbooks.into_iter().collect(), &policies.into_iter().collect()).unwrap();
     let journal = Arc::new(MemoryJournal::with_token_key([7; 32]));
     let cloud = Arc::new(FakeCloud::default());

@@ -533,7 +533,8 @@ impl World {
     pub async fn engine_with(&self, settings: Settings, change: impl Fn(&str, String) -> String) -> Engine {
         let owned =
             |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), change(n, (*t).to_owned()))).collect();
-        let rules = rules::check(&owned(shipped::RUNBOOKS), &owned(shipped::POLICIES)).unwrap();
+        // Without what the shipped rules must go on saying, for they are changed on purpose.
+        let rules = rules::check(&owned(shipped::RUNBOOKS), &owned(&shipped::POLICIES[..1])).unwrap();
         let ports = Ports {
             journal: self.journal.clone(),
             outputs: self.outputs.clone(),

@@ -209,5 +209,12 @@ impl World {
             let values = BTreeMap::from([(form::WHY.to_owned(), vec!["not now".to_owned()])]);
             self.office.post(&opened.by, &place(CHANNEL), Inbound::Form { form: opened.form.clone(), values });
         }
+        if let FormKind::Narrow { .. } = opened.form
+            && !self.fortune.one_in(4)
+        {
+            let only = *self.fortune.pick(&["accounts=acme-prod", "accounts=acme-staging", "accounts=*", "nodes=none"]);
+            let values = BTreeMap::from([(form::narrow::ONLY.to_owned(), vec![only.to_owned()])]);
+            self.office.post(&opened.by, &place(CHANNEL), Inbound::Form { form: opened.form.clone(), values });
+        }
     }
 }

@@ -281,7 +281,7 @@ impl World {
             PostKey::Ask => message::ask(run, &view),
             PostKey::Hold(number) => message::hold(run, *number, &summary, &view),
             PostKey::Closing => message::closing(run, &summary, &view),
-            PostKey::Results => return None,
+            PostKey::Notice(_) | PostKey::Results => return None,
         };
         Some(fit(card, &Limits { file: false, ..Limits::default() }).0)
     }
@@ -413,6 +413,7 @@ fn shown_as(deed: &Deed, runs: &BTreeSet<RunId>) -> Option<(RunId, &'static str)
             _ => None,
         },
         Inbound::Form { form: message::FormKind::Deny { run, .. }, .. } => Some((*run, "denied")),
+        Inbound::Form { form: message::FormKind::Narrow { run, .. }, .. } => Some((*run, "approved")),
         Inbound::Command { .. } => runs.iter().find(|run| deed.cancels(**run)).map(|run| (*run, "cancelled")),
         _ => None,
     }

@@ -83,6 +83,14 @@ impl Deed {
     }
 }
 
+impl Deed {
+    /// The submitted form in which a part of this run's plan is agreed to.
+    pub fn narrows(&self, run: RunId) -> bool {
+        use muster::message::FormKind::Narrow;
+        matches!(&self.inbound, Inbound::Form { form: Narrow { run: r, .. }, .. } if *r == run)
+    }
+}
+
 pub struct Society {
     time: Arc<Time>,
     fortune: Arc<Fortune>,

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use muster::domain::{NodeId, NotStarted, Outcome, Principal, RunId, Timestamp};
 use muster::message::Verb;
 use muster::plan::Plan;
+use muster::policy::Decision;
 use muster::run::{Approval, Event, HoldCause, Proposal, Run, SendState};
 use muster::runbook::{HoldAfter, Risk};
 
@@ -184,8 +185,30 @@ impl Story {
                 if *digest != proposal.digest || self.run.approvals.iter().any(|a| &a.by == by) {
                     broke("I1: an approval of another plan, or a second one".into());
                 }
-                if groups != &["sre"] || !is_in(by, "sre") || !did(by, &|d| d.clicks(Verb::Approve, id)) {
+                let asked = did(by, &|d| d.clicks(Verb::Approve, id) || d.narrows(id));
+                if groups != &["sre"] || !is_in(by, "sre") || !asked {
                     broke(format!("I1: {by} did not approve it, or may not"));
+                }
+            }
+            Event::Narrowed { by, plan, digest, .. } => {
+                let whole: BTreeSet<_> = proposal.plan.targets.iter().map(|t| &t.target).collect();
+                let is_part =
+                    plan.targets.len() < whole.len() && plan.targets.iter().all(|t| whole.contains(&t.target));
+                if !is_part || *digest != plan.digest() || self.told.started {
+                    broke("I1: it was narrowed to what is no part of it".into());
+                }
+                if by == by_all || !is_in(by, "sre") || !did(by, &|d| d.narrows(id)) {
+                    broke(format!("I1: {by} did not narrow it, or may not"));
+                }
+            }
+            Event::Reconsidered { decision, approvals, .. } => {
+                let seats = |decision: &Decision| decision.quorum.iter().map(|s| s.count).sum::<u32>();
+                let is_old = |a: &Approval| self.run.approvals.iter().any(|old| old.by == a.by && old.at == a.at);
+                if decision.verdict < proposal.decision.verdict || seats(decision) < seats(&proposal.decision) {
+                    broke("I1: less is asked for than before".into());
+                }
+                if !approvals.iter().all(is_old) || self.told.started {
+                    broke("I1: somebody approved by a change of the rules".into());
                 }
             }
             Event::Denied { by, .. } if by == by_all || !is_in(by, "sre") || !did(by, &|d| d.denies(id)) => {
@@ -209,6 +232,12 @@ impl Story {
                 }
                 if people.contains(by_all) {
                     broke("I8: the requester is among those who approved".into());
+                }
+                // Sealed approvals of an earlier run are looked at as well.
+                if asked > 0
+                    && let Some(gone) = people.iter().find(|by| !is_in(by, "sre"))
+                {
+                    broke(format!("I1: it started with the yes of {gone}, who had left the group"));
                 }
             }
             Event::Continued { by, .. } => {
