@@ -80,6 +80,7 @@ static ORDINARY: Stage = Stage::new(
         "hostile-words",
         "line-break",
         "clicks",
+        "narrow",
         "expired-credentials",
         "slack-outage",
         "discord-outage",
@@ -363,6 +364,11 @@ fn hostile_words_get_one_answer_and_ping_nobody() {
 #[test]
 fn late_double_and_forbidden_clicks_change_nothing() {
     holds(ORDINARY.at(Platform::Slack), "clicks");
+}
+
+#[test]
+fn an_approver_agrees_to_a_part_and_the_rest_is_not_run() {
+    holds(ORDINARY.at(Platform::Slack), "narrow");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod planning;
 mod retries;
 mod seen;
 mod stage;
+mod waiting;
 mod watching;
 #[cfg(feature = "paused-time")]
 mod world;

@@ -1,6 +1,6 @@
 //! An engine between a chat and a cloud that do what the test tells them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use muster::domain::{
     Place, Principal, Region, RunId, Target, Timestamp, Unread,
 };
 use muster::engine::limits::{Limits, Rate};
-use muster::engine::rulebook::Rulebook;
+use muster::engine::rulebook::{Rulebook, Rules};
 use muster::engine::{Engine, Ports, Settings};
 use muster::message::{Button, Card, Form, Home};
 use muster::ports::{
@@ -183,17 +183,22 @@ impl Chat for FakeChat {
 pub struct FakeDirectory {
     /// Before it is told who is in a group.
     pub members: Gate,
+    /// Who is in no group any more.
+    pub left: Mutex<BTreeSet<String>>,
 }
 
 #[async_trait]
 impl Directory for FakeDirectory {
     async fn members(&self, group: &GroupRef) -> Result<Vec<Principal>, DirectoryError> {
         self.members.pass().await;
-        Ok(match group.group.as_str() {
+        let mut members = match group.group.as_str() {
             "S0SUPPORT" => vec![Principal::slack(TENANT, SUSAN)],
             "S0SRE" => vec![Principal::slack(TENANT, ARNE)],
             _ => vec![],
-        })
+        };
+        let left = self.left.lock().unwrap();
+        members.retain(|member| !left.contains(&member.user));
+        Ok(members)
     }
     async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
         Ok(Profile::default())
@@ -493,6 +498,8 @@ pub struct World {
     pub outputs: Arc<MemoryOutputs>,
     pub clock: Arc<FakeClock>,
     pub directory: Arc<FakeDirectory>,
+    /// Of the engine that was started last.
+    pub rulebook: Mutex<Option<Arc<Rulebook>>>,
     deliveries: AtomicU32,
 }
 
@@ -509,6 +516,7 @@ pub fn world() -> World {
         outputs: Arc::default(),
         clock: Arc::default(),
         directory: Arc::default(),
+        rulebook: Mutex::default(),
         deliveries: AtomicU32::new(0),
     }
 }
@@ -523,6 +531,12 @@ pub fn settings() -> Settings {
     }
 }
 
+fn changed(change: impl Fn(&str, String) -> String) -> Rules {
+    let owned = |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), change(n, (*t).to_owned()))).collect();
+    // Without what the shipped rules must go on saying, for they are changed on purpose.
+    rules::check(&owned(shipped::RUNBOOKS), &owned(&shipped::POLICIES[..1])).unwrap()
+}
+
 impl World {
     /// An engine with the shipped runbooks and policy; a second one is what a restart is.
     pub async fn engine(&self, settings: Settings) -> Engine {
@@ -531,10 +545,8 @@ impl World {
 
     /// The same over files that the test has changed, by name and text.
     pub async fn engine_with(&self, settings: Settings, change: impl Fn(&str, String) -> String) -> Engine {
-        let owned =
-            |files: &[(&str, &str)]| files.iter().map(|(n, t)| ((*n).into(), change(n, (*t).to_owned()))).collect();
-        // Without what the shipped rules must go on saying, for they are changed on purpose.
-        let rules = rules::check(&owned(shipped::RUNBOOKS), &owned(&shipped::POLICIES[..1])).unwrap();
+        let rulebook = Arc::new(Rulebook::new(changed(change)));
+        *self.rulebook.lock().unwrap() = Some(rulebook.clone());
         let ports = Ports {
             journal: self.journal.clone(),
             outputs: self.outputs.clone(),
@@ -546,7 +558,12 @@ impl World {
             ids: Arc::new(UlidIds::default()),
         };
         let limits = Arc::new(Limits::new(Rate { per_second: 1000.0, burst: 100 }));
-        Engine::start(ports, limits, Arc::new(Rulebook::new(rules)), settings).await.unwrap()
+        Engine::start(ports, limits, rulebook, settings).await.unwrap()
+    }
+
+    /// Somebody changes the files while the engine runs.
+    pub fn swaps(&self, change: impl Fn(&str, String) -> String) {
+        self.rulebook.lock().unwrap().as_ref().expect("an engine").swap(changed(change));
     }
 
     /// What susan types in #ops.

@@ -1,0 +1,132 @@
+//! What waits for approval while the rules change and people leave their groups.
+
+use std::sync::atomic::Ordering;
+
+use muster::engine::Engine;
+use muster::message::{Button, Verb, to_text};
+use muster::run::Event;
+
+use super::seen::{BOTH_NODES, card_says, halts, last_words, seen, until};
+use super::stage::{ARNE, Said, World, name, settings, world};
+
+/// Every account is production, so that a change takes the yes of one SRE.
+fn strict(name: &str, text: String) -> String {
+    if name.ends_with("default.toml") { text.replace("production = false", "production = true") } else { text }
+}
+
+/// The message of the run's thread that was posted by this name: what it said, and its buttons.
+async fn thread_says(world: &World, wanted: &str) -> (String, Vec<Button>) {
+    let found = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Post { key, card } if name(key) == wanted => Some((to_text(card), card.buttons.clone())),
+            _ => None,
+        })
+    };
+    world.chat.until(wanted, found).await
+}
+
+async fn asked(world: &World, engine: &Engine) -> Button {
+    world.types(engine, BOTH_NODES).await;
+    let (_, buttons) = thread_says(world, "ask").await;
+    buttons.into_iter().find(|button| button.verb == Verb::Approve).unwrap()
+}
+
+fn two_sres(name: &str, text: String) -> String {
+    let one =
+        "when = { production = true, risk = [\"change\", \"destructive\"] }\nneed = [{ from = \"sre\", count = 1 }]";
+    let two = one.replace("count = 1", "count = 2");
+    if name.ends_with("default.toml") {
+        assert!(text.contains(one), "the shipped policy has another rule");
+    }
+    strict(name, text.replace(one, &two))
+}
+
+fn forbidden(name: &str, text: String) -> String {
+    let forbid = "\n[[forbid]]\nid = \"now\"\nrun = { names = [\"time-sync\"] }\nbecause = \"It is broken.\"\n";
+    strict(name, if name.ends_with("default.toml") { text + forbid } else { text })
+}
+
+async fn events(world: &World) -> Vec<&'static str> {
+    let taken = world.journal.taken.lock().await;
+    let names = taken.iter().flat_map(|commit| &commit.events).map(Event::name);
+    names.filter(|name| !name.starts_with("post")).collect()
+}
+
+#[tokio::test]
+async fn rules_that_ask_for_more_are_told_in_the_thread_and_the_old_quorum_is_not_enough() {
+    let world = world();
+    let engine = world.engine_with(settings(), strict).await;
+    let approve = asked(&world, &engine).await;
+    world.swaps(two_sres);
+    let (notice, _) = thread_says(&world, "notice-1").await;
+    insta::assert_snapshot!(seen(&notice), @"
+    time-sync on 2 nodes: the rules have changed, it waits for 2 of @sre
+
+    Waiting for 2 of @sre, expires <date>. The request stands in this thread.
+    ");
+    world.clicks_as(ARNE, &engine, &approve).await;
+    card_says(&world, "Approved by").await;
+    assert_eq!(events(&world).await, ["proposed", "reconsidered", "approved"]);
+    // A second look at the same rules says nothing more.
+    world.swaps(two_sres);
+    let status = world.asks(&engine, "status").await;
+    assert!(status.contains("waiting for 1 of @sre"), "{status}");
+    assert_eq!(events(&world).await, ["proposed", "reconsidered", "approved"]);
+}
+
+#[tokio::test]
+async fn rules_that_forbid_it_end_it_at_once() {
+    let world = world();
+    let engine = world.engine_with(settings(), strict).await;
+    let approve = asked(&world, &engine).await;
+    world.swaps(forbidden);
+    last_words(&world, 1).await;
+    card_says(&world, "It is broken.").await;
+    world.clicks_as(ARNE, &engine, &approve).await;
+    assert_eq!(events(&world).await, ["proposed", "withdrawn"]);
+    assert_eq!(world.cloud.sends.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn rules_that_changed_while_muster_was_down_are_seen_at_the_start() {
+    let world = world();
+    let first = world.engine_with(settings(), strict).await;
+    asked(&world, &first).await;
+    first.stop();
+    let _second = world.engine_with(settings(), two_sres).await;
+    thread_says(&world, "notice-1").await;
+    assert_eq!(events(&world).await, ["proposed", "reconsidered"]);
+}
+
+#[tokio::test]
+async fn a_yes_of_somebody_who_has_left_the_group_does_not_start_it() {
+    let world = world();
+    let engine = world.engine_with(settings(), strict).await;
+    let approve = asked(&world, &engine).await;
+    // Agreed to, and not started yet.
+    halts(&world, &engine).await;
+    world.clicks_as(ARNE, &engine, &approve).await;
+    card_says(&world, "halted before its start").await;
+    world.directory.left.lock().unwrap().insert(ARNE.to_owned());
+    // A shell on the host lets everything go on.
+    let told = engine_resumes(&engine).await;
+    assert!(told, "it could not be resumed");
+    let (notice, _) = thread_says(&world, "notice-1").await;
+    insta::assert_snapshot!(seen(&notice), @"
+    time-sync on 2 nodes: an approval no longer counts, it waits for 1 of @sre
+
+    The approval of slack:T0MUSTER:U0ARNE no longer counts: no longer in a group that is asked.
+    Waiting for 1 of @sre, expires <date>. The request stands in this thread.
+    ");
+    assert_eq!(world.cloud.sends.load(Ordering::SeqCst), 0);
+    // Back in the group, the same person may approve anew.
+    world.directory.left.lock().unwrap().clear();
+    world.clicks_as(ARNE, &engine, &approve).await;
+    until("the first send", || world.cloud.sends.load(Ordering::SeqCst) > 0).await;
+    assert_eq!(events(&world).await[..5], ["proposed", "approved", "reconsidered", "approved", "started"]);
+}
+
+async fn engine_resumes(engine: &Engine) -> bool {
+    use muster::ports::{Control as _, Order};
+    engine.order(&super::seen::operator(), Order::Resume).await.done
+}
