@@ -71,6 +71,7 @@ fn usage(verb: Verb) -> Usage {
             "whether you may run it, by which rules, and who else could; sends nothing",
         ),
         Verb::WhoCan => ("who-can RUNBOOK on SELECTOR", "which groups may run it there; sends nothing"),
+        Verb::Approvals => ("approvals", "what waits for your approval, and which of yours wait"),
         Verb::Status => ("status [RUN]", "one run, or what is going on"),
         Verb::Runs => ("runs [mine] [failed] [RUNBOOK]", "past runs that you may see, newest first"),
         Verb::Output => ("output RUN [NODE]", "what the nodes printed"),
@@ -99,6 +100,7 @@ fn examples(verb: Verb) -> Vec<String> {
         ],
         Verb::Why => vec!["why restart-service".into(), format!("why restart-service service=nginx {EXAMPLE}")],
         Verb::WhoCan => vec![format!("who-can restart-service {EXAMPLE}")],
+        Verb::Approvals => vec!["approvals".into()],
         Verb::Status => vec!["status".into(), "status r-7F3K".into()],
         Verb::Runs => vec!["runs mine".into(), "runs failed restart-service".into()],
         Verb::Output => vec!["output r-7F3K".into(), "output r-7F3K web-1".into()],
@@ -137,7 +139,7 @@ fn notes(verb: Verb) -> Vec<&'static str> {
         Verb::Resume => vec!["runs that wait go on by themselves, if they have not expired meanwhile"],
         Verb::Status | Verb::Output => vec!["RUN is the name that stands on its card, such as `r-7F3K`"],
         Verb::Targets => vec!["`help selector` tells how to pick machines"],
-        Verb::List | Verb::Show | Verb::Runs | Verb::Accounts | Verb::Help => vec![],
+        Verb::List | Verb::Show | Verb::Approvals | Verb::Runs | Verb::Accounts | Verb::Help => vec![],
     }
 }
 

@@ -40,6 +40,8 @@ pub enum Command {
         runbook: RunbookName,
         selector: Selector,
     },
+    /// What waits for the person's yes or no, and what the person waits for.
+    Approvals,
     /// One run, or without a reference what is going on.
     Status {
         run: Option<RunRef>,
@@ -134,6 +136,7 @@ impl Command {
             Command::Why { .. } => Verb::Why,
             Command::WhoCan { .. } => Verb::WhoCan,
             Command::Run(_) => Verb::Run,
+            Command::Approvals => Verb::Approvals,
             Command::Status { .. } => Verb::Status,
             Command::Runs(_) => Verb::Runs,
             Command::Cancel { .. } => Verb::Cancel,

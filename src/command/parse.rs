@@ -9,7 +9,7 @@ use crate::domain::{Invalid, RunbookName, Selector};
 
 use super::help::Topic;
 use super::reference::RunRef;
-use super::verb::{LATER, Verb};
+use super::verb::Verb;
 use super::{Command, Left, Refusal, Request, RunFilter};
 
 /// Reads what a person typed after the slash command or the bot's name.
@@ -24,6 +24,7 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
     match verb {
         Verb::Help => help(&arguments),
         Verb::List => arguments.none().map(|()| Command::List),
+        Verb::Approvals => arguments.none().map(|()| Command::Approvals),
         Verb::Accounts => arguments.none().map(|()| Command::Accounts),
         Verb::Show => Ok(Command::Show { runbook: arguments.only().and_then(runbook)? }),
         Verb::Cancel => Ok(Command::Cancel { run: arguments.only().and_then(run)? }),
@@ -94,12 +95,6 @@ fn verb(word: &str, rest: &[Word], text: &str) -> Result<Verb, Refusal> {
     let lower = bare.to_lowercase();
     if matches!(lower.as_str(), "h" | "?" | "") {
         return Ok(Verb::Help);
-    }
-    if let Some((name, instead)) = LATER.iter().find(|(name, _)| *name == lower) {
-        return Err(Refusal {
-            what: format!("`{name}` is not available in this version"),
-            remedy: (*instead).to_owned(),
-        });
     }
     let remedy = match closest(&lower, Verb::ALL.iter().map(|v| v.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -51,6 +51,7 @@ fn every_verb_is_read() {
         assert_eq!(refusal.remedy, "write `who-can disk-usage on env=prod`; `why` judges values for you");
     }
     assert_eq!(parse("who-can disk-usage").unwrap_err().what, "`who-can` does not say on what");
+    assert_eq!(read("approvals"), Command::Approvals);
     assert_eq!(read("status"), Command::Status { run: None });
     assert_eq!(read("runs"), Command::Runs(RunFilter::default()));
     let failed = RunFilter { mine: true, failed: true, runbook: Some("disk-usage".parse().unwrap()) };

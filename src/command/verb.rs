@@ -9,6 +9,7 @@ pub enum Verb {
     Run,
     Why,
     WhoCan,
+    Approvals,
     Status,
     Runs,
     Output,
@@ -30,6 +31,7 @@ impl Verb {
         Verb::Run,
         Verb::Why,
         Verb::WhoCan,
+        Verb::Approvals,
         Verb::Status,
         Verb::Runs,
         Verb::Output,
@@ -51,6 +53,7 @@ impl Verb {
             Verb::Run => "run",
             Verb::Why => "why",
             Verb::WhoCan => "who-can",
+            Verb::Approvals => "approvals",
             Verb::Status => "status",
             Verb::Runs => "runs",
             Verb::Output => "output",
@@ -71,6 +74,3 @@ impl Verb {
         Verb::ALL.iter().copied().find(|v| v.as_str() == word)
     }
 }
-
-/// Verbs of the grammar that this version does not have, with what serves instead.
-pub(super) const LATER: &[(&str, &str)] = &[("approvals", "`status` shows what waits for approval")];

@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use crate::domain::{Digest, MessageRef, Place, Principal, RunId, Timestamp};
 use crate::message::home::{Facts, Health, RECENT_MAX, RUNS_MAX, Told, WAITING_MAX};
-use crate::message::{Home, home};
+use crate::message::{self, Card, Home, View, home};
 use crate::policy::Asker;
 use crate::ports::Actor;
 use crate::run::{HoldCause, Input, Phase, PostKey, Run};
 
+use super::runner::Handle;
 use super::{Services, desk};
 
 /// Between two looks at what a page should say.
@@ -117,21 +118,15 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
     let tenant = actor.principal.tenant.clone();
     let place = Place::nowhere(&actor.principal, &tenant);
     let asker = desk::asker(services, actor, &place).await?;
-    let (mut mine, mut waiting) = (Vec::new(), Vec::new());
+    let mut mine = Vec::new();
     for (id, _) in services.runs.of(&actor.principal).into_iter().take(RUNS_MAX) {
         if let Some(handle) = services.handle(id).await {
             mine.push(told(services, handle.read(Run::clone)).await);
         }
     }
-    for handle in services.runs.held() {
-        if handle.read(|run| waits_for(run, &asker, services.clock.now())) {
-            waiting.push(handle);
-        }
-    }
-    // The one that expires first is the oldest; newest first is how they come.
-    waiting.reverse();
+    let waiting_for_them = waiting(services, &asker);
     let mut asked = Vec::new();
-    for (n, handle) in waiting.iter().enumerate() {
+    for (n, handle) in waiting_for_them.iter().enumerate() {
         let run = handle.read(Run::clone);
         asked.push(if n < WAITING_MAX {
             told(services, run).await
@@ -149,6 +144,33 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
         nobody: RunId(ulid::Ulid::nil()),
     };
     Ok(home(&facts, &services.view_of(facts.nobody, None)))
+}
+
+/// What waits for this person, oldest first.
+fn waiting(services: &Services, asker: &Asker) -> Vec<Handle> {
+    let now = services.clock.now();
+    let mut waiting: Vec<Handle> =
+        services.runs.held().into_iter().filter(|handle| handle.read(|run| waits_for(run, asker, now))).collect();
+    waiting.reverse();
+    waiting
+}
+
+/// What waits for this person, and what of theirs waits for somebody.
+pub(super) async fn approvals(services: &Services, asker: &Asker, view: &View) -> Card {
+    let is_theirs = |run: &Run| asker.is(&run.proposal.by);
+    let waits = |run: &Run| {
+        let is_asked = run.phase == Phase::AwaitingApproval && !run.is_agreed();
+        is_theirs(run) && (is_asked || run.hold().is_some())
+    };
+    let mut own: Vec<Handle> = services.runs.held().into_iter().filter(|handle| handle.read(waits)).collect();
+    own.reverse();
+    let (mut for_them, mut mine) = (Vec::new(), Vec::new());
+    for (handles, told_of) in [(waiting(services, asker), &mut for_them), (own, &mut mine)] {
+        for handle in handles {
+            told_of.push(told(services, handle.read(Run::clone)).await);
+        }
+    }
+    message::approvals(&for_them, &mine, view)
 }
 
 /// This person's yes would count now: to the request, or to the question of a hold.

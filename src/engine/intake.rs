@@ -16,7 +16,7 @@ use crate::run::{Event, Input, Proposal, Retry, Run, Which};
 use super::planner::Progress;
 use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
-use super::{Services, clicks, desk, doors, forms, halting, lookups, rechecking, retrying, runner};
+use super::{Services, approvers, clicks, desk, doors, forms, halting, homes, lookups, rechecking, retrying, runner};
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -171,6 +171,7 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
         },
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
         Command::Run(request) => run(services, row, asker, request, None).await,
+        Command::Approvals => Answer::Whisper(homes::approvals(services, asker, &view).await),
         Command::Status { run: None } => Answer::Whisper(lookups::status(services, asker, &view).await),
         Command::Runs(filter) => Answer::Whisper(lookups::runs(services, asker, &filter, &view).await),
         Command::Status { run: Some(reference) } => match lookups::find(services, asker, &reference).await {
@@ -327,6 +328,8 @@ pub(super) async fn begin(
     };
     let redactor = Redactor::new(&services.redaction_key(row.run));
     let digest: Digest = plan.digest();
+    let by = &delivery.actor.principal;
+    let asking = approvers::find(services, &rules.policy, &decision, by, &delivery.place).await;
     let proposal = Proposal {
         run: row.run,
         by: delivery.actor.principal.clone(),
@@ -337,6 +340,7 @@ pub(super) async fn begin(
         digest,
         decision,
         policy: rules.policy.revision,
+        asking,
         retry,
         at: services.clock.now(),
     };

@@ -6,6 +6,7 @@
 
 mod asking;
 mod announce;
+mod approvers;
 pub mod atlas;
 mod clicks;
 mod completing;

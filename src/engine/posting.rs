@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{ChatPlatform, Digest, MessageRef, Place};
+use crate::domain::{ChannelRef, ChatPlatform, Digest, MessageRef, Place};
 use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
-use crate::run::{Input, PostKey, Run};
+use crate::run::{AskAt, Input, PostKey, Run};
 
 use super::Services;
 use super::runner::Handle;
@@ -30,11 +30,20 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
             bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
         }
     }
-    let mut place = place_of(handle, key);
     let mut directly = false;
     let mark = format!("{}:{key}", handle.id);
     let mut look = look_first;
     let mut pause = Duration::from_millis(500);
+    let mut place = loop {
+        match place_of(services, handle, key).await {
+            Ok(place) => break place,
+            Err(ChatError::Refused(cause)) => return refused(handle, key, cause).await,
+            Err(_) => {
+                tokio::time::sleep(pause).await;
+                pause = longer(pause);
+            }
+        }
+    };
     loop {
         if look {
             match find(services, &place, &mark).await {
@@ -99,7 +108,7 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
 fn concerns_the_requester(key: &PostKey) -> bool {
     match key {
         PostKey::Ask | PostKey::Hold(_) | PostKey::Closing => true,
-        PostKey::Root | PostKey::Notice(_) | PostKey::Results => false,
+        PostKey::Root | PostKey::AskAt(_) | PostKey::Notice(_) | PostKey::Results => false,
     }
 }
 
@@ -149,9 +158,32 @@ async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
     tracing::error!(run = %run.id, "the outputs could not be uploaded in six attempts");
 }
 
-/// Where a message of the run goes: the root card where it was asked, the rest into its thread.
-fn place_of(handle: &Handle, key: &PostKey) -> Place {
-    handle.read(|run| if *key == PostKey::Root { run.proposal.place.clone() } else { thread_of(run) })
+/// Where a message of the run goes: the root card where it was asked, the question also where else approvers are asked, the
+/// rest into the thread.
+async fn place_of(services: &Services, handle: &Handle, key: &PostKey) -> Result<Place, ChatError> {
+    let at = match key {
+        PostKey::Root => return Ok(handle.read(|run| run.proposal.place.clone())),
+        PostKey::AskAt(number) => {
+            let nth = (*number as usize).saturating_sub(1);
+            handle.read(|run| run.proposal.asking.at.get(nth).cloned())
+        }
+        PostKey::Ask | PostKey::Notice(_) | PostKey::Hold(_) | PostKey::Results | PostKey::Closing => None,
+    };
+    match at {
+        Some(AskAt::Channel(ChannelRef { platform, tenant, channel })) => {
+            let place = Place { platform, tenant, channel, thread: None };
+            match services.directory.channel(&place).await {
+                // The request holds a script and the names of nodes.
+                Ok(found) if found.shared => {
+                    Err(ChatError::Refused("the channel is shared with another organisation".into()))
+                }
+                Ok(_) => Ok(place),
+                Err(fault) => Err(ChatError::NotSaid { cause: fault.to_string(), retry_after: None }),
+            }
+        }
+        Some(AskAt::Person(person)) => services.chat.direct(&person).await,
+        None => Ok(handle.read(thread_of)),
+    }
 }
 
 /// The thread of a run: the one it was asked in, else the root card's.
@@ -170,7 +202,7 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
     let view = services.view(&run);
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
-        PostKey::Ask => message::ask(&run, &view),
+        PostKey::Ask | PostKey::AskAt(_) => message::ask(&run, &view),
         PostKey::Notice(number) => message::notice(&run, *number, &view),
         PostKey::Hold(number) => {
             let (summary, _) = summary_of(services, &run).await;
@@ -208,7 +240,9 @@ async fn root_card(services: &Services, run: &Run) -> Card {
 /// The cards that are edited while the run goes on.
 fn living(handle: &Handle) -> Vec<PostKey> {
     let holds = handle.read(|run| run.holds.iter().map(|hold| PostKey::Hold(hold.number)).collect::<Vec<_>>());
-    [PostKey::Root, PostKey::Ask].into_iter().chain(holds).collect()
+    let places = handle.read(|run| run.proposal.asking.at.len());
+    let asks = (1..).take(places).map(PostKey::AskAt);
+    [PostKey::Root, PostKey::Ask].into_iter().chain(asks).chain(holds).collect()
 }
 
 /// Edits the living cards whenever what they say has changed, until the run is over and their last form is shown. The

@@ -130,6 +130,14 @@ pub enum Verb {
     Fill,
 }
 
+impl Verb {
+    /// The click is answered by a form where the person may do it at all.
+    #[must_use]
+    pub fn opens_form(self) -> bool {
+        matches!(self, Verb::Narrow | Verb::Deny | Verb::Pick | Verb::Fill)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Style {

@@ -5,6 +5,7 @@
 //! occasion: a plan, the living card, the request for approval, a hold, results, refusals, what people look up.
 //! [`fit()`] brings a card under the platforms' limits, [`text`] prints it for terminals and logs.
 
+pub mod approvals;
 pub mod ask;
 mod back;
 mod blast;
@@ -35,6 +36,7 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use approvals::approvals;
 pub use ask::ask;
 pub use card::{Block, Button, Card, Span, Style, Tone, Verb};
 pub use fit::{Limits, fit};

@@ -22,8 +22,17 @@ pub fn notice(run: &Run, nth: u32, view: &View) -> Card {
             told.push(waits(run, view));
             (Tone::Waiting, format!("{asked}: {title}, it waits for {}", seats(&open_seats(run))), told)
         }
+        Some(Notice::NobodyCan) => {
+            let can = say("Nobody who could approve it is in the groups that are asked, besides whoever asked.");
+            let mut told = vec![can];
+            told.extend(escalated(run, view));
+            told.push(waits(run, view));
+            (Tone::Warning, format!("{asked}: nobody can approve it"), told)
+        }
         Some(Notice::HalfTime { .. }) => {
-            (Tone::Waiting, format!("{asked}: still waiting for {}", seats(&open_seats(run))), vec![waits(run, view)])
+            let mut told = vec![waits(run, view)];
+            told.extend(escalated(run, view));
+            (Tone::Waiting, format!("{asked}: still waiting for {}", seats(&open_seats(run))), told)
         }
         Some(Notice::Narrowed { by, targets, of }) => {
             let line = Line::default()
@@ -46,6 +55,16 @@ pub fn notice(run: &Run, nth: u32, view: &View) -> Card {
 /// `@arne's approval no longer counts: no longer in a group that is asked.`
 pub(super) fn no_longer(lapsed: &Lapsed) -> Line {
     say("The approval of ").person(&lapsed.by).plain(format!(" no longer counts: {}.", lapsed.why))
+}
+
+/// Who else is told, by their mention.
+fn escalated(run: &Run, view: &View) -> Option<Line> {
+    let groups = &run.proposal.asking.escalate;
+    let line = groups.iter().enumerate().fold(Line::default(), |line, (i, group)| {
+        let line = if i > 0 { line.plain(" and ") } else { line };
+        line.then(view.mention(group))
+    });
+    (!groups.is_empty()).then(|| line.plain(": please find somebody who may approve it."))
 }
 
 fn waits(run: &Run, view: &View) -> Line {

@@ -240,6 +240,7 @@ fn unused(policy: &PolicySet, runbooks: &[&Runbook]) -> Vec<Advice> {
     groups.extend(policy.grants.iter().flat_map(|g| &g.who).map(String::as_str));
     groups.extend(policy.forbids.iter().filter_map(|f| f.who.as_ref()).flatten().map(String::as_str));
     groups.extend(policy.approvals.iter().flat_map(|a| a.need.keys()).map(String::as_str));
+    groups.extend(policy.approvers.values().flat_map(|a| &a.escalate).map(String::as_str));
     groups.extend(policy.halt.who.iter().chain(&policy.halt.resume).map(String::as_str));
     groups.extend(
         policy

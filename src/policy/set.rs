@@ -35,6 +35,8 @@ pub struct PolicySet {
     pub approvals: Vec<ApprovalRule>,
     pub view: Vec<ViewRule>,
     pub halt: HaltRule,
+    /// Where those are asked who may approve, besides the run's thread.
+    pub approvers: BTreeMap<GroupName, Approvers>,
     /// SHA-256 over the names and texts of the files, in the order of their names.
     pub revision: Digest,
 }
@@ -62,6 +64,7 @@ impl PolicySet {
             approvals: Vec::new(),
             view: Vec::new(),
             halt: HaltRule::default(),
+            approvers: BTreeMap::new(),
             revision: Digest::of(b""),
         }
     }
@@ -87,7 +90,8 @@ impl PolicySet {
             Audience::SharedChannels(channels) => Some(channels),
             Audience::Groups(_) => None,
         });
-        granted.chain(shared).flatten().collect()
+        let asked = self.approvers.values().map(|approvers| &approvers.channels);
+        granted.chain(shared).chain(asked).flatten().collect()
     }
 
     /// The policy's groups that `person` is in; `is_member` answers for the groups that a chat platform keeps.
@@ -345,6 +349,17 @@ pub enum Audience {
 pub struct HaltRule {
     pub who: BTreeSet<GroupName>,
     pub resume: BTreeSet<GroupName>,
+}
+
+/// How the members of a group are asked for their approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Approvers {
+    /// The request is posted in each of them too.
+    pub channels: BTreeSet<ChannelRef>,
+    /// Each member gets it as a direct message too.
+    pub direct: bool,
+    /// Groups that are told where nobody of this one can approve, or has by half of the time. They may not approve by it.
+    pub escalate: BTreeSet<GroupName>,
 }
 
 #[cfg(test)]

@@ -117,7 +117,9 @@ impl Run {
     fn concerns(&self, notice: &Notice) -> bool {
         let asked = matches!(self.posts.get(&PostKey::Ask), Some(Some(_)));
         match notice {
-            Notice::MoreAsked { .. } | Notice::HalfTime { .. } => asked && self.phase == Phase::AwaitingApproval,
+            Notice::MoreAsked { .. } | Notice::NobodyCan | Notice::HalfTime { .. } => {
+                asked && self.phase == Phase::AwaitingApproval
+            }
             Notice::Narrowed { .. } => true,
         }
     }
@@ -142,6 +144,10 @@ impl Run {
         }
         if self.asked {
             owe(PostKey::Ask);
+            // Not where it is over before it was asked there.
+            let asks = |key: &PostKey| self.phase == Phase::AwaitingApproval || self.posts.contains_key(key);
+            let places = (1..).zip(&self.proposal.asking.at).map(|(number, _)| PostKey::AskAt(number));
+            places.filter(asks).for_each(&mut owe);
         }
         (1..).zip(&self.notices).filter(|(_, notice)| self.concerns(notice)).for_each(|(n, _)| owe(PostKey::Notice(n)));
         self.holds.iter().for_each(|hold| owe(PostKey::Hold(hold.number)));

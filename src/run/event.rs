@@ -272,6 +272,8 @@ pub enum PostKey {
     Ask,
     /// The results, in the thread, with the long outputs as a file beside them.
     Results,
+    /// The request for approval in another place, by its number in [`Asking::at`](super::Asking::at), from 1.
+    AskAt(u32),
     /// What whoever waits has to hear of while it waits, in the thread: by its number, from 1.
     Notice(u32),
     /// The question that a hold asks, by its number.
@@ -287,6 +289,7 @@ impl fmt::Display for PostKey {
             PostKey::Root => f.write_str("root"),
             PostKey::Ask => f.write_str("ask"),
             PostKey::Results => f.write_str("results"),
+            PostKey::AskAt(number) => write!(f, "ask-{number}"),
             PostKey::Notice(number) => write!(f, "notice-{number}"),
             PostKey::Hold(number) => write!(f, "hold-{number}"),
             PostKey::Closing => f.write_str("closing"),

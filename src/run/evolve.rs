@@ -76,6 +76,9 @@ impl Run {
             proposal,
         };
         run.asked = run.proposal.decision.verdict == Verdict::PermitWithApproval && !run.is_agreed();
+        if run.asked && run.proposal.asking.nobody {
+            run.notices.push(Notice::NobodyCan);
+        }
         run.follow(Touched::All);
         run
     }

@@ -28,5 +28,6 @@ pub use motion::Motion;
 pub use retry::{Retry, Which};
 pub use standing::{Lapsed, Notice, Today};
 pub use state::{
-    Approval, Hold, HoldEnd, Narrowed, Phase, Proposal, Rollback, Run, SendState, ShardProgress, TargetState,
+    Approval, AskAt, Asking, Hold, HoldEnd, Narrowed, Phase, Proposal, Rollback, Run, SendState, ShardProgress,
+    TargetState,
 };

@@ -38,6 +38,8 @@ pub enum Notice {
     MoreAsked { lapsed: Vec<Lapsed> },
     /// An approver agreed to so many of the targets only.
     Narrowed { by: Principal, targets: u32, of: u32 },
+    /// Everybody who may approve, together, is too few.
+    NobodyCan,
     /// Half of the time is over.
     HalfTime { at: Timestamp },
 }
@@ -154,7 +156,7 @@ impl Run {
     pub fn reminded(&self) -> Option<Timestamp> {
         self.notices.iter().find_map(|notice| match notice {
             Notice::HalfTime { at } => Some(*at),
-            Notice::MoreAsked { .. } | Notice::Narrowed { .. } => None,
+            Notice::MoreAsked { .. } | Notice::Narrowed { .. } | Notice::NobodyCan => None,
         })
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    CommandId, Counts, Digest, GroupName, MessageRef, NotStarted, Outcome, Place, Principal, RunId, Timestamp,
+    ChannelRef, CommandId, Counts, Digest, GroupName, MessageRef, NotStarted, Outcome, Place, Principal, RunId,
+    Timestamp,
 };
 use crate::plan::Plan;
 use crate::policy::{Decision, Vote};
@@ -33,10 +34,41 @@ pub struct Proposal {
     pub decision: Decision,
     /// Revision of the policy files that decided.
     pub policy: Digest,
+    /// Who is asked where, besides the thread.
+    #[serde(default, skip_serializing_if = "Asking::is_empty")]
+    pub asking: Asking,
     /// It goes on where another run left off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
     pub at: Timestamp,
+}
+
+/// How those are asked who may approve, as the rules and the memberships were when it was proposed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asking {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub at: Vec<AskAt>,
+    /// All who may approve, together, are too few.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody: bool,
+    /// Groups that are told where nobody can approve, or has by half of the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escalate: Vec<GroupName>,
+}
+
+impl Asking {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A place besides the thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AskAt {
+    Channel(ChannelRef),
+    Person(Principal),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

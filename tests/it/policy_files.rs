@@ -135,6 +135,10 @@ exclude_requester = false
 [[test]]
 name = "x"
 [view_defaults]
+[approvers]
+sra = { channels = [] }
+sre = {}
+support = { chanels = ["slack:T1:C1"], direct = "yes", escalate = ["nobody"] }
 "#;
     insta::assert_snapshot!("faults", told(load(&files(&[("policies/b.toml", b), ("policies/a.toml", a)]), None)));
 }
@@ -359,6 +363,16 @@ fn written(policy: &PolicySet) -> Vec<String> {
             Audience::SharedChannels(channels) => format!("shared_channels = {}", list(channels)),
         };
         parts.push(format!("[[view]]\nid = '{}'\n{audience}\nwhere = {}\n", rule.id, place(&rule.place)));
+    }
+    for (group, approvers) in &policy.approvers {
+        let mut text = format!("[approvers.{group}]\ndirect = {}\n", approvers.direct);
+        if !approvers.channels.is_empty() {
+            writeln!(text, "channels = {}", list(&approvers.channels)).unwrap();
+        }
+        if !approvers.escalate.is_empty() {
+            writeln!(text, "escalate = {}", list(&approvers.escalate)).unwrap();
+        }
+        parts.push(text);
     }
     let halt = [("who", &policy.halt.who), ("resume", &policy.halt.resume)];
     let halt: String = halt

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use muster::domain::{ChannelRef, Digest, Millis, Principal, RunbookName, Target, Timestamp};
 use muster::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, Members, ParameterRule,
-    Pattern, TargetSet, ViewRule, When, Where,
+    Anchored, ApprovalRule, Approvers, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, Members,
+    ParameterRule, Pattern, TargetSet, ViewRule, When, Where,
 };
 use muster::policy::{Asker, PolicySet, Request, RunbookFacts, TargetFacts};
 use muster::runbook::{Arguments, Risk};
@@ -276,8 +276,20 @@ impl Draw<'_> {
             approvals: (0..self.0.random_range(0..=4)).map(|n| self.approval(n)).collect(),
             view: (0..self.0.random_range(0..=3)).map(|n| self.view(n)).collect(),
             halt: HaltRule { who: self.halters(), resume: self.halters() },
+            approvers: self.approvers(),
             revision: Digest::of(b""),
         }
+    }
+
+    fn approvers(&mut self) -> BTreeMap<String, Approvers> {
+        let some = GROUPS.iter().filter(|_| self.0.random_bool(0.3)).collect::<Vec<_>>();
+        some.into_iter()
+            .map(|group| {
+                let channels = if self.chance(0.6) { self.channels() } else { BTreeSet::new() };
+                let escalate = if self.chance(0.5) { self.words(&GROUPS) } else { BTreeSet::new() };
+                ((*group).to_owned(), Approvers { channels, direct: self.chance(0.5), escalate })
+            })
+            .collect()
     }
 
     fn halters(&mut self) -> BTreeSet<String> {

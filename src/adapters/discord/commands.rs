@@ -55,7 +55,7 @@ fn takes(verb: Verb) -> Takes {
         Verb::WhoCan => words(true, "a runbook and where, such as restart-service on env=prod"),
         Verb::Targets => words(true, "a selector, such as accounts=acme-* env=staging"),
         Verb::Help => words(false, "a command, or selector"),
-        Verb::List | Verb::Resume | Verb::Accounts => Takes::Nothing,
+        Verb::List | Verb::Approvals | Verb::Resume | Verb::Accounts => Takes::Nothing,
     }
 }
 

@@ -7,7 +7,6 @@
 use serde_json::Value;
 
 use crate::domain::{ChatPlatform, Place, Principal};
-use crate::message::Verb;
 use crate::ports::{Actor, Completing, Delivery, Inbound, Part};
 
 use super::asked::Asked;
@@ -189,7 +188,7 @@ fn pressed(raw: &Value, asked: &Asked) -> Option<Reading> {
         (person.place.channel, person.place.thread) = (channel, None);
     }
     let (verb, run, revision) = (pressed.action.verb, pressed.action.run, pressed.action.revision);
-    let opens = matches!(verb, Verb::Deny | Verb::Pick | Verb::Fill);
+    let opens = verb.opens_form();
     Some(deed(person, Inbound::Click { verb, run, revision }, asked, Kind::Click, opens))
 }
 

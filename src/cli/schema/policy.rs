@@ -26,6 +26,8 @@ pub struct PolicyFile {
     pub approval: Option<Vec<Approval>>,
     pub view: Option<Vec<View>>,
     pub halt: Option<Halt>,
+    /// By group: where those are asked who may approve, besides the run's thread
+    pub approvers: Option<BTreeMap<String, Approvers>>,
     pub test: Option<Vec<Test>>,
 }
 
@@ -231,6 +233,19 @@ pub struct Halt {
     /// Groups that may resume
     #[schemars(length(min = 1))]
     pub resume: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Approvers {
+    /// The request is posted here too, such as `slack:T012AB:C0SRE`
+    #[schemars(length(min = 1))]
+    pub channels: Option<Vec<String>>,
+    /// Each member gets it as a direct message too
+    pub direct: Option<bool>,
+    /// Groups that are told where nobody of this one can approve, or has by half of the time
+    #[schemars(length(min = 1))]
+    pub escalate: Option<Vec<String>>,
 }
 
 /// A question and the answer that is wanted; while one fails, no change of the rules takes effect

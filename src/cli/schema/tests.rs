@@ -40,6 +40,7 @@ when = {}
 need = [{}]
 [[view]]
 [halt]
+[approvers.a]
 [[test]]
 parameters = {}
 labels = {}

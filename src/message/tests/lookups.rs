@@ -76,6 +76,8 @@ fn help_teaches_by_example() {
     whether you may run it, by which rules, and who else could; sends nothing
     `/runbook who-can RUNBOOK on SELECTOR`
     which groups may run it there; sends nothing
+    `/runbook approvals`
+    what waits for your approval, and which of yours wait
     `/runbook status [RUN]`
     one run, or what is going on
     `/runbook runs [mine] [failed] [RUNBOOK]`

@@ -166,6 +166,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
         at: at("14:00"),
         plan: plan.into(),
         decision,
+        asking: Default::default(),
         retry: None,
     };
     Run { phase, revision: 3, motion: Default::default(), ..Run::proposed(proposal) }

@@ -156,6 +156,13 @@ impl Reader<'_> {
         policy.freezes.extend(root.tables("freeze").into_iter().filter_map(|t| self.freeze(t)));
         policy.approvals.extend(root.tables("approval").into_iter().filter_map(|t| self.approval(t)));
         policy.view.extend(root.tables("view").into_iter().filter_map(|t| self.view(t)));
+        if let Some(approvers) = root.optional_table("approvers") {
+            for (name, item) in approvers.entries() {
+                if let Some(approvers) = self.approvers(root.document(), &name, &item, &policy.approvers) {
+                    policy.approvers.insert(name.value.to_owned(), approvers);
+                }
+            }
+        }
         if let Some(halt) = root.optional_table("halt").map(|t| self.halt(t)) {
             policy.halt.who.extend(halt.who);
             policy.halt.resume.extend(halt.resume);

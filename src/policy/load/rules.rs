@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::strict::{At, Item, Table};
+use crate::domain::strict::{At, Document, Item, Table};
 use crate::domain::{ChannelRef, GroupName, Millis, RunbookName, Timestamp};
 use crate::policy::set::{
-    Anchored, ApprovalRule, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, ParameterRule, ViewRule,
-    When, Where,
+    Anchored, ApprovalRule, Approvers, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, ParameterRule,
+    ViewRule, When, Where,
 };
 use crate::runbook::Risk;
 
@@ -123,6 +123,32 @@ impl Reader<'_> {
         table.finish();
         let audience = who.map(Audience::Groups).or(shared.map(Audience::SharedChannels));
         Some(ViewRule { id: id?, audience: audience?, place: place? })
+    }
+
+    /// `sre = { channels = ["slack:T012AB:C0SRE"], direct = true, escalate = ["leads"] }`.
+    pub(super) fn approvers(
+        &self,
+        document: &Document<'_>,
+        name: &At<&str>,
+        item: &Item<'_>,
+        known: &BTreeMap<GroupName, Approvers>,
+    ) -> Option<Approvers> {
+        self.refer(document, Of::Group, name);
+        if known.contains_key(name.value) {
+            let what = format!("how `{}` is asked is said in another file too", name.value);
+            document.fault(&name.span, what, "say it in one place");
+        }
+        let table = item.table()?;
+        let channels = channels(&table, "channels");
+        let direct = table.optional_bool("direct").is_some_and(|direct| direct.value);
+        let escalate = self.groups(&table, "escalate", false);
+        if !["channels", "direct", "escalate"].into_iter().any(|key| table.has(key)) {
+            let remedy = "give it `channels`, `direct` or `escalate`, or take it out: the run's thread is always asked";
+            table.fault(format!("nothing is said of how `{}` is asked", name.value), remedy);
+        }
+        table.finish();
+        let (channels, escalate) = (channels.unwrap_or_default(), escalate.unwrap_or_default());
+        Some(Approvers { channels, direct, escalate })
     }
 
     /// What several files say adds up.

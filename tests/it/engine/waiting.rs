@@ -130,3 +130,61 @@ async fn engine_resumes(engine: &Engine) -> bool {
     use muster::ports::{Control as _, Order};
     engine.order(&super::seen::operator(), Order::Resume).await.done
 }
+
+/// The keys of what was posted besides cards and halts, in order.
+fn asked_at(world: &World) -> Vec<String> {
+    let posts = world.chat.said().into_iter().filter_map(|s| match s {
+        Said::Post { key, .. } => Some(name(&key).to_owned()),
+        Said::Edit { .. } | Said::Whisper(_) => None,
+    });
+    posts.filter(|key| key.starts_with("ask") || key.starts_with("notice")).collect()
+}
+
+#[tokio::test]
+async fn those_who_may_approve_are_asked_in_their_channel_and_directly_and_all_cards_lose_their_buttons() {
+    let world = world();
+    let told = |name: &str, text: String| {
+        let how = "\n[approvers]\nsre = { channels = [\"slack:T0MUSTER:C0SRE\"], direct = true }\n";
+        if name.ends_with("default.toml") { strict(name, text) + how } else { text }
+    };
+    let engine = world.engine_with(settings(), told).await;
+    asked(&world, &engine).await;
+    let (in_channel, _) = thread_says(&world, "ask-1").await;
+    let (directly, buttons) = thread_says(&world, "ask-2").await;
+    assert!(in_channel.starts_with("Approve time-sync on 2 nodes?") && in_channel == directly);
+    let approve = buttons.into_iter().find(|button| button.verb == Verb::Approve).unwrap();
+    world.clicks_as(ARNE, &engine, &approve).await;
+    for place in ["ask", "ask-1", "ask-2"] {
+        let decided = |said: &[Said]| {
+            said.iter().find_map(|s| match s {
+                Said::Edit { id, card } if name(id) == place => {
+                    (card.title.starts_with("Approved") && card.buttons.is_empty()).then_some(())
+                }
+                _ => None,
+            })
+        };
+        world.chat.until(place, decided).await;
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_can_approve_it_is_told_at_once() {
+    let world = world();
+    world.directory.left.lock().unwrap().insert(ARNE.to_owned());
+    let told = |name: &str, text: String| {
+        let leads = "[groups]\nleads = { users = [\"slack:T0MUSTER:U0OMAR\"] }\n";
+        let how = "\n[approvers]\nsre = { escalate = [\"leads\"] }\n";
+        if name.ends_with("default.toml") { strict(name, text).replacen("[groups]\n", leads, 1) + how } else { text }
+    };
+    let engine = world.engine_with(settings(), told).await;
+    asked(&world, &engine).await;
+    let (notice, _) = thread_says(&world, "notice-1").await;
+    insta::assert_snapshot!(seen(&notice), @"
+    time-sync on 2 nodes: nobody can approve it
+
+    Nobody who could approve it is in the groups that are asked, besides whoever asked.
+    @leads: please find somebody who may approve it.
+    Waiting for 1 of @sre, expires <date>. The request stands in this thread.
+    ");
+    assert_eq!(asked_at(&world), ["ask", "notice-1"]);
+}

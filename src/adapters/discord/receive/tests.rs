@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::message::Verb;
 use crate::message::reference::ActionRef;
 
 fn raw(kind: u64, data: Value) -> Value {
@@ -68,7 +69,9 @@ fn what_opens_a_form_is_known_before_it_is_acknowledged() {
     let (delivery, _, opens) = deed_of(&raw(2, here));
     assert_eq!((&delivery.inbound, opens), (&Inbound::Pick, true));
     assert_eq!(delivery.place.thread.as_deref(), Some("777"));
-    for (verb, form) in [(Verb::Deny, true), (Verb::Pick, true), (Verb::Fill, true), (Verb::Approve, false)] {
+    for (verb, form) in
+        [(Verb::Deny, true), (Verb::Narrow, true), (Verb::Pick, true), (Verb::Fill, true), (Verb::Approve, false)]
+    {
         let action = ActionRef { verb, run: "01J9ZX0000000000000000AB7F".parse().unwrap(), revision: 3 };
         let pressed = raw(3, json!({ "component_type": 2, "custom_id": custom::button(action, None, 0) }));
         let (delivery, kind, opens) = deed_of(&pressed);

@@ -278,7 +278,7 @@ impl World {
         let (summary, _) = self.summary(run);
         let card = match key {
             PostKey::Root => message::root(run, Some(&summary), &view),
-            PostKey::Ask => message::ask(run, &view),
+            PostKey::Ask | PostKey::AskAt(_) => message::ask(run, &view),
             PostKey::Hold(number) => message::hold(run, *number, &summary, &view),
             PostKey::Closing => message::closing(run, &summary, &view),
             PostKey::Notice(_) | PostKey::Results => return None,

@@ -1,0 +1,69 @@
+//! What waits for a person's yes or no, and what of the person's own waits for somebody.
+
+use crate::run::HoldCause;
+
+use super::home::Told;
+use super::root::{expires, open_seats, seats};
+use super::verdict::subject;
+use super::words::{Line, count, lines, number, say, size};
+use super::{Block, Card, Span, Tone, View};
+
+/// Requests told one by one.
+pub const TOLD_MAX: usize = 15;
+
+/// `waiting`: for this person; `mine`: of this person, for somebody. Oldest first.
+#[must_use]
+pub fn approvals(waiting: &[Told], mine: &[Told], view: &View) -> Card {
+    let n = size(waiting.len());
+    let (tone, title) = match n {
+        0 => (Tone::Neutral, "Nothing waits for your approval".to_owned()),
+        1 => (Tone::Waiting, "1 request waits for you".to_owned()),
+        n => (Tone::Waiting, format!("{} wait for you", count(n, "request"))),
+    };
+    let mut blocks = Vec::new();
+    if !waiting.is_empty() {
+        blocks.push(told(waiting));
+    }
+    if !mine.is_empty() {
+        blocks.push(Line::default().bold("Of yours").text());
+        blocks.push(told(mine));
+    }
+    if blocks.is_empty() {
+        blocks.push(say("What is going on: ").code(format!("{} status", view.command)).note());
+    }
+    Card { tone, title, blocks, buttons: Vec::new() }
+}
+
+fn told(all: &[Told]) -> Block {
+    let mut told: Vec<Line> = all.iter().take(TOLD_MAX).map(request).collect();
+    if all.len() > TOLD_MAX {
+        told.push(say(format!("and {} more", number(size(all.len() - TOLD_MAX)))));
+    }
+    Block::Text(lines(told))
+}
+
+fn request(told: &Told) -> Line {
+    let run = &told.run;
+    let p = &run.proposal;
+    let mut line = Line::default()
+        .code(told.short.clone())
+        .plain(format!(" {}, asked by ", subject(p.plan.runbook.as_str(), size(p.plan.targets.len()))))
+        .person(&p.by);
+    line = match run.hold() {
+        Some(hold) => {
+            let what = match hold.cause {
+                HoldCause::WayBack => "roll back?",
+                HoldCause::Wave { .. } | HoldCause::Gate { .. } => "go on?",
+            };
+            line.plain(format!(": held, {what} Until ")).when(hold.until)
+        }
+        None => {
+            let line = line.plain(format!(": needs {}", seats(&open_seats(run))));
+            expires(run).map_or(line.clone(), |at| line.plain(", expires ").when(at))
+        }
+    };
+    match &told.link {
+        Some(url) => line.plain(" · ").span(Span::Link { url: url.clone(), text: "read it".to_owned() }),
+        None => line,
+    }
+}
