@@ -332,7 +332,8 @@ pub(super) async fn begin(
     let asking = approvers::find(services, &rules.policy, &decision, by, &delivery.place).await;
     let proposal = Proposal {
         run: row.run,
-        by: delivery.actor.principal.clone(),
+        by: by.clone(),
+        identity: rules.policy.identity(by).map(str::to_owned),
         place: delivery.place.clone(),
         request: redactor.redact(&typed).text,
         reason: request.reason.map(|r| redactor.redact(&r).text),

@@ -21,7 +21,8 @@ pub async fn asker(
     let profile = directory.profile(principal).await?;
     Ok(Asker {
         principal: principal.clone(),
-        groups: policy.groups_of(principal, |g| member_of.contains(g)),
+        // A guest of the workspace has what a file says of that very person, and nothing by a group that somebody else fills.
+        groups: policy.groups_of(principal, |g| !profile.is_guest && member_of.contains(g)),
         foreign: actor.foreign || profile.is_stranger,
         bot: profile.is_bot || profile.is_deleted,
         twins: policy.twins(principal),

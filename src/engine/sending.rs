@@ -282,7 +282,9 @@ fn session(run: &Run, shard: u32) -> SendSession {
     documents.dedup();
     automations.sort();
     automations.dedup();
-    SendSession { run: run.id, account, principal: run.proposal.by.clone(), nodes, documents, automations }
+    let proposal = &run.proposal;
+    let identity = proposal.identity.clone().unwrap_or_else(|| proposal.by.source_identity());
+    SendSession { run: run.id, account, identity, nodes, documents, automations }
 }
 
 fn request(

@@ -313,6 +313,9 @@ fn rules(old: &PolicySet, new: &PolicySet) -> Vec<RuleChange> {
         let all = |accounts: &BTreeSet<crate::domain::Principal>| accounts.iter().map(ToString::to_string).collect();
         came_and_went(&all(then), &all(now))
     });
+    named(&mut changes, "identity", &old.identities, &new.identities, |then, now| {
+        vec![format!("+ {now}"), format!("- {then}")]
+    });
     named(&mut changes, "approvers", &old.approvers, &new.approvers, |_, _| Vec::new());
     for (name, then, now) in [("who", &old.halt.who, &new.halt.who), ("resume", &old.halt.resume, &new.halt.resume)] {
         if then != now {

@@ -28,6 +28,8 @@ pub struct PolicySet {
     pub groups: BTreeMap<GroupName, Members>,
     /// Accounts of one person on several platforms or in several workspaces. An account stands under one name only.
     pub people: BTreeMap<String, BTreeSet<Principal>>,
+    /// Who a person of [`PolicySet::people`] is outside chat, such as `arne.b@example.com`: as STS takes it.
+    pub identities: BTreeMap<String, String>,
     pub sets: BTreeMap<SetName, TargetSet>,
     pub grants: Vec<Grant>,
     pub forbids: Vec<Forbid>,
@@ -57,6 +59,7 @@ impl PolicySet {
         PolicySet {
             groups: BTreeMap::new(),
             people: BTreeMap::new(),
+            identities: BTreeMap::new(),
             sets: BTreeMap::new(),
             grants: Vec::new(),
             forbids: Vec::new(),
@@ -74,6 +77,13 @@ impl PolicySet {
     pub fn twins(&self, account: &Principal) -> BTreeSet<Principal> {
         let all = self.people.values().find(|accounts| accounts.contains(account)).cloned().unwrap_or_default();
         all.into_iter().filter(|other| other != account).collect()
+    }
+
+    /// Who the person behind an account is outside chat.
+    #[must_use]
+    pub fn identity(&self, account: &Principal) -> Option<&str> {
+        let (name, _) = self.people.iter().find(|(_, accounts)| accounts.contains(account))?;
+        self.identities.get(name).map(String::as_str)
     }
 
     /// The chat platforms' groups whose members the policy asks for.

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::{
-    Account, AccountId, CommandId, Node, NodeId, Principal, Region, RunId, Timestamp, Unmanaged, Unread,
-};
+use crate::domain::{Account, AccountId, CommandId, Node, NodeId, Region, RunId, Timestamp, Unmanaged, Unread};
 
 /// A failed call, as far as the engine has to tell failures apart. Texts are one sentence for people with
 /// the remedy last, and name account and region.
@@ -91,8 +89,8 @@ pub struct Automation {
 pub struct SendSession {
     pub run: RunId,
     pub account: AccountId,
-    /// Carried as SourceIdentity, so that CloudTrail names the human.
-    pub principal: Principal,
+    /// Carried as SourceIdentity, so that CloudTrail names the human: as STS takes it, `[\w+=,.@-]{2,64}`.
+    pub identity: String,
     /// Every node of this account in the plan, with its region: the session's policy allows no other, while they fit.
     pub nodes: Vec<(Region, NodeId)>,
     /// Every document that the plan sends by Run Command; always in the session's policy.

@@ -22,6 +22,9 @@ use super::standing::Notice;
 pub struct Proposal {
     pub run: RunId,
     pub by: Principal,
+    /// Who that is outside chat, where the policy says so: what AWS is told as the source identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
     /// Where it was asked. The root card is posted here; if it names a thread, the card stands in it.
     pub place: Place,
     /// What the person typed, with secrets taken out.

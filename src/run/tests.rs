@@ -83,6 +83,7 @@ fn proposal(
         plan: plan.into(),
         decision,
         policy: Digest::of(b"policy"),
+        identity: None,
         asking: Default::default(),
         retry: None,
         at: at(0),

@@ -112,7 +112,7 @@ fn session(account: &AccountId, nodes: Vec<(Region, NodeId)>) -> SendSession {
     SendSession {
         run: "01J9ZX0000000000000000AB7F".parse::<RunId>().unwrap(),
         account: account.clone(),
-        principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+        identity: "slack.T0MUSTER.U0SUSAN".into(),
         nodes,
         documents: vec!["AWS-RunShellScript".to_owned()],
         automations: Vec::new(),

@@ -119,7 +119,7 @@ fn sending(nodes: usize, document: &str) -> Vec<String> {
     let session = SendSession {
         run: "01J9ZX0000000000000000AB7F".parse().unwrap(),
         account: "111111111111".parse().unwrap(),
-        principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+        identity: "slack.T0MUSTER.U0SUSAN".into(),
         nodes: all,
         documents: vec![document.to_owned()],
         automations: Vec::new(),
@@ -157,7 +157,7 @@ fn the_role_starts_the_one_automation_and_passes_the_one_role_to_systems_manager
         let session = SendSession {
             run: "01J9ZX0000000000000000AB7F".parse().unwrap(),
             account: "111111111111".parse().unwrap(),
-            principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+            identity: "slack.T0MUSTER.U0SUSAN".into(),
             nodes: vec![(region.clone(), HYBRID.parse().unwrap())],
             documents: Vec::new(),
             automations: vec![Automation { document: document.to_owned(), role: role.to_owned() }],

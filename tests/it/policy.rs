@@ -348,6 +348,11 @@ fn people_are_linked_by_the_policy_each_account_to_one_of_them() {
     let (here, there) = (Principal::slack("T1", "U1"), "discord:77:5".parse().unwrap());
     assert_eq!(policy.twins(&here), BTreeSet::from([there]));
     assert!(policy.twins(&Principal::slack("T1", "U2")).is_empty());
+    assert_eq!(policy.identity(&here), None);
+    let known = of("susan = { accounts = [\"slack:T1:U1\", \"discord:77:5\"], id = \"susan.m@example.com\" }").unwrap();
+    assert_eq!(known.identity(&here), Some("susan.m@example.com"));
+    assert_eq!(known.identity(&Principal::slack("T1", "U2")), None);
+    assert_eq!(known.twins(&here).len(), 1);
     let told = |people: &str| of(people).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
     let faults = [
         told("susan = [\"slack:T1:U1\"]"),
@@ -356,6 +361,10 @@ fn people_are_linked_by_the_policy_each_account_to_one_of_them() {
         told("susan = [\"slack:T1:U1\", \"@susan\"]"),
         told("susan = [\"slack:T1:U1\", \"host:ops-1:root\"]"),
         told("susan = \"slack:T1:U1\""),
+        told("susan = { accounts = [\"slack:T1:U1\"] }"),
+        told("susan = { accounts = [], id = \"s.m@example.com\" }"),
+        told("susan = { accounts = [\"slack:T1:U1\"], id = \"susan m\", mail = \"x\" }"),
+        told("a = { accounts = [\"slack:T1:U1\"], id = \"s.m\" }\nb = { accounts = [\"slack:T1:U2\"], id = \"s.m\" }"),
     ];
     insta::assert_snapshot!("people_faults", faults.join("\n"));
 }

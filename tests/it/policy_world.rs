@@ -268,6 +268,7 @@ impl Draw<'_> {
         };
         PolicySet {
             people: BTreeMap::new(),
+            identities: BTreeMap::new(),
             groups: GROUPS.iter().enumerate().map(|(n, g)| ((*g).to_owned(), members(n))).collect(),
             sets: SETS.iter().map(|s| ((*s).to_owned(), self.set())).collect(),
             grants: (0..self.0.random_range(1..=9)).map(|n| self.grant(n)).collect(),

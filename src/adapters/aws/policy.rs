@@ -250,7 +250,7 @@ mod unit {
         SendSession {
             run: "01J9ZX0000000000000000AB7F".parse::<RunId>().unwrap(),
             account: "111111111111".parse().unwrap(),
-            principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+            identity: "slack.T0MUSTER.U0SUSAN".into(),
             nodes: nodes
                 .iter()
                 .flat_map(|(r, count)| {

@@ -231,7 +231,7 @@ impl Sessions {
             return session.clone();
         }
         sending.retain(|_, (_, used)| now.duration_since(*used) < SENDING_IDLE);
-        let session = self.session(self.ask(account, session_name(wanted), wanted.principal.source_identity(), &key.2));
+        let session = self.session(self.ask(account, session_name(wanted), wanted.identity.clone(), &key.2));
         sending.insert(key, (session.clone(), now));
         session
     }

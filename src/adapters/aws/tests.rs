@@ -65,7 +65,7 @@ fn session(nodes: usize) -> SendSession {
     SendSession {
         run: "01J9ZX0000000000000000AB7F".parse::<RunId>().unwrap(),
         account: account(),
-        principal: Principal::slack("T0MUSTER", "U0SUSAN"),
+        identity: "slack.T0MUSTER.U0SUSAN".into(),
         nodes: (1..=nodes).map(|n| (region(), format!("i-{n:017x}").parse().unwrap())).collect(),
         documents: vec!["AWS-RunShellScript".to_owned()],
         automations: Vec::new(),

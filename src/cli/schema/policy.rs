@@ -17,7 +17,7 @@ pub struct PolicyFile {
     /// Names for people
     pub groups: Option<BTreeMap<String, Group>>,
     /// Accounts of one person on several platforms: they are one person, and may approve across them
-    pub people: Option<BTreeMap<String, Vec<String>>>,
+    pub people: Option<BTreeMap<String, Person>>,
     /// Names for targets that belong together
     pub sets: Option<BTreeMap<String, Set>>,
     pub grant: Option<Vec<Grant>>,
@@ -29,6 +29,25 @@ pub struct PolicyFile {
     /// By group: where those are asked who may approve, besides the run's thread
     pub approvers: Option<BTreeMap<String, Approvers>>,
     pub test: Option<Vec<Test>>,
+}
+
+/// The accounts, or a table that also says who the person is outside chat
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Person {
+    Known(KnownPerson),
+    Accounts(Vec<String>),
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KnownPerson {
+    /// Such as `slack:T012AB:U034CD`
+    #[schemars(length(min = 1))]
+    pub accounts: Vec<String>,
+    /// What AWS is told as the source identity, such as `arne.b@example.com`
+    #[schemars(regex(pattern = r"^[A-Za-z0-9+=,.@_-]{2,64}$"))]
+    pub id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

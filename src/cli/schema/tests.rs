@@ -30,6 +30,7 @@ automation = "x"
 "#;
 const POLICY: &str = r#"
 [groups.a]
+[people.a]
 [sets.a]
 [[grant]]
 run = { names = ["x"], parameters = { a = { one_of = ["x"] } } }

@@ -166,6 +166,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
         at: at("14:00"),
         plan: plan.into(),
         decision,
+        identity: None,
         asking: Default::default(),
         retry: None,
     };

@@ -143,9 +143,9 @@ impl Reader<'_> {
         }
         if let Some(people) = root.optional_table("people") {
             for (name, item) in people.entries() {
-                if let Some((name, accounts)) = self.person(root.document(), &name, &item, &policy.people) {
-                    policy.people.insert(name, accounts);
-                }
+                let Some(person) = self.person(root.document(), &name, &item, policy) else { continue };
+                policy.identities.extend(person.identity.map(|id| (person.name.clone(), id)));
+                policy.people.insert(person.name, person.accounts);
             }
         }
         if let Some(sets) = root.optional_table("sets") {

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::strict::{At, Document, Item, Table};
+use crate::domain::strict::{At, Document, Item, Kind, Table};
 use crate::domain::{AccountId, ChatPlatform, GroupName, GroupRef, Principal, Region};
-use crate::policy::set::{Members, Pattern, SetName, TargetSet, Where};
+use crate::policy::set::{Members, Pattern, PolicySet, SetName, TargetSet, Where};
 
 use super::Reader;
 use super::names::Of;
@@ -55,15 +55,30 @@ impl Reader<'_> {
         Some((name, Members { refs, users }))
     }
 
-    /// `susan = ["slack:T012AB:U034CD", "discord:1122334455:9988776655"]`: accounts of one person.
+    /// `susan = ["slack:T012AB:U034CD", "discord:1122334455:9988776655"]`: accounts of one person; or a table of `accounts`
+    /// and `id`, the person's name outside chat.
     pub(super) fn person(
         &self,
         document: &Document<'_>,
         name: &At<&str>,
         item: &Item<'_>,
-        known: &BTreeMap<String, BTreeSet<Principal>>,
-    ) -> Option<(String, BTreeSet<Principal>)> {
-        let list = item.list()?;
+        known: &PolicySet,
+    ) -> Option<Person> {
+        let (list, identity) = if item.kind() == Kind::Table {
+            let table = item.table()?;
+            let identity = table.optional_with("id", "use letters, digits and `+=,.@_-`, 2 to 64 of them", identity);
+            let list = table.required("accounts", "[\"slack:T012AB:U034CD\"]").and_then(|item| item.list());
+            if !table.has("id") {
+                table.fault(
+                    format!("`{}` has no `id`", name.value),
+                    "say it, such as `id = \"arne.b@example.com\"`, or write the accounts as a list",
+                );
+            }
+            table.finish();
+            (list?, identity)
+        } else {
+            (item.list()?, None)
+        };
         let name = self.define(document, Of::Person, name);
         let mut accounts = BTreeSet::new();
         for item in list {
@@ -80,7 +95,7 @@ impl Reader<'_> {
                 let what = format!("`{account}` sits at a shell of the host, which approves nothing");
                 document.fault(&text.span, what, "list accounts in chat");
             }
-            if let Some((other, _)) = known.iter().find(|(_, accounts)| accounts.contains(&account)) {
+            if let Some((other, _)) = known.people.iter().find(|(_, accounts)| accounts.contains(&account)) {
                 let what = format!("`{account}` belongs to `{other}` already");
                 document.fault(&text.span, what, "an account is one person's: leave it with one of the two");
             }
@@ -88,13 +103,22 @@ impl Reader<'_> {
                 document.fault(&text.span, format!("`{account}` is listed twice"), "remove one of the two");
             }
         }
-        if accounts.len() < 2 && !document.has_faults() {
-            item.fault(
-                format!("`{name}` has fewer than two accounts, so nothing is linked"),
-                "list all accounts of the person, or take the entry out",
-            );
+        if let Some(id) = &identity
+            && let Some((other, _)) = known.identities.iter().find(|(_, known)| **known == id.value)
+        {
+            let what = format!("`{}` is `{other}` already", id.value);
+            document.fault(&id.span, what, "CloudTrail could not tell the two apart: give each an id of their own");
         }
-        Some((name, accounts))
+        let least = if identity.is_some() { 1 } else { 2 };
+        if accounts.len() < least && !document.has_faults() {
+            let what = if identity.is_some() {
+                format!("`{name}` has no account")
+            } else {
+                format!("`{name}` has fewer than two accounts, so nothing is linked")
+            };
+            item.fault(what, "list all accounts of the person, or take the entry out");
+        }
+        Some(Person { name, accounts, identity: identity.map(|id| id.value) })
     }
 
     pub(super) fn set(&self, name: &At<&str>, item: &Item<'_>) -> Option<(SetName, TargetSet)> {
@@ -135,6 +159,22 @@ impl Reader<'_> {
         names.iter().for_each(|name| self.refer(table.document(), Of::Set, name));
         Some(Where::Sets(names.into_iter().map(|n| n.value.to_owned()).collect()))
     }
+}
+
+/// What `[people]` says of one person.
+pub(super) struct Person {
+    pub name: String,
+    pub accounts: BTreeSet<Principal>,
+    pub identity: Option<String>,
+}
+
+/// What STS takes as a source identity.
+fn identity(text: &str) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+    if (2..=64).contains(&text.len()) && text.chars().all(fits) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("`{text}` cannot name a person to AWS"))
 }
 
 /// The values of a list; a fault if it is there and empty, which would mean nothing or everything.

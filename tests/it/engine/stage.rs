@@ -185,6 +185,8 @@ pub struct FakeDirectory {
     pub members: Gate,
     /// Who is in no group any more.
     pub left: Mutex<BTreeSet<String>>,
+    /// Who is a guest of the workspace.
+    pub guests: Mutex<BTreeSet<String>>,
 }
 
 #[async_trait]
@@ -200,8 +202,9 @@ impl Directory for FakeDirectory {
         members.retain(|member| !left.contains(&member.user));
         Ok(members)
     }
-    async fn profile(&self, _: &Principal) -> Result<Profile, DirectoryError> {
-        Ok(Profile::default())
+    async fn profile(&self, person: &Principal) -> Result<Profile, DirectoryError> {
+        let is_guest = self.guests.lock().unwrap().contains(&person.user);
+        Ok(Profile { is_guest, ..Profile::default() })
     }
     async fn channel(&self, place: &Place) -> Result<Channel, DirectoryError> {
         Ok(Channel { member: place.channel != HIDDEN, shared: false })
@@ -260,6 +263,8 @@ pub struct FakeCloud {
     pub reading: Gate,
     /// Before a sending session is open.
     pub opening: Gate,
+    /// For whom sessions were opened.
+    pub opened: Mutex<BTreeSet<String>>,
     /// How many sends were made.
     pub sends: AtomicU32,
     /// Of the next request it makes two commands, and the answer is lost.
@@ -311,7 +316,8 @@ impl Inventory for FakeCloud {
 
 #[async_trait]
 impl Cloud for FakeCloud {
-    async fn open(&self, _: &SendSession) -> Result<(), CloudError> {
+    async fn open(&self, session: &SendSession) -> Result<(), CloudError> {
+        self.opened.lock().unwrap().insert(session.identity.clone());
         self.opening.pass().await;
         Ok(())
     }

@@ -188,3 +188,52 @@ async fn where_nobody_can_approve_it_is_told_at_once() {
     ");
     assert_eq!(asked_at(&world), ["ask", "notice-1"]);
 }
+
+#[tokio::test]
+async fn a_guest_has_nothing_by_a_group_that_somebody_else_fills() {
+    let world = world();
+    let engine = world.engine_with(settings(), strict).await;
+    let approve = asked(&world, &engine).await;
+    world.directory.guests.lock().unwrap().insert(ARNE.to_owned());
+    world.clicks_as(ARNE, &engine, &approve).await;
+    let refused = |said: &[Said]| {
+        said.iter().find_map(|s| match s {
+            Said::Whisper(card) => Some(to_text(card)),
+            Said::Post { .. } | Said::Edit { .. } => None,
+        })
+    };
+    let refused = world.chat.until("a refusal", refused).await;
+    assert!(refused.contains("Only a member of `sre` can approve it"), "{refused}");
+    // A file that names the guest means the guest.
+    world.swaps(|name, text| match name.ends_with("default.toml") {
+        true => strict(name, text).replace("sre = { ", "sre = { users = [\"slack:T0MUSTER:U0ARNE\"], "),
+        false => text,
+    });
+    world.clicks_as(ARNE, &engine, &approve).await;
+    card_says(&world, "Approved by").await;
+}
+
+#[tokio::test]
+async fn a_run_carries_who_the_person_is_outside_chat() {
+    let world = world();
+    let known = |name: &str, text: String| match name.ends_with("default.toml") {
+        true => {
+            let person =
+                "[people]\nsusan = { accounts = [\"slack:T0MUSTER:U0SUSAN\"], id = \"susan.m@example.com\" }\n[sets.";
+            text.replacen("[sets.", person, 1)
+        }
+        false => text,
+    };
+    let engine = world.engine_with(settings(), known).await;
+    world.types(&engine, BOTH_NODES).await;
+    until("the session", || world.cloud.opening.came.load(Ordering::SeqCst) > 0).await;
+    let taken = world.journal.taken.lock().await;
+    let identity = taken.iter().flat_map(|commit| &commit.events).find_map(|event| match event {
+        Event::Proposed(proposal) => Some(proposal.identity.clone()),
+        _ => None,
+    });
+    assert_eq!(identity.flatten().as_deref(), Some("susan.m@example.com"));
+    drop(taken);
+    let opened = world.cloud.opened.lock().unwrap().clone();
+    assert_eq!(opened.into_iter().collect::<Vec<_>>(), ["susan.m@example.com"]);
+}
