@@ -3,6 +3,7 @@
 mod control_tests;
 mod history_tests;
 mod hold_tests;
+mod interleaving_tests;
 mod large_tests;
 mod oracle;
 mod retry_tests;
