@@ -164,7 +164,9 @@ fn main() {
     let args = Args::parse();
     let mut world = World { rng: StdRng::seed_from_u64(6) };
     let policy = world.policy(args.grants);
-    let nodes: Vec<Node> = (0..args.targets).map(|n| node(n, args.targets)).collect();
+    let mut nodes: Vec<Node> = (0..args.targets).map(|n| node(n, args.targets)).collect();
+    // As plans are.
+    nodes.sort_by(|a, b| a.target.cmp(&b.target));
     let recent = BTreeSet::new();
     let (mut permitted, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..args.decisions {

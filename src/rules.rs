@@ -185,8 +185,14 @@ pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, mut seen: See
             () = nudged.notified() => true,
         };
         let source = source.clone();
-        let Ok(read) = tokio::task::spawn_blocking(move || source.read()).await else { continue };
-        match seen.judge(read, forced) {
+        // Tests are asked too, which may take a while.
+        let judged = tokio::task::spawn_blocking(move || {
+            let judged = seen.judge(source.read(), forced);
+            (seen, judged)
+        });
+        let Ok((now, judged)) = judged.await else { continue };
+        seen = now;
+        match judged {
             None => {}
             Some(Ok(rules)) => {
                 tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");

@@ -1,19 +1,23 @@
 //! Whom to ask for an approval, and where: in the channels and by the direct messages that the policy names, and whether
-//! there is anybody at all.
+//! there are enough of them at all.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use crate::domain::{ChannelRef, ChatPlatform, GroupName, Place, Principal};
-use crate::policy::{Decision, PolicySet, Verdict, Vote, quorum_met};
+use crate::policy::{Asker, Decision, PolicySet, Verdict, Vote, quorum_met};
 use crate::ports::DirectoryError;
 use crate::run::{AskAt, Asking};
 
 use super::Services;
+use super::membership::asker_again;
 
-/// Direct messages for one request. A larger group has a channel.
+/// People who are looked up for one request, and direct messages for it. A larger group has a channel.
 const PEOPLE_MAX: usize = 10;
+/// A request does not wait longer for it: the thread asks in any case.
+const WITHIN: Duration = Duration::from_secs(3);
 
-/// As the rules and the memberships are now. What cannot be read is left out: the thread asks all the same.
+/// As the rules and the memberships are now. What cannot be read in time is left out.
 pub(super) async fn find(
     services: &Services,
     policy: &PolicySet,
@@ -40,74 +44,84 @@ pub(super) async fn find(
     if !wants_people {
         return asking;
     }
-    let own = policy.twins(requester);
-    let mut people: BTreeSet<(Principal, Vec<GroupName>)> = BTreeSet::new();
-    let mut direct: BTreeSet<Principal> = BTreeSet::new();
-    let members = match members(services, policy, &groups).await {
-        Ok(members) => members,
-        Err(fault) => {
+    match tokio::time::timeout(WITHIN, people(services, policy, &groups, requester, place)).await {
+        Ok(Ok(people)) => {
+            let votes: Vec<Vote<'_>> = people
+                .iter()
+                .map(|(by, groups)| Vote {
+                    by: &by.principal,
+                    stands_for: own(by, requester).filter(|own| *own != &by.principal),
+                    groups,
+                })
+                .collect();
+            asking.too_few = !quorum_met(decision, requester, &votes);
+            let is_direct = |group: &GroupName| policy.approvers.get(group).is_some_and(|approvers| approvers.direct);
+            let direct = people.iter().filter(|(_, groups)| groups.iter().any(is_direct));
+            asking.at.extend(direct.map(|(by, _)| AskAt::Person(by.principal.clone())));
+        }
+        Ok(Err(Unknown::Many)) if told().any(|approvers| approvers.direct) => {
+            tracing::warn!("too many may approve for direct messages; give them a channel under `[approvers]`");
+        }
+        Ok(Err(Unknown::Many)) => {}
+        Ok(Err(Unknown::Fault(fault))) => {
             tracing::warn!(%fault, "those who may approve cannot be read; they are asked in the thread");
-            return asking;
         }
-    };
-    let few = members.len() <= PEOPLE_MAX;
-    for (person, groups) in members {
-        if person == *requester || own.contains(&person) {
-            continue;
-        }
-        // Of many, one is a person.
-        if few {
-            match services.directory.profile(&person).await {
-                Ok(profile) if profile.is_bot || profile.is_deleted || profile.is_stranger => continue,
-                Ok(_) => {}
-                Err(fault) => {
-                    tracing::warn!(%fault, "somebody who may approve cannot be read");
-                    return asking;
-                }
-            }
-        }
-        if groups.iter().any(|group| policy.approvers.get(group).is_some_and(|approvers| approvers.direct)) {
-            direct.insert(person.clone());
-        }
-        people.insert((person, groups));
-    }
-    // One account of each person: the first in the requester's tenant, for only those count.
-    let account = |person: &Principal| {
-        let all = policy.twins(person);
-        let here = |p: &&Principal| (p.platform, &p.tenant) == (requester.platform, &requester.tenant);
-        all.iter().chain([person]).filter(here).min().cloned()
-    };
-    let accounts: Vec<(Principal, Option<Principal>, Vec<GroupName>)> =
-        people.into_iter().map(|(person, groups)| (person.clone(), account(&person), groups)).collect();
-    let votes: Vec<Vote<'_>> = accounts
-        .iter()
-        .map(|(by, own, groups)| Vote { by, stands_for: own.as_ref().filter(|own| *own != by), groups })
-        .collect();
-    asking.nobody = !quorum_met(decision, requester, &votes);
-    if direct.len() <= PEOPLE_MAX {
-        asking.at.extend(direct.into_iter().map(AskAt::Person));
-    } else {
-        tracing::warn!(people = direct.len(), "too many for direct messages; give them a channel under `[approvers]`");
+        Err(_) => tracing::warn!("those who may approve could not be read in time; they are asked in the thread"),
     }
     asking
 }
 
-/// Everybody of these groups, each with those of them that they are in.
-async fn members(
+/// Why it is not known who may approve.
+enum Unknown {
+    /// So many that there are surely enough.
+    Many,
+    Fault(DirectoryError),
+}
+
+impl From<DirectoryError> for Unknown {
+    fn from(fault: DirectoryError) -> Self {
+        Unknown::Fault(fault)
+    }
+}
+
+/// Those whose yes would count, each once, with the groups that are asked for and that they are in. Only accounts of the
+/// requester's workspace or guild, for any other would have to be linked to one there.
+async fn people(
     services: &Services,
     policy: &PolicySet,
     groups: &[&GroupName],
-) -> Result<Vec<(Principal, Vec<GroupName>)>, DirectoryError> {
-    let mut all: BTreeMap<Principal, BTreeSet<GroupName>> = BTreeMap::new();
-    for group in groups {
-        let Some(members) = policy.groups.get(*group) else { continue };
-        let mut people: Vec<Principal> = members.users.iter().cloned().collect();
-        for group in &members.refs {
-            people.extend(services.directory.members(group).await?);
-        }
-        for person in people {
-            all.entry(person).or_default().insert((*group).clone());
+    requester: &Principal,
+    place: &Place,
+) -> Result<Vec<(Asker, Vec<GroupName>)>, Unknown> {
+    let is_here = |person: &Principal| (person.platform, &person.tenant) == (requester.platform, &requester.tenant);
+    let mut all: BTreeSet<Principal> = BTreeSet::new();
+    for members in groups.iter().filter_map(|group| policy.groups.get(*group)) {
+        all.extend(members.users.iter().filter(|user| is_here(user)).cloned());
+        let refs = members.refs.iter().filter(|r| (r.platform, &r.tenant) == (requester.platform, &requester.tenant));
+        for group in refs {
+            all.extend(services.directory.members(group).await?);
         }
     }
-    Ok(all.into_iter().map(|(person, groups)| (person, groups.into_iter().collect())).collect())
+    if all.len() > PEOPLE_MAX {
+        return Err(Unknown::Many);
+    }
+    let mut people: BTreeMap<Principal, (Asker, Vec<GroupName>)> = BTreeMap::new();
+    for account in all {
+        let person = asker_again(services.directory.as_ref(), policy, &account, place).await?;
+        let theirs: Vec<GroupName> =
+            groups.iter().filter(|g| person.groups.contains(**g)).map(|g| (*g).clone()).collect();
+        if person.bot || person.foreign || person.is(requester) || theirs.is_empty() {
+            continue;
+        }
+        if let Some(own) = own(&person, requester).cloned() {
+            people.entry(own).or_insert((person, theirs));
+        }
+    }
+    Ok(people.into_values().collect())
+}
+
+/// The account of the person that counts: the first in the requester's tenant.
+fn own<'a>(person: &'a Asker, requester: &Principal) -> Option<&'a Principal> {
+    let here = |p: &&Principal| (p.platform, &p.tenant) == (requester.platform, &requester.tenant);
+    person.twins.iter().chain([&person.principal]).filter(here).min()
 }

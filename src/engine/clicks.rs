@@ -55,7 +55,7 @@ pub(super) async fn click(
         }
         Verb::Cancel => cancel(services, asker, handle).await,
         Verb::Continue => {
-            let decision = match starting::decide_again(services, handle).await {
+            let decision = match starting::decide_again(services, handle, &services.rulebook.current()).await {
                 Ok(decision) => decision,
                 Err(fault) => return Answer::Whisper(message::trouble::directory_down(&fault.to_string())),
             };

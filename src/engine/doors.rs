@@ -18,7 +18,7 @@ use super::{Services, desk, posting};
 
 /// Keeps a refused request and says no, with its doors.
 pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Request, refused: Proposed) -> Card {
-    let Proposed { plan, decision, part } = refused;
+    let Proposed { plan, decision, part, .. } = refused;
     let targets = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let door = Door { request: row.run, part: u32::try_from(part.len()).unwrap_or(u32::MAX) };
     let redactor = Redactor::new(&services.redaction_key(row.run));

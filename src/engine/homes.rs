@@ -165,12 +165,14 @@ pub(super) async fn approvals(services: &Services, asker: &Asker, view: &View) -
     let mut own: Vec<Handle> = services.runs.held().into_iter().filter(|handle| handle.read(waits)).collect();
     own.reverse();
     let (mut for_them, mut mine) = (Vec::new(), Vec::new());
-    for (handles, told_of) in [(waiting(services, asker), &mut for_them), (own, &mut mine)] {
-        for handle in handles {
-            told_of.push(told(services, handle.read(Run::clone)).await);
+    let theirs = waiting(services, asker);
+    let (all_for_them, all_mine) = (theirs.len(), own.len());
+    for (handles, told_of) in [(theirs, &mut for_them), (own, &mut mine)] {
+        for handle in handles.into_iter().take(message::approvals::TOLD_MAX) {
+            told_of.push(told(services, Run::clone(&handle.snapshot())).await);
         }
     }
-    message::approvals(&for_them, &mine, view)
+    message::approvals((&for_them, all_for_them), (&mine, all_mine), view)
 }
 
 /// This person's yes would count now: to the request, or to the question of a hold.
@@ -178,10 +180,7 @@ fn waits_for(run: &Run, asker: &Asker, now: Timestamp) -> bool {
     let by = asker.clone();
     let allowed = super::clicks::is_of(run, asker);
     let yes = match run.hold().map(|hold| &hold.cause) {
-        None if run.phase == Phase::AwaitingApproval && !run.is_agreed() => {
-            Input::Approve { by, digest: run.proposal.digest }
-        }
-        None => return false,
+        None => return run.would_count(asker, now).is_ok(),
         Some(HoldCause::WayBack) => Input::RollBack { by, revision: run.revision, allowed },
         Some(HoldCause::Wave { .. } | HoldCause::Gate { .. }) => {
             let decision = run.proposal.decision.clone();

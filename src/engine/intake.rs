@@ -214,7 +214,7 @@ async fn why(
     let view = services.view_for(row);
     if let Some(request) = request {
         return Answer::Whisper(match plan(services, row, asker, request, None).await {
-            Ok(Proposed { plan, decision, part }) => message::plan::why(&plan, &decision, part.len()),
+            Ok(Proposed { plan, decision, part, .. }) => message::plan::why(&plan, &decision, part.len()),
             Err(refused) => refused,
         });
     }
@@ -306,7 +306,7 @@ pub(super) async fn begin(
 ) -> Answer {
     let delivery = &row.delivery;
     let rules = services.rulebook.current();
-    let Proposed { plan, decision, .. } = proposed;
+    let Proposed { plan, decision, policy, .. } = proposed;
     let place = match services.directory.channel(&delivery.place).await {
         Ok(place) => place,
         // Outputs could go to another organisation: better closed than open.
@@ -340,7 +340,7 @@ pub(super) async fn begin(
         plan: plan.into(),
         digest,
         decision,
-        policy: rules.policy.revision,
+        policy,
         asking,
         retry,
         at: services.clock.now(),
@@ -352,8 +352,8 @@ pub(super) async fn begin(
         Ok(()) => {
             let handle = runner::spawn(services.clone(), Run::proposed(proposal), 1);
             services.runs.adopt(handle.clone());
-            if services.rulebook.current().policy.revision != rules.policy.revision {
-                // The rules changed while it was written down, after everything that waits was looked at.
+            if services.rulebook.current().policy.revision != policy {
+                // The rules changed while it was planned and written down, after everything that waits was looked at.
                 tokio::spawn(rechecking::recheck(Arc::downgrade(services), handle));
             }
             Answer::Run

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::domain::{ChannelRef, ChatPlatform, Digest, MessageRef, Place};
 use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
-use crate::run::{AskAt, Input, PostKey, Run};
+use crate::run::{AskAt, Effect, Input, PostKey, Run};
 
 use super::Services;
 use super::runner::Handle;
@@ -20,13 +20,18 @@ const FIND_TRIES: u32 = 3;
 
 /// Posts what `key` names. `look_first`: an intent was written before a crash, so it may be there already.
 pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look_first: bool) {
+    let Some(mut place) = place_before(services, handle, key).await else {
+        // Written down as begun and failed: nobody is asked there.
+        let _ = handle.input(Input::PostBegun { key: key.clone() }).await;
+        return refused(handle, key, "the place cannot be found, or is shared with another organisation".into()).await;
+    };
     if !look_first && handle.input(Input::PostBegun { key: key.clone() }).await.is_err() {
         return;
     }
     if *key == PostKey::Closing {
         // The last form of the cards stands before the last word is said. Once that is in the journal the run is
         // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
-        for living in living(handle) {
+        for living in living(handle).into_iter().filter(|key| !matches!(key, PostKey::AskAt(_))) {
             bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
         }
     }
@@ -34,16 +39,6 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
     let mark = format!("{}:{key}", handle.id);
     let mut look = look_first;
     let mut pause = Duration::from_millis(500);
-    let mut place = loop {
-        match place_of(services, handle, key).await {
-            Ok(place) => break place,
-            Err(ChatError::Refused(cause)) => return refused(handle, key, cause).await,
-            Err(_) => {
-                tokio::time::sleep(pause).await;
-                pause = longer(pause);
-            }
-        }
-    };
     loop {
         if look {
             match find(services, &place, &mark).await {
@@ -59,6 +54,10 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                     continue;
                 }
             }
+        }
+        if matches!(key, PostKey::AskAt(_) | PostKey::Notice(_)) && !handle.read(|run| is_wanted(run, key)) {
+            // It has been decided meanwhile: nobody has to be asked or told any more.
+            return refused(handle, key, "it was decided before it could be said".into()).await;
         }
         // Held until the answer, so that what is remembered as shown is what was said.
         let living = handle.shown(key);
@@ -112,6 +111,34 @@ fn concerns_the_requester(key: &PostKey) -> bool {
     }
 }
 
+/// Whether it is still owed, begun or not.
+fn is_wanted(run: &Run, key: &PostKey) -> bool {
+    run.owes(&Effect::Post(key.clone())) || run.owes(&Effect::SettlePost(key.clone()))
+}
+
+/// Tries to find a place besides the thread; `None` where it cannot be.
+const PLACE_TRIES: u32 = 5;
+
+/// The place, with some patience: what cannot be looked up now may be for good, such as a platform that is not connected.
+async fn place_before(services: &Services, handle: &Handle, key: &PostKey) -> Option<Place> {
+    let mut pause = Duration::from_millis(500);
+    for _ in 0..PLACE_TRIES {
+        match place_of(services, handle, key).await {
+            Ok(place) => return Some(place),
+            Err(ChatError::Refused(cause)) => {
+                tracing::warn!(run = %handle.id, %key, cause, "those who may approve cannot be asked there");
+                return None;
+            }
+            Err(fault) => {
+                tracing::warn!(run = %handle.id, %key, %fault, "those who may approve cannot be asked there yet")
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = longer(pause);
+    }
+    None
+}
+
 async fn find(services: &Services, place: &Place, mark: &str) -> Result<Option<MessageRef>, ChatError> {
     for look in 0..FIND_TRIES {
         if let Some(message) = services.chat.find(place, mark).await? {
@@ -161,17 +188,12 @@ async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
 /// Where a message of the run goes: the root card where it was asked, the question also where else approvers are asked, the
 /// rest into the thread.
 async fn place_of(services: &Services, handle: &Handle, key: &PostKey) -> Result<Place, ChatError> {
-    let at = match key {
-        PostKey::Root => return Ok(handle.read(|run| run.proposal.place.clone())),
-        PostKey::AskAt(number) => {
-            let nth = (*number as usize).saturating_sub(1);
-            handle.read(|run| run.proposal.asking.at.get(nth).cloned())
-        }
-        PostKey::Ask | PostKey::Notice(_) | PostKey::Hold(_) | PostKey::Results | PostKey::Closing => None,
-    };
-    match at {
-        Some(AskAt::Channel(ChannelRef { platform, tenant, channel })) => {
-            let place = Place { platform, tenant, channel, thread: None };
+    if *key == PostKey::Root {
+        return Ok(handle.read(|run| run.proposal.place.clone()));
+    }
+    match handle.read(|run| asked_at(run, key).cloned()) {
+        Some(AskAt::Channel(channel)) => {
+            let place = place_in(&channel);
             match services.directory.channel(&place).await {
                 // The request holds a script and the names of nodes.
                 Ok(found) if found.shared => {
@@ -184,6 +206,21 @@ async fn place_of(services: &Services, handle: &Handle, key: &PostKey) -> Result
         Some(AskAt::Person(person)) => services.chat.direct(&person).await,
         None => Ok(handle.read(thread_of)),
     }
+}
+
+/// Where else the question is asked that this key names.
+fn asked_at<'r>(run: &'r Run, key: &PostKey) -> Option<&'r AskAt> {
+    match key {
+        PostKey::AskAt(number) => run.proposal.asking.at.get((*number as usize).saturating_sub(1)),
+        PostKey::Root | PostKey::Ask | PostKey::Notice(_) | PostKey::Hold(_) | PostKey::Results | PostKey::Closing => {
+            None
+        }
+    }
+}
+
+fn place_in(channel: &ChannelRef) -> Place {
+    let ChannelRef { platform, tenant, channel } = channel.clone();
+    Place { platform, tenant, channel, thread: None }
 }
 
 /// The thread of a run: the one it was asked in, else the root card's.
@@ -199,7 +236,11 @@ pub fn thread_of(run: &Run) -> Place {
 
 async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Card {
     let run = handle.snapshot();
-    let view = services.view(&run);
+    let view = match asked_at(&run, key) {
+        Some(AskAt::Channel(channel)) => services.view_of(run.id, Some(&place_in(channel))),
+        Some(AskAt::Person(person)) => services.view_of(run.id, Some(&Place::nowhere(person, &person.tenant))),
+        None => services.view(&run),
+    };
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask | PostKey::AskAt(_) => message::ask(&run, &view),
@@ -217,7 +258,11 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
             message::closing(&run, &summary, &view)
         }
     };
-    let platform = run.proposal.place.platform;
+    let platform = match asked_at(&run, key) {
+        Some(AskAt::Channel(channel)) => channel.platform,
+        Some(AskAt::Person(person)) => person.platform,
+        None => run.proposal.place.platform,
+    };
     if *key == PostKey::Results { message::fit(card, &Limits::of(platform)).0 } else { fitted(card, platform) }
 }
 
@@ -254,8 +299,19 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
             () = handle.over.notified() => true,
         };
         let mut edited = false;
-        for key in living(&handle) {
+        let (elsewhere, here): (Vec<PostKey>, Vec<PostKey>) =
+            living(&handle).into_iter().partition(|key| matches!(key, PostKey::AskAt(_)));
+        for key in here {
             edited |= bring_to_form(&services, &handle, &key, None).await;
+        }
+        for key in elsewhere {
+            // They may stand on another platform, which may be down: each by itself, and nothing waits for them but the end.
+            if over {
+                bring_to_form(&services, &handle, &key, Some(LAST_FORM_WITHIN)).await;
+            } else if handle.shown(&key).is_some_and(|shown| shown.try_lock().is_ok()) {
+                let (services, handle) = (services.clone(), handle.clone());
+                tokio::spawn(async move { while bring_to_form(&services, &handle, &key, None).await {} });
+            }
         }
         if over {
             return;
@@ -274,12 +330,13 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
 /// edits them.
 ///
 /// One edit of a card at a time, and each try draws the card anew under the lock: whatever is shown last is the last
-/// form, however many ask for it at once. Where the platform says to wait longer than `patience`, it is left as it is.
+/// form, however many ask for it at once. Where it would take longer than `patience`, it is left as it is.
 async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey, patience: Option<Duration>) -> bool {
     let Some(shown) = handle.shown(key) else { return false };
     let mut shown = shown.lock().await;
     let mut pause = services.settings.edit_every;
     let mut edited = false;
+    let began = tokio::time::Instant::now();
     loop {
         let Some(message) = handle.read(|run| run.posts.get(key).cloned().flatten()) else { return edited };
         let card = card_of(services, handle, key).await;
@@ -298,11 +355,7 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey,
                 return edited;
             }
             Err(ChatError::NotSaid { retry_after, .. }) => {
-                let wait = retry_after.unwrap_or(pause).max(services.settings.edit_every);
-                if patience.is_some_and(|most| wait > most) {
-                    return edited;
-                }
-                wait
+                retry_after.unwrap_or(pause).max(services.settings.edit_every)
             }
             // It may show either form now. An edit says the same again without harm.
             Err(ChatError::Unknown(_)) => {
@@ -310,6 +363,9 @@ async fn bring_to_form(services: &Arc<Services>, handle: &Handle, key: &PostKey,
                 pause
             }
         };
+        if patience.is_some_and(|most| began.elapsed() + wait > most) {
+            return edited;
+        }
         tokio::time::sleep(wait).await;
         pause = longer(pause);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::command;
 use crate::domain::selector::Doubt;
-use crate::domain::{RunbookName, Snapshot, Target};
+use crate::domain::{Digest, RunbookName, Snapshot, Target};
 use crate::message::{Card, View, refusal, trouble};
 use crate::plan::{self, Delivery, NoPlan, Plan};
 use crate::policy::{self, Asker, Decision, Moment, Request, RunbookFacts, Verdict};
@@ -22,6 +22,8 @@ use super::rulebook::Rules;
 pub struct Proposed {
     pub plan: Plan,
     pub decision: Decision,
+    /// Revision of the policy files that decided.
+    pub policy: Digest,
     /// Of a plan that is forbidden: the targets that this person may run. Empty if there are none.
     pub part: BTreeSet<Target>,
 }
@@ -121,7 +123,7 @@ pub async fn propose(
         Verdict::Forbid => policy::narrowed(&rules.policy, &question),
         Verdict::Permit | Verdict::PermitWithApproval => BTreeSet::new(),
     };
-    Ok(Proposed { plan, decision, part })
+    Ok(Proposed { plan, decision, policy: rules.policy.revision, part })
 }
 
 /// The first word of the request that holds what the redactor would take out.

@@ -22,9 +22,18 @@ pub(super) async fn keep(services: Weak<Services>) {
     loop {
         // What is seen from here on is of these rules, or of later ones.
         changes.borrow_and_update();
-        let Some(waiting) = services.upgrade().map(|services| services.runs.held()) else { return };
-        let all =
-            futures::stream::iter(waiting).for_each_concurrent(AT_ONCE, |handle| recheck(services.clone(), handle));
+        let Some(mut waiting) = services.upgrade().map(|services| services.runs.held()) else { return };
+        let all = async {
+            // Who cannot be looked up keeps nobody else waiting.
+            while !waiting.is_empty() {
+                let looks = std::mem::take(&mut waiting).into_iter().map(|handle| look(&services, handle));
+                let looks = futures::stream::iter(looks).buffer_unordered(AT_ONCE);
+                waiting = looks.filter_map(std::future::ready).collect().await;
+                if !waiting.is_empty() {
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+            }
+        };
         let changed = tokio::select! {
             changed = changes.changed() => changed,
             () = all => changes.changed().await,
@@ -37,20 +46,29 @@ pub(super) async fn keep(services: Weak<Services>) {
 
 /// Looks at one request, until it could be said what the rules and the people are now.
 pub(super) async fn recheck(services: Weak<Services>, handle: Handle) {
-    while handle.read(|run| run.phase == Phase::AwaitingApproval) {
-        // Not held while it sleeps: the store is closed when the engine has gone.
-        let Some(engine) = services.upgrade() else { return };
-        match starting::today(&engine, &handle).await {
-            Ok(today) => {
-                // Refused where nothing is different.
-                let _ = handle.input(Input::Reconsider { today }).await;
-                return;
-            }
-            Err(fault) => {
-                tracing::warn!(run = %handle.id, %fault, "the rules have changed and the groups of the people cannot be read");
-            }
-        }
-        drop(engine);
+    let mut again = look(&services, handle).await;
+    while let Some(handle) = again {
         tokio::time::sleep(AGAIN_AFTER).await;
+        again = look(&services, handle).await;
+    }
+}
+
+/// One look. The request is given back where somebody could not be looked up.
+async fn look(services: &Weak<Services>, handle: Handle) -> Option<Handle> {
+    // Not held longer than the look: the store is closed when the engine has gone.
+    let engine = services.upgrade()?;
+    if handle.read(|run| run.phase != Phase::AwaitingApproval) {
+        return None;
+    }
+    match starting::today(&engine, &handle, &engine.rulebook.current()).await {
+        Ok(today) => {
+            // Refused where nothing is different.
+            let _ = handle.input(Input::Reconsider { today }).await;
+            None
+        }
+        Err(fault) => {
+            tracing::warn!(run = %handle.id, %fault, "the rules have changed and the groups of the people cannot be read");
+            Some(handle)
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::run::{Input, PostKey, Today};
 
 use super::Services;
 use super::membership::asker_again;
+use super::rulebook::Rules;
 use super::runner::Handle;
 
 /// Decides once more and starts or withdraws. A failed look-up starts nothing.
@@ -18,24 +19,34 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
     let plan = handle.read(|run| run.proposal.plan.clone());
     // The runner drops this where the start is no longer owed.
     services.halting.lifted(|| true).await;
-    // Two runs that start at the same moment must see each other.
-    let one_at_a_time = services.starting.lock().await;
     if services.nodes_taken(handle.id, &plan).is_some() {
         // Another change runs on one of the nodes, and the card says which; the runner asks again.
         handle.changed.notify_one();
         return;
     }
-    let today = match today(services, handle).await {
+    // Before the lock: whoever cannot be looked up keeps nobody else waiting.
+    let rules = services.rulebook.current();
+    let today = match today(services, handle, &rules).await {
         Ok(today) => today,
         Err(fault) => {
             tracing::warn!(run = %handle.id, %fault, "the groups of the people cannot be read; the run waits");
-            drop(one_at_a_time);
             tokio::time::sleep(Duration::from_secs(4)).await;
             return;
         }
     };
+    // Two runs that start at the same moment must see each other.
+    let one_at_a_time = services.starting.lock().await;
+    if services.nodes_taken(handle.id, &plan).is_some() {
+        return;
+    }
+    // What others started meanwhile counts, and rules that changed are asked anew.
+    let Ok(decision) = decide_again(services, handle, &rules).await else { return };
+    let today = Today { decision, ..today };
     // Halted meanwhile: the runner asks again.
     let Some(_passage) = services.halting.passage().await else { return };
+    if services.rulebook.current().policy.revision != today.policy {
+        return;
+    }
     let _ = handle.input(Input::Start { today }).await;
     drop(one_at_a_time);
 }
@@ -44,8 +55,7 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
 ///
 /// # Errors
 /// If anybody's groups cannot be read.
-pub(super) async fn today(services: &Services, handle: &Handle) -> Result<Today, DirectoryError> {
-    let rules = services.rulebook.current();
+pub(super) async fn today(services: &Services, handle: &Handle, rules: &Rules) -> Result<Today, DirectoryError> {
     let (place, approved) = handle.read(|run| {
         let by: Vec<Principal> = run.approvals.iter().map(|approval| approval.by.clone()).collect();
         (run.proposal.place.clone(), by)
@@ -54,7 +64,7 @@ pub(super) async fn today(services: &Services, handle: &Handle) -> Result<Today,
     for by in &approved {
         approvers.push(asker_again(services.directory.as_ref(), &rules.policy, by, &place).await?);
     }
-    let decision = decide_again(services, handle).await?;
+    let decision = decide_again(services, handle, rules).await?;
     Ok(Today { decision, policy: rules.policy.revision, approvers })
 }
 
@@ -62,10 +72,13 @@ pub(super) async fn today(services: &Services, handle: &Handle) -> Result<Today,
 ///
 /// # Errors
 /// If the requester's groups cannot be read: then nothing starts or goes on.
-pub(super) async fn decide_again(services: &Services, handle: &Handle) -> Result<Decision, DirectoryError> {
+pub(super) async fn decide_again(
+    services: &Services,
+    handle: &Handle,
+    rules: &Rules,
+) -> Result<Decision, DirectoryError> {
     let (by, place, plan) =
         handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
-    let rules = services.rulebook.current();
     let asker = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
     let recent = services.recent_targets(&asker, &plan.runbook, handle.id);
     Ok(policy::decide(

@@ -11,20 +11,20 @@ use super::{Block, Card, Span, Tone, View};
 /// Requests told one by one.
 pub const TOLD_MAX: usize = 15;
 
-/// `waiting`: for this person; `mine`: of this person, for somebody. Oldest first.
+/// `waiting`: for this person; `mine`: of this person, for somebody. The oldest of each, and how many there are in all.
 #[must_use]
-pub fn approvals(waiting: &[Told], mine: &[Told], view: &View) -> Card {
-    let n = size(waiting.len());
+pub fn approvals(waiting: (&[Told], usize), mine: (&[Told], usize), view: &View) -> Card {
+    let n = size(waiting.1);
     let (tone, title) = match n {
         0 => (Tone::Neutral, "Nothing waits for your approval".to_owned()),
         1 => (Tone::Waiting, "1 request waits for you".to_owned()),
         n => (Tone::Waiting, format!("{} wait for you", count(n, "request"))),
     };
     let mut blocks = Vec::new();
-    if !waiting.is_empty() {
+    if !waiting.0.is_empty() {
         blocks.push(told(waiting));
     }
-    if !mine.is_empty() {
+    if !mine.0.is_empty() {
         blocks.push(Line::default().bold("Of yours").text());
         blocks.push(told(mine));
     }
@@ -34,10 +34,10 @@ pub fn approvals(waiting: &[Told], mine: &[Told], view: &View) -> Card {
     Card { tone, title, blocks, buttons: Vec::new() }
 }
 
-fn told(all: &[Told]) -> Block {
-    let mut told: Vec<Line> = all.iter().take(TOLD_MAX).map(request).collect();
-    if all.len() > TOLD_MAX {
-        told.push(say(format!("and {} more", number(size(all.len() - TOLD_MAX)))));
+fn told((some, all): (&[Told], usize)) -> Block {
+    let mut told: Vec<Line> = some.iter().take(TOLD_MAX).map(request).collect();
+    if all > told.len() {
+        told.push(say(format!("and {} more", number(size(all - told.len())))));
     }
     Block::Text(lines(told))
 }

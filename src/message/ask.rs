@@ -81,7 +81,7 @@ fn lapsed(run: &Run) -> impl Iterator<Item = &Lapsed> {
         .iter()
         .filter_map(|notice| match notice {
             Notice::MoreAsked { lapsed } => Some(lapsed),
-            Notice::Narrowed { .. } | Notice::NobodyCan | Notice::HalfTime { .. } => None,
+            Notice::Narrowed { .. } | Notice::TooFew | Notice::HalfTime { .. } => None,
         })
         .flatten()
         // Somebody may have approved anew since.

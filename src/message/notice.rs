@@ -22,12 +22,12 @@ pub fn notice(run: &Run, nth: u32, view: &View) -> Card {
             told.push(waits(run, view));
             (Tone::Waiting, format!("{asked}: {title}, it waits for {}", seats(&open_seats(run))), told)
         }
-        Some(Notice::NobodyCan) => {
-            let can = say("Nobody who could approve it is in the groups that are asked, besides whoever asked.");
+        Some(Notice::TooFew) => {
+            let can = say("In the groups that are asked there are too few people besides whoever asked.");
             let mut told = vec![can];
             told.extend(escalated(run, view));
             told.push(waits(run, view));
-            (Tone::Warning, format!("{asked}: nobody can approve it"), told)
+            (Tone::Warning, format!("{asked}: too few people can approve it"), told)
         }
         Some(Notice::HalfTime { .. }) => {
             let mut told = vec![waits(run, view)];
@@ -40,7 +40,10 @@ pub fn notice(run: &Run, nth: u32, view: &View) -> Card {
                 .plain(": ")
                 .person(by)
                 .plain(format!(" agrees to {} of the {}.", number(*targets), nodes(*of)))
-                .plain(format!(" The other {} are not run; they can be asked for again.", number(of - targets)));
+                .plain(format!(
+                    " The other {} are not run; they can be asked for again. Who had agreed to the whole is asked anew.",
+                    number(of - targets)
+                ));
             (
                 Tone::Warning,
                 format!("{}: narrowed to {} of {}", cut(plan.runbook.as_str(), 64), number(*targets), nodes(*of)),

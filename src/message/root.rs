@@ -50,8 +50,7 @@ pub(super) fn seats(open: &[Seats]) -> String {
 
 /// When nobody can approve it any more.
 pub(super) fn expires(run: &Run) -> Option<Timestamp> {
-    let wait = run.proposal.decision.expires?;
-    run.proposal.at.checked_add(wait.signed()).ok()
+    run.proposal.decision.expires.map(|_| run.expires_at())
 }
 
 fn title(run: &Run, summary: Option<&Summary>, view: &View) -> (Tone, String) {

@@ -197,11 +197,19 @@ fn ask(
         // Asked once more for somebody who is in that group only.
         let permitted = |group: &GroupName| {
             let alone = BTreeSet::from([group.clone()]);
-            judge(policy, &Question { groups: &alone, ..question }).verdict != Verdict::Forbid
+            permits(policy, &Question { groups: &alone, ..question })
         };
         decision.could = policy.groups.keys().filter(|g| permitted(g)).cloned().collect();
     }
     decision
+}
+
+/// Whether it may run, with or without approval; no words are made.
+fn permits(policy: &PolicySet, question: &Question<'_>) -> bool {
+    let mut mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups));
+    !policy.forbids.iter().any(|f| fires(f, question))
+        && !policy.freezes.iter().any(|f| is_frozen(f, question))
+        && mine.any(|grant| gap(grant, question).clauses.is_empty())
 }
 
 fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
@@ -300,7 +308,7 @@ fn gap<'q>(grant: &'q Grant, question: &Question<'q>) -> Gap<'q> {
                 clauses.push(Clause::Parameter { name, value, rule });
             }
         }
-        if ground.kin.iter().any(|kin| !ground.surely_in(kin, &grant.place)) {
+        if !ground.all_surely_in(&grant.place) {
             clauses.push(Clause::Outside { ground, place: &grant.place });
         }
         if ground.targets > grant.max_targets {
@@ -340,12 +348,14 @@ impl ParameterRule {
 }
 
 fn fires(forbid: &Forbid, question: &Question<'_>) -> bool {
-    let place = match question.plan {
-        Some((_, ground)) => ground.kin.iter().any(|kin| ground.maybe_in(kin, &forbid.place)),
+    if !concerns(forbid, question) {
+        return false;
+    }
+    match question.plan {
+        Some((_, ground)) => ground.kin_maybe_in(&forbid.place).next().is_some(),
         // Before there are targets only what holds for every target can be said.
         None => forbid.place == Where::Anywhere,
-    };
-    place && concerns(forbid, question)
+    }
 }
 
 /// The forbid is about these people and this runbook, wherever it runs.
@@ -374,7 +384,7 @@ fn is_on(freeze: &Freeze, question: &Question<'_>) -> bool {
 
 fn is_frozen(freeze: &Freeze, question: &Question<'_>) -> bool {
     let Some((_, ground)) = question.plan else { return false };
-    is_on(freeze, question) && ground.kin.iter().any(|kin| ground.maybe_in(kin, &freeze.place))
+    is_on(freeze, question) && ground.kin_maybe_in(&freeze.place).next().is_some()
 }
 
 fn add_approvals(decision: &mut Decision, rules: &[ApprovalRule], runbook: RunbookFacts<'_>, ground: &Ground<'_>) {
@@ -405,12 +415,7 @@ fn why(when: &When, runbook: RunbookFacts<'_>, ground: &Ground<'_>) -> Option<St
     let holds = when.runbooks.as_ref().is_none_or(|names| names.contains(runbook.name))
         && when.risk.as_ref().is_none_or(|risk| risk.contains(&runbook.risk))
         && when.targets_over.is_none_or(|n| ground.hourly > n);
-    let hit = || {
-        ground
-            .kin
-            .iter()
-            .filter(|kin| ground.maybe_in(kin, &when.place) && (!when.production || kin.production != Production::No))
-    };
+    let hit = || ground.kin_maybe_in(&when.place).filter(|kin| !when.production || kin.production != Production::No);
     if !holds || hit().next().is_none() {
         return None;
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountId, Target};
+use crate::domain::{AccountId, Region, Target};
 
 use super::request::TargetFacts;
 use super::set::{Pattern, PolicySet, TargetSet, Where};
@@ -21,6 +21,11 @@ enum Fit {
 impl TargetSet {
     /// The worst of its conditions.
     fn fit(&self, facts: &TargetFacts<'_>) -> Fit {
+        self.fit_of_place(facts).min(self.fit_of_node(facts))
+    }
+
+    /// By what all nodes of an account and region share.
+    fn fit_of_place(&self, facts: &TargetFacts<'_>) -> Fit {
         let mut worst = Fit::Yes;
         let mut hold = |fit: Fit| worst = worst.min(fit);
         if !self.accounts.is_empty() {
@@ -36,15 +41,21 @@ impl TargetSet {
         if !self.regions.is_empty() {
             hold(if any(&self.regions, facts.region().as_str()) { Fit::Yes } else { Fit::No });
         }
-        let attributes = self.labels.iter().map(|l| (l, facts.labels)).chain(self.tags.iter().map(|t| (t, facts.tags)));
-        for ((name, values), has) in attributes {
-            hold(match has.get(name) {
-                None => Fit::Unsaid,
-                Some(value) if any(values, value) => Fit::Yes,
-                Some(_) => Fit::No,
-            });
-        }
+        self.labels.iter().for_each(|label| hold(has(label, facts.labels)));
         worst
+    }
+
+    /// By the node's own tags.
+    fn fit_of_node(&self, facts: &TargetFacts<'_>) -> Fit {
+        self.tags.iter().map(|tag| has(tag, facts.tags)).min().unwrap_or(Fit::Yes)
+    }
+}
+
+fn has((name, values): (&String, &Vec<Pattern>), attributes: &BTreeMap<String, String>) -> Fit {
+    match attributes.get(name) {
+        None => Fit::Unsaid,
+        Some(value) if any(values, value) => Fit::Yes,
+        Some(_) => Fit::No,
     }
 }
 
@@ -92,12 +103,13 @@ impl<'a> Kin<'a> {
         // By name too, so that the order of the targets cannot be seen in what is said about them.
         members.sort_by_key(|facts| (facts.target, std::cmp::Reverse(facts.account_name)));
         members.dedup_by_key(|facts| facts.target);
-        let mut accounts = BTreeMap::new();
-        for facts in &members {
-            let (name, count) = accounts.entry(facts.account()).or_insert((None, 0));
-            *name = facts.account_name.max(*name);
-            *count += 1;
-        }
+        let accounts = members
+            .chunk_by(|a, b| a.account() == b.account())
+            .map(|those| {
+                let name = those.iter().filter_map(|facts| facts.account_name).max();
+                (those[0].account(), (name, whole(those.len())))
+            })
+            .collect();
         let targets: Vec<&Target> = members.iter().map(|facts| facts.target).collect();
         Kin { production: production(policy, &fits), fits, count: whole(targets.len()), targets, accounts }
     }
@@ -105,6 +117,45 @@ impl<'a> Kin<'a> {
 
 fn whole(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// The answers for each of the policy's sets, by what they depend on.
+struct Fits<K> {
+    at: BTreeMap<K, usize>,
+    all: Vec<Vec<Fit>>,
+}
+
+impl<K> Default for Fits<K> {
+    fn default() -> Self {
+        Fits { at: BTreeMap::new(), all: Vec::new() }
+    }
+}
+
+impl<K: Ord> Fits<K> {
+    fn of(&mut self, key: K, fits: impl FnOnce() -> Vec<Fit>) -> usize {
+        let all = &mut self.all;
+        *self.at.entry(key).or_insert_with(|| {
+            all.push(fits());
+            all.len() - 1
+        })
+    }
+}
+
+/// What all nodes of an account and region share, as far as rules look at it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    account: &'a AccountId,
+    region: &'a Region,
+    name: Option<&'a str>,
+    labels: &'a BTreeMap<String, String>,
+}
+
+impl Place<'_> {
+    /// Cheaper than `==` for two of one plan, whose labels stand in one place.
+    fn is(&self, other: &Place<'_>) -> bool {
+        (self.account, self.region, self.name) == (other.account, other.region, other.name)
+            && (std::ptr::eq(self.labels, other.labels) || self.labels == other.labels)
+    }
 }
 
 /// Every target of one question, by kin.
@@ -121,28 +172,40 @@ pub(super) struct Ground<'a> {
 impl<'a> Ground<'a> {
     pub(super) fn survey(policy: &'a PolicySet, targets: &'a [TargetFacts<'a>], recent: &BTreeSet<Target>) -> Self {
         let tag_keys: BTreeSet<&String> = policy.sets.values().flat_map(|set| set.tags.keys()).collect();
-        let look_alike = |a: &TargetFacts<'_>, b: &TargetFacts<'_>| {
-            (a.account(), a.region(), a.account_name) == (b.account(), b.region(), b.account_name)
-                && a.labels == b.labels
-                && tag_keys.iter().all(|key| a.tags.get(*key) == b.tags.get(*key))
-        };
-        let mut by_fits: BTreeMap<Vec<Fit>, Members<'a>> = BTreeMap::new();
-        let mut last: Option<(&TargetFacts<'a>, Vec<Fit>)> = None;
+        // Thousands of nodes are in few places, and few of their tags are asked about.
+        let mut places: Fits<Place<'_>> = Fits::default();
+        let mut nodes: Fits<Vec<Option<&str>>> = Fits::default();
+        let mut cells: BTreeMap<(usize, usize), Members<'a>> = BTreeMap::new();
+        let mut last: Option<(Place<'_>, usize)> = None;
         for facts in targets {
-            // Plans are sorted by account and region, so that most targets look like the one before.
-            let fits = match last.take() {
-                Some((before, fits)) if look_alike(before, facts) => fits,
-                _ => policy.sets.values().map(|set| set.fit(facts)).collect(),
+            let place = Place {
+                account: facts.account(),
+                region: facts.region(),
+                name: facts.account_name,
+                labels: facts.labels,
             };
-            match by_fits.get_mut(&fits) {
-                Some(members) => members.push(facts),
-                None => drop(by_fits.insert(fits.clone(), vec![facts])),
-            }
-            last = Some((facts, fits));
+            let of_place = || policy.sets.values().map(|set| set.fit_of_place(facts)).collect();
+            // Plans are sorted by account and region.
+            let at = match &last {
+                Some((before, at)) if before.is(&place) => *at,
+                _ => places.of(place.clone(), of_place),
+            };
+            last = Some((place, at));
+            let tags = tag_keys.iter().map(|key| facts.tags.get(*key).map(String::as_str)).collect();
+            let of_node = || policy.sets.values().map(|set| set.fit_of_node(facts)).collect();
+            cells.entry((at, nodes.of(tags, of_node))).or_default().push(facts);
+        }
+        let mut by_fits: BTreeMap<Vec<Fit>, Members<'a>> = BTreeMap::new();
+        for ((place, node), members) in cells {
+            let fits = places.all[place].iter().zip(&nodes.all[node]).map(|(a, b)| *a.min(b)).collect();
+            by_fits.entry(fits).or_default().extend(members);
         }
         let mut distinct: Vec<&Target> = targets.iter().map(|facts| facts.target).collect();
-        distinct.sort();
-        distinct.dedup();
+        // Plans are sorted and have no target twice.
+        if !distinct.is_sorted_by(|a, b| a < b) {
+            distinct.sort();
+            distinct.dedup();
+        }
         let earlier = recent.iter().filter(|target| distinct.binary_search(target).is_err()).count();
         Ground {
             sets: policy.sets.keys().map(String::as_str).collect(),
@@ -152,24 +215,35 @@ impl<'a> Ground<'a> {
         }
     }
 
-    fn fit(&self, kin: &Kin<'_>, place: &Where) -> Fit {
+    /// Where the sets of `place` stand among the policy's; `None` is anywhere.
+    fn named(&self, place: &Where) -> Option<Vec<Option<usize>>> {
         match place {
-            Where::Anywhere => Fit::Yes,
-            Where::Sets(names) => {
-                let one = |name: &String| match self.sets.binary_search(&name.as_str()) {
-                    Ok(at) => kin.fits[at],
-                    // Loading refuses unknown names. Should one come through, it cannot be said.
-                    Err(_) => Fit::Unsaid,
-                };
-                names.iter().map(one).max().unwrap_or(Fit::No)
-            }
+            Where::Anywhere => None,
+            Where::Sets(names) => Some(names.iter().map(|name| self.sets.binary_search(&name.as_str()).ok()).collect()),
         }
     }
+
+    fn fit(kin: &Kin<'_>, named: Option<&[Option<usize>]>) -> Fit {
+        let Some(named) = named else { return Fit::Yes };
+        // Loading refuses unknown names. Should one come through, it cannot be said.
+        named.iter().map(|at| at.map_or(Fit::Unsaid, |at| kin.fits[at])).max().unwrap_or(Fit::No)
+    }
+
     pub(super) fn surely_in(&self, kin: &Kin<'_>, place: &Where) -> bool {
-        self.fit(kin, place) == Fit::Yes
+        Self::fit(kin, self.named(place).as_deref()) == Fit::Yes
     }
     pub(super) fn maybe_in(&self, kin: &Kin<'_>, place: &Where) -> bool {
-        self.fit(kin, place) != Fit::No
+        Self::fit(kin, self.named(place).as_deref()) != Fit::No
+    }
+    /// Every target is.
+    pub(super) fn all_surely_in(&self, place: &Where) -> bool {
+        let named = self.named(place);
+        self.kin.iter().all(|kin| Self::fit(kin, named.as_deref()) == Fit::Yes)
+    }
+    /// Those that may be.
+    pub(super) fn kin_maybe_in(&self, place: &Where) -> impl Iterator<Item = &Kin<'a>> {
+        let named = self.named(place);
+        self.kin.iter().filter(move |kin| Self::fit(kin, named.as_deref()) != Fit::No)
     }
 }
 

@@ -37,8 +37,13 @@ pub fn lint(policy: &PolicySet, runbooks: &[&Runbook]) -> Vec<Advice> {
     let mut advice = Vec::new();
     for grant in &policy.grants {
         let runs: Vec<&Runbook> = runbooks.iter().copied().filter(|r| grant.run.names(r)).collect();
-        advice.extend(useless(policy, grant, &runs).or_else(|| shadowed(policy, grant, runbooks)));
-        advice.extend(unapproved(policy, grant, &runs));
+        match useless(policy, grant, &runs) {
+            Some(why) => advice.push(why),
+            None => {
+                advice.extend(shadowed(policy, grant, runbooks));
+                advice.extend(unapproved(policy, grant, &runs));
+            }
+        }
     }
     advice.extend(policy.approvals.iter().flat_map(|rule| short(policy, rule)));
     advice.extend(unused(policy, runbooks));
@@ -166,19 +171,50 @@ fn implies(strict: &ParameterRule, loose: &ParameterRule) -> bool {
     }
 }
 
-/// A grant without any limit of place, whose changes nobody has to approve in production.
+/// A grant whose changes nobody has to approve in a set that is production, or, where it has no limit of place, in accounts
+/// that no set knows.
 fn unapproved(policy: &PolicySet, grant: &Grant, runs: &[&Runbook]) -> Option<Advice> {
-    if grant.place != Where::Anywhere {
-        return None;
-    }
     // The approval rules alone decide: the grant is taken without its rules about values, and nothing forbids.
     let run = match &grant.run {
         Granted::Names { names, .. } => Granted::Names { names: names.clone(), parameters: Default::default() },
         kind @ Granted::Kind { .. } => kind.clone(),
     };
-    let alone = Grant { run, channels: None, ..grant.clone() };
+    let alone = Grant { run, place: Where::Anywhere, channels: None, ..grant.clone() };
     let alone = PolicySet { grants: vec![alone], forbids: Vec::new(), freezes: Vec::new(), ..policy.clone() };
-    let targets = specimens(policy, &Where::Anywhere, Some(1), &Attributes::default()).ok()?;
+    let production = policy.sets.iter().filter(|(_, set)| set.production == Some(true)).map(|(name, _)| name);
+    let covered = |name: &&String| match &grant.place {
+        Where::Anywhere => true,
+        Where::Sets(names) => names.contains(*name),
+    };
+    let mut places: Vec<(Where, String)> = production
+        .filter(covered)
+        .map(|name| (Where::Sets([name.clone()].into()), format!("in `{name}`, which is production,")))
+        .collect();
+    if grant.place == Where::Anywhere {
+        places.push((Where::Anywhere, "in accounts that no set knows, which count as production,".to_owned()));
+    }
+    let changes: Vec<&&Runbook> = runs.iter().filter(|runbook| runbook.risk != Risk::Read).collect();
+    for (place, words_of_place) in places {
+        let Ok(targets) = specimens(policy, &place, None, &Attributes::default()) else { continue };
+        let names: Vec<&str> =
+            changes.iter().filter(|book| is_free(&alone, grant, book, &targets)).map(|r| r.name.as_str()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        let what = format!(
+            "{} may run {} {words_of_place} without anybody's approval",
+            words::list(&grant.who, "and"),
+            words::list(names, "and")
+        );
+        let remedy = "add an `[[approval]]` with `when = { production = true, risk = [\"change\", \"destructive\"] }`, or \
+                      narrow the grant";
+        return Some(about(grant, what, remedy));
+    }
+    None
+}
+
+/// Whether `grant`, which stands alone in `policy`, lets its groups run it on some of these without anybody's approval.
+fn is_free(policy: &PolicySet, grant: &Grant, runbook: &Runbook, targets: &[Specimen]) -> bool {
     let asker = Asker {
         principal: Principal { platform: ChatPlatform::Slack, tenant: "T0LINT".into(), user: "U0LINT".into() },
         groups: grant.who.clone(),
@@ -188,29 +224,17 @@ fn unapproved(policy: &PolicySet, grant: &Grant, runs: &[&Runbook]) -> Option<Ad
         channel: None,
     };
     let (none, recent) = (Arguments::new(), BTreeSet::new());
-    let free = |runbook: &&&Runbook| {
+    targets.iter().any(|target| {
         let request = Request {
             asker: &asker,
-            runbook: RunbookFacts::from(**runbook),
+            runbook: RunbookFacts::from(runbook),
             arguments: &none,
-            targets: targets.iter().map(Specimen::facts).collect(),
+            targets: vec![target.facts()],
             recent: &recent,
             now: Timestamp::UNIX_EPOCH,
         };
-        runbook.risk != Risk::Read && decide(&alone, &request).verdict == Verdict::Permit
-    };
-    let names: Vec<&str> = runs.iter().filter(free).map(|r| r.name.as_str()).collect();
-    if names.is_empty() {
-        return None;
-    }
-    let what = format!(
-        "{} may run {} in production without anybody's approval",
-        words::list(&grant.who, "and"),
-        words::list(names, "and")
-    );
-    let remedy = "add an `[[approval]]` with `when = { production = true, risk = [\"change\", \"destructive\"] }`, or \
-                  name sets in `where`";
-    Some(about(grant, what, remedy))
+        decide(policy, &request).verdict == Verdict::Permit
+    })
 }
 
 /// Seats of groups whose members the file lists, and lists too few.

@@ -30,7 +30,7 @@ pub struct Reach {
 /// What one grant says besides who, which runbook and where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Way {
-    /// The most targets of one plan.
+    /// The most targets of one plan, by the grant and by the runbook itself.
     pub at_once: u32,
     pub parameters: BTreeMap<String, ParameterRule>,
     /// `None` is everywhere.
@@ -101,7 +101,7 @@ pub(super) fn reach(
     };
     let covers = |g: &&Grant| g.who.contains(group) && g.run.names(runbook) && ground.surely_in(kin, &g.place);
     let ways = policy.grants.iter().filter(covers).map(|grant| Way {
-        at_once: grant.max_targets,
+        at_once: grant.max_targets.min(runbook.targets.max),
         parameters: match &grant.run {
             Granted::Names { parameters, .. } => parameters.clone(),
             Granted::Kind { .. } => BTreeMap::new(),

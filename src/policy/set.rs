@@ -137,24 +137,30 @@ pub struct TargetSet {
 
 /// A value in which `*` stands for any text. Case matters, as it does in AWS.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Pattern(String);
+pub struct Pattern {
+    text: String,
+    /// Where the first `*` stands: most have none, and they are asked for every place of a plan.
+    star: Option<usize>,
+}
 
 impl Pattern {
     pub fn new(text: impl Into<String>) -> Self {
-        Pattern(text.into())
+        let text = text.into();
+        Pattern { star: text.find('*'), text }
     }
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
     /// Twelve digits, so that it can only be meant as an account's id.
     #[must_use]
     pub fn is_account_id(&self) -> bool {
-        self.0.len() == 12 && self.0.bytes().all(|b| b.is_ascii_digit())
+        self.text.len() == 12 && self.text.bytes().all(|b| b.is_ascii_digit())
     }
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let Some((head, rest)) = self.0.split_once('*') else { return self.0 == text };
+        let Some(star) = self.star else { return self.text == text };
+        let (head, rest) = (&self.text[..star], &self.text[star + 1..]);
         let Some(mut text) = text.strip_prefix(head) else { return false };
         let mut rest = rest;
         // Each middle piece takes its first place: a later one could only leave less for the pieces after it.
@@ -168,7 +174,7 @@ impl Pattern {
 }
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 

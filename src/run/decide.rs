@@ -199,11 +199,10 @@ impl Run {
     pub fn decide(&self, input: Input, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         match input {
             Input::Approve { by, digest } => {
-                self.is_waiting(now)?;
+                let Yes { groups, stands_for } = self.would_count(&by, now)?;
                 if digest != self.proposal.digest || digest != self.proposal.plan.digest() {
                     return Err(Refusal::OtherPlan);
                 }
-                let Yes { groups, stands_for } = self.may_decide(&by, &self.votes())?;
                 Ok(vec![Event::Approved { by: by.principal, stands_for, groups, digest, at: now }])
             }
             Input::Deny { by, why } => {
@@ -278,6 +277,15 @@ impl Run {
                 Err(Refusal::Over(over))
             }
         }
+    }
+
+    /// What this person's yes to the plan as it stands would be.
+    ///
+    /// # Errors
+    /// [`Refusal`] if it would not count.
+    pub fn would_count(&self, by: &Asker, now: Timestamp) -> Result<Yes, Refusal> {
+        self.is_waiting(now)?;
+        self.may_decide(by, &self.votes())
     }
 
     pub(super) fn may_decide(&self, by: &Asker, votes: &[Vote<'_>]) -> Result<Yes, Refusal> {

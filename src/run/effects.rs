@@ -70,7 +70,7 @@ impl Run {
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
         let wait = self.proposal.decision.expires.map_or(EXPIRES_DEFAULT, |m| m.signed());
-        self.proposal.at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+        self.waits_since.saturating_add(wait).unwrap_or(Timestamp::MAX)
     }
 
     /// When it must have started: an agreed run has a little longer than the request, because its last approval may
@@ -115,9 +115,9 @@ impl Run {
     /// Somebody still has to hear of it: who may approve, while the question stands there and is open; and whoever asked, of a
     /// part.
     fn concerns(&self, notice: &Notice) -> bool {
-        let asked = matches!(self.posts.get(&PostKey::Ask), Some(Some(_)));
+        let asked = matches!(self.posts.get(&PostKey::Ask), Some(Some(_))) && !self.is_agreed();
         match notice {
-            Notice::MoreAsked { .. } | Notice::NobodyCan | Notice::HalfTime { .. } => {
+            Notice::MoreAsked { .. } | Notice::TooFew | Notice::HalfTime { .. } => {
                 asked && self.phase == Phase::AwaitingApproval
             }
             Notice::Narrowed { .. } => true,
@@ -144,8 +144,8 @@ impl Run {
         }
         if self.asked {
             owe(PostKey::Ask);
-            // Not where it is over before it was asked there.
-            let asks = |key: &PostKey| self.phase == Phase::AwaitingApproval || self.posts.contains_key(key);
+            // Not where it is decided before it was asked there.
+            let asks = |_: &PostKey| self.phase == Phase::AwaitingApproval && !self.is_agreed();
             let places = (1..).zip(&self.proposal.asking.at).map(|(number, _)| PostKey::AskAt(number));
             places.filter(asks).for_each(&mut owe);
         }

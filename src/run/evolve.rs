@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{Counts, Digest, NotStarted, Outcome, Principal, Timestamp};
 use crate::plan::Plan;
-use crate::policy::Verdict;
+use crate::policy::{Decision, Verdict};
 use crate::runbook::OnFailure;
 
 use super::event::{Event, HoldCause, NodeReport};
@@ -49,6 +49,7 @@ impl Run {
             phase: Phase::AwaitingApproval,
             approvals: proposal.retry.as_ref().map(|retry| retry.sealed.clone()).unwrap_or_default(),
             asked: false,
+            waits_since: proposal.at,
             notices: Vec::new(),
             narrowed: Vec::new(),
             ended_by: None,
@@ -76,8 +77,8 @@ impl Run {
             proposal,
         };
         run.asked = run.proposal.decision.verdict == Verdict::PermitWithApproval && !run.is_agreed();
-        if run.asked && run.proposal.asking.nobody {
-            run.notices.push(Notice::NobodyCan);
+        if run.asked && run.proposal.asking.too_few {
+            run.notices.push(Notice::TooFew);
         }
         run.follow(Touched::All);
         run
@@ -90,6 +91,8 @@ impl Run {
         let from = std::mem::replace(&mut self.proposal.digest, digest);
         self.narrowed.push(Narrowed { by: by.clone(), from, targets: before, revision: self.revision });
         self.notices.push(Notice::Narrowed { by: by.clone(), targets, of: before });
+        // Whoever agreed to the whole has not seen the part.
+        self.approvals.clear();
         self.targets = vec![TargetState::default(); plan.targets.len()];
         self.shards = plan.shards.iter().map(|_| ShardProgress::waiting()).collect();
         self.counts = Counts::of(targets, []);
@@ -122,12 +125,15 @@ impl Run {
                 self.end(Phase::Withdrawn, *at);
                 self.ended_by = Some((None, why.clone()));
             }
-            Event::Reconsidered { decision, policy, approvals, lapsed, .. } => {
+            Event::Reconsidered { decision, policy, approvals, lapsed, at } => {
+                let seats = |decision: &Decision| decision.quorum.iter().map(|seats| seats.count).sum::<u32>();
+                let more = seats(decision) > seats(&self.proposal.decision) || !lapsed.is_empty();
                 self.proposal.decision = (**decision).clone();
                 self.proposal.policy = *policy;
                 self.approvals.clone_from(approvals);
-                if !self.is_agreed() {
-                    self.asked = true;
+                if more && !self.is_agreed() {
+                    // People have to have time for it.
+                    (self.asked, self.waits_since) = (true, *at);
                     self.notices.push(Notice::MoreAsked { lapsed: lapsed.clone() });
                 }
             }

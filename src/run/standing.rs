@@ -39,7 +39,7 @@ pub enum Notice {
     /// An approver agreed to so many of the targets only.
     Narrowed { by: Principal, targets: u32, of: u32 },
     /// Everybody who may approve, together, is too few.
-    NobodyCan,
+    TooFew,
     /// Half of the time is over.
     HalfTime { at: Timestamp },
 }
@@ -117,14 +117,15 @@ impl Run {
         Standing { decision, approvals, lapsed }
     }
 
-    /// An approver agrees to a part of the plan, and nobody to the whole any more. Earlier approvals covered it.
+    /// An approver agrees to a part of the plan, and nobody to the whole any more: it is another plan, and earlier approvals
+    /// are void.
     pub(super) fn narrow(&self, by: Asker, digest: Digest, plan: &Plan, now: Timestamp) -> Result<Vec<Event>, Refusal> {
         self.is_waiting(now)?;
         let whole = &self.proposal.plan;
         if digest != self.proposal.digest || !is_part(whole, plan) || plan.targets.len() >= whole.targets.len() {
             return Err(Refusal::OtherPlan);
         }
-        let Yes { groups, stands_for } = self.may_decide(&by, &self.votes())?;
+        let Yes { groups, stands_for } = self.may_decide(&by, &[])?;
         let digest = plan.digest();
         let plan = Box::new(plan.clone());
         Ok(vec![
@@ -143,8 +144,8 @@ impl Run {
     /// When those who may approve are reminded: at half of the time, once.
     #[must_use]
     pub fn reminds_at(&self) -> Option<Timestamp> {
-        let wait = self.expires_at().duration_since(self.proposal.at);
-        let half = self.proposal.at.saturating_add(wait / 2).unwrap_or(Timestamp::MAX);
+        let wait = self.expires_at().duration_since(self.waits_since);
+        let half = self.waits_since.saturating_add(wait / 2).unwrap_or(Timestamp::MAX);
         let waits = self.phase == Phase::AwaitingApproval && !self.is_agreed();
         (waits && self.reminded().is_none()).then_some(half)
     }
@@ -156,7 +157,7 @@ impl Run {
     pub fn reminded(&self) -> Option<Timestamp> {
         self.notices.iter().find_map(|notice| match notice {
             Notice::HalfTime { at } => Some(*at),
-            Notice::MoreAsked { .. } | Notice::Narrowed { .. } | Notice::NobodyCan => None,
+            Notice::MoreAsked { .. } | Notice::Narrowed { .. } | Notice::TooFew => None,
         })
     }
 }

@@ -53,7 +53,7 @@ pub struct Asking {
     pub at: Vec<AskAt>,
     /// All who may approve, together, are too few.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub nobody: bool,
+    pub too_few: bool,
     /// Groups that are told where nobody can approve, or has by half of the time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub escalate: Vec<GroupName>,
@@ -223,6 +223,8 @@ pub struct Run {
     pub approvals: Vec<Approval>,
     /// Somebody was asked for approval at some time.
     pub asked: bool,
+    /// Since when it waits for what is asked now: since it was proposed, or since more was asked.
+    pub waits_since: Timestamp,
     /// What whoever waits has to hear of, in order.
     pub notices: Vec<Notice>,
     /// The plans before the one that stands, in order.

@@ -285,7 +285,7 @@ pub struct Test {
     #[schemars(length(min = 1))]
     pub place: Vec<String>,
     /// How many, spread over the sets; without it one for each account, region, label or tag that they list
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 10_000))]
     pub targets: Option<u32>,
     /// More labels of the accounts
     pub labels: Option<BTreeMap<String, String>>,

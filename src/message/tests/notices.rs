@@ -82,10 +82,10 @@ fn a_part_is_picked_by_account_and_region_or_typed_as_a_selector() {
 }
 
 #[test]
-fn nobody_who_can_approve_is_told_with_those_who_may_find_somebody() {
+fn too_few_who_can_approve_are_told_with_those_who_may_find_somebody() {
     let mut waits = run(plan(12), needs(2), Phase::AwaitingApproval);
     waits.proposal.asking.escalate = vec!["leads".into(), "security".into()];
-    let nobody = told(waits.clone(), Notice::NobodyCan);
+    let nobody = told(waits.clone(), Notice::TooFew);
     let reminder = told(waits, Notice::HalfTime { at: at("14:15") });
     insta::assert_snapshot!(format!("{nobody}\n---\n{reminder}"));
 }
@@ -98,7 +98,9 @@ fn approvals_tell_what_waits_for_whom_and_until_when() {
         link: Some("https://chat.example/2".into()),
     };
     let waiting = [asked("r-7F3K", Phase::AwaitingApproval), asked("r-8G4L", Phase::AwaitingApproval)];
-    let shown = |waiting: &[_], mine: &[_]| read(&crate::message::approvals(waiting, mine, &view()));
+    let shown = |waiting: &[_], mine: &[_]| {
+        read(&crate::message::approvals((waiting, waiting.len()), (mine, mine.len()), &view()))
+    };
     let all = [shown(&waiting, &waiting[..1]), shown(&[], &waiting[1..]), shown(&[], &[])];
     insta::assert_snapshot!(all.join("\n---\n"));
 }

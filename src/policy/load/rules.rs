@@ -16,7 +16,7 @@ use super::places::filled;
 
 const RISKS: [(&str, Risk); 3] = [("read", Risk::Read), ("change", Risk::Change), ("destructive", Risk::Destructive)];
 /// More targets than one run can have.
-pub(super) const TARGETS_MAX: i64 = 1_000_000;
+const TARGETS_MAX: i64 = 1_000_000;
 /// More people than anybody waits for.
 const SEATS_MAX: i64 = 20;
 const EXPIRY_MAX: Millis = Millis::from_secs(7 * 24 * 3600);

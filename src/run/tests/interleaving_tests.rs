@@ -214,6 +214,8 @@ fn play(rng: &mut StdRng) -> bool {
                     agreed.people.push((who, groups.collect()));
                 }
                 Event::Narrowed { plan, .. } => {
+                    // Whoever agreed to the whole has not seen the part.
+                    agreed.people.clear();
                     let whole: BTreeSet<_> = before.0.proposal.plan.targets.iter().map(|t| &t.target).collect();
                     assert!(plan.targets.len() < whole.len());
                     assert!(plan.targets.iter().all(|t| whole.contains(&t.target)));

@@ -151,26 +151,32 @@ fn an_approver_agrees_to_a_part_and_nothing_else_runs() {
     yes(&mut run, &mut log, &asker("U0ARNE", &["sre"])).unwrap();
     let whole = run.proposal.plan.clone();
     let keep = whole.picked_by(&Selector::parse("accounts=account-2").unwrap());
-    let part = |plan: &Plan| Input::Narrow {
-        by: asker("U0PRIYA", &["sre"]),
-        digest: run_digest(plan),
-        plan: Box::new(whole.part(&keep).unwrap()),
-    };
-    feed(&mut run, &mut log, part(&whole), at(11)).unwrap();
-    assert!(run.is_agreed(), "the earlier yes to more is a yes to less");
+    let part = Box::new(whole.part(&keep).unwrap());
+    let narrow = Input::Narrow { by: asker("U0PRIYA", &["sre"]), digest: whole.digest(), plan: part };
+    feed(&mut run, &mut log, narrow, at(11)).unwrap();
+    assert!(!run.is_agreed() && run.approvals.len() == 1, "whoever agreed to the whole has not seen the part");
     assert_eq!(run.targets.len(), 3);
     assert!(run.proposal.plan.targets.iter().all(|t| t.target.account.as_str() == "000000000002"));
     assert!(run.owes(&Effect::Post(PostKey::Notice(1))), "the requester is told");
     assert_eq!(run.digest_shown(before), whole.digest(), "a card of before is about the whole");
     assert_eq!(run.digest_shown(run.revision), run.proposal.plan.digest());
+    yes(&mut run, &mut log, &asker("U0ARNE", &["sre"])).unwrap();
     feed(&mut run, &mut log, Input::Start { today: today(needs(2)) }, at(12)).unwrap();
     assert_eq!(run.phase, Phase::Running);
-    assert_eq!(names(&log), ["proposed", "approved", "narrowed", "approved", "started"]);
+    assert_eq!(names(&log), ["proposed", "approved", "narrowed", "approved", "approved", "started"]);
     assert_eq!(Run::replay(&log).unwrap().as_ref(), Some(&run));
 }
 
-fn run_digest(plan: &Plan) -> Digest {
-    plan.digest()
+#[test]
+fn whoever_is_asked_for_more_has_time_for_it() {
+    let (mut run, mut log) = waiting(needs(1));
+    feed(&mut run, &mut log, Input::Reconsider { today: today(needs(2)) }, at(590)).unwrap();
+    assert_eq!(run.expires_at(), at(1190));
+    assert_eq!(run.reminds_at(), Some(at(890)));
+    // The same people in other words take no more time.
+    let shorter = Decision { expires: Some(Millis::from_secs(300)), ..needs(2) };
+    feed(&mut run, &mut log, Input::Reconsider { today: today(shorter) }, at(595)).unwrap();
+    assert_eq!((run.expires_at(), run.notices.len()), (at(890), 1));
 }
 
 #[test]

@@ -168,7 +168,7 @@ async fn those_who_may_approve_are_asked_in_their_channel_and_directly_and_all_c
 }
 
 #[tokio::test]
-async fn where_nobody_can_approve_it_is_told_at_once() {
+async fn where_too_few_can_approve_it_is_told_at_once() {
     let world = world();
     world.directory.left.lock().unwrap().insert(ARNE.to_owned());
     let told = |name: &str, text: String| {
@@ -180,9 +180,9 @@ async fn where_nobody_can_approve_it_is_told_at_once() {
     asked(&world, &engine).await;
     let (notice, _) = thread_says(&world, "notice-1").await;
     insta::assert_snapshot!(seen(&notice), @"
-    time-sync on 2 nodes: nobody can approve it
+    time-sync on 2 nodes: too few people can approve it
 
-    Nobody who could approve it is in the groups that are asked, besides whoever asked.
+    In the groups that are asked there are too few people besides whoever asked.
     @leads: please find somebody who may approve it.
     Waiting for 1 of @sre, expires <date>. The request stands in this thread.
     ");
