@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use muster::adapters::aws::{AccountSettings, Aws, BaseKeys, Organization, Settings};
 use muster::domain::{
-    Account, AccountId, AccountSource, Bucket, CommandId, Millis, NodeId, NodePlatform, Principal, Region, RunId,
-    Secret, Timestamp,
+    Account, AccountId, AccountSource, Bucket, CommandId, Millis, NodeId, NodePlatform, Region, RunId, Secret,
+    Timestamp,
 };
 use muster::playground::aws::{
     CENTRAL, Execution, FaultName, FaultSpec, MEMBER_ROLE, Organisation, Pace, Running, Settings as World, serve,

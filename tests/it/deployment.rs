@@ -7,7 +7,7 @@ use std::fs;
 
 use muster::adapters::aws::actions::{ACTIONS, Rights};
 use muster::adapters::aws::policy;
-use muster::domain::{Bucket, Principal, Region};
+use muster::domain::{Bucket, Region};
 use muster::playground::aws::iam::{Access, Policy, check};
 use muster::ports::{Automation, SendSession};
 use serde_json::Value;

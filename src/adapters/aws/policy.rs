@@ -238,7 +238,7 @@ pub fn partition(region: &Region) -> &'static str {
 #[cfg(test)]
 mod unit {
     use super::*;
-    use crate::domain::{Principal, RunId};
+    use crate::domain::RunId;
     use crate::ports::Automation;
 
     fn region(text: &str) -> Region {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::domain::{Account, AccountId, AccountSource, Principal, Region, RunId, Secret, Timestamp};
+use crate::domain::{Account, AccountId, AccountSource, Region, RunId, Secret, Timestamp};
 use crate::ports::{
     Clock, Cloud, CloudError, Inventory, InvocationStatus, SendError, SendRequest, SendSession, Service, Signing, Work,
 };
