@@ -392,6 +392,27 @@ impl Services {
         targets
     }
 
+    /// Waits until what freed the plan's nodes is in the journal: a run is ahead of it in memory, and a crash would take the
+    /// nodes back.
+    async fn nodes_are_free_for_good(&self, me: RunId, plan: &Plan) {
+        if plan.risk == Risk::Read {
+            return;
+        }
+        let mine: BTreeSet<&Target> = plan.targets.iter().map(|t| &t.target).collect();
+        let shares = |run: &Run| {
+            let other = &run.proposal.plan;
+            run.started.is_some()
+                && other.risk != Risk::Read
+                && (plan.exclusive || other.exclusive)
+                && other.targets.iter().any(|t| mine.contains(&t.target))
+        };
+        let others: Vec<Handle> = self.runs.held().into_iter().filter(|h| h.id != me && h.read(shares)).collect();
+        for other in others {
+            // Answered when all before it is durable; refused by a run that is put away, whose journal is whole.
+            let _ = other.input(crate::run::Input::Tick).await;
+        }
+    }
+
     /// A change that runs on some of the plan's nodes, where one of the two wants its nodes for itself, and on how many.
     fn nodes_taken(&self, me: RunId, plan: &Plan) -> Option<(RunId, u32)> {
         if plan.risk == Risk::Read {

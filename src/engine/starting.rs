@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::domain::Principal;
 use crate::message;
+use crate::plan::Plan;
 use crate::policy::{self, Decision, Moment, Request};
 use crate::ports::{ChatError, DirectoryError, Reply};
-use crate::run::{Input, PostKey, Today};
+use crate::run::{Effect, Input, PostKey, Today};
 
 use super::Services;
 use super::membership::asker_again;
@@ -34,13 +35,21 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
             return;
         }
     };
+    // Whoever drops the start must not let the next one in while this one's word is on its way to the run's writer.
+    let (services, handle) = (services.clone(), handle.clone());
+    let _ = tokio::spawn(async move { last_look(&services, &handle, &plan, &rules, today).await }).await;
+}
+
+/// Alone, and to the end: what starts here is seen by whoever comes next.
+async fn last_look(services: &Arc<Services>, handle: &Handle, plan: &Plan, rules: &Rules, today: Today) {
     // Two runs that start at the same moment must see each other.
     let one_at_a_time = services.starting.lock().await;
-    if services.nodes_taken(handle.id, &plan).is_some() {
+    if !handle.read(|run| run.owes(&Effect::Start)) || services.nodes_taken(handle.id, plan).is_some() {
         return;
     }
-    // What others started meanwhile counts, and rules that changed are asked anew.
-    let Ok(decision) = decide_again(services, handle, &rules).await else { return };
+    services.nodes_are_free_for_good(handle.id, plan).await;
+    // What others started meanwhile counts.
+    let Ok(decision) = decide_again(services, handle, rules).await else { return };
     let today = Today { decision, ..today };
     // Halted meanwhile: the runner asks again.
     let Some(_passage) = services.halting.passage().await else { return };
