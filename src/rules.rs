@@ -52,30 +52,30 @@ impl Source {
 /// # Errors
 /// What cannot be read, as faults.
 pub fn read_folder(folder: &Path) -> Result<Files, Vec<Fault>> {
-    let fault = |file: &Path, e: &std::io::Error, remedy: &str| Fault {
-        file: file.to_owned(),
-        at: None,
-        what: format!("cannot be read: {e}"),
-        remedy: remedy.to_owned(),
-    };
     let entries = std::fs::read_dir(folder)
-        .map_err(|e| vec![fault(folder, &e, "name an existing folder under `[paths]` or on the command line")])?;
+        .map_err(|e| vec![unreadable(folder, &e, "name an existing folder under `[paths]` or on the command line")])?;
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     for entry in entries {
         match entry {
             Ok(entry) if entry.path().extension().is_some_and(|e| e == "toml") => {
                 match std::fs::read_to_string(entry.path()) {
                     Ok(text) => files.push((entry.path(), text)),
-                    Err(e) => faults.push(fault(&entry.path(), &e, "make it a readable file of UTF-8 text")),
+                    Err(e) => faults.push(unreadable(&entry.path(), &e, "make it a readable file of UTF-8 text")),
                 }
             }
             Ok(_) => {}
-            Err(e) => faults.push(fault(folder, &e, "check the folder's permissions")),
+            Err(e) => faults.push(unreadable(folder, &e, "check the folder's permissions")),
         }
     }
     files.sort();
     faults.sort_by(|a, b| a.file.cmp(&b.file));
     if faults.is_empty() { Ok(files) } else { Err(faults) }
+}
+
+/// The fault of a file or folder that cannot be read.
+#[must_use]
+pub fn unreadable(file: &Path, e: &std::io::Error, remedy: &str) -> Fault {
+    Fault { file: file.to_owned(), at: None, what: format!("cannot be read: {e}"), remedy: remedy.to_owned() }
 }
 
 fn owned(files: &[(&str, &str)]) -> Files {

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use crate::config::{Config, Environment, FILE, Host, NotLookedUp, Paths};
+use crate::config::{Config, Environment, Host, NotLookedUp, Paths};
 use crate::domain::{Account, Fault, Position};
 use crate::policy::{self, PolicySet};
 use crate::rules::{Files, read_folder, unknown_gatekeepers};
@@ -75,14 +75,11 @@ pub fn run(args: &Args) -> ExitCode {
 #[must_use]
 pub fn check(args: &Args) -> Report {
     let mut report = Report::default();
-    let configuration = args.config.clone().or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()));
+    let configuration = super::configuration(args.config.as_ref());
     let configured = configuration.as_ref().and_then(|file| report.configuration(file, args.secrets));
     let (configured, accounts) = configured.unzip();
-    let folder = |given: &Option<PathBuf>, configured: Option<&PathBuf>, usual: &str| {
-        given.clone().or_else(|| configured.cloned()).unwrap_or_else(|| PathBuf::from(usual))
-    };
-    let runbooks = folder(&args.runbooks, configured.as_ref().map(|p| &p.runbooks), "runbooks");
-    let policies = folder(&args.policies, configured.as_ref().map(|p| &p.policies), "policies");
+    let runbooks = super::folder(args.runbooks.as_ref(), configured.as_ref().map(|p| &p.runbooks), "runbooks");
+    let policies = super::folder(args.policies.as_ref(), configured.as_ref().map(|p| &p.policies), "policies");
 
     let books = report.runbooks(&runbooks);
     let policy = report.policies(&policies, books.as_ref());

@@ -36,6 +36,7 @@ pub mod status;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 mod setup;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -131,6 +132,16 @@ pub fn main() -> ExitCode {
         Command::Discord(args) => discord::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
+}
+
+/// The configuration that is meant: the one given, else `./muster.toml` where there is one.
+fn configuration(given: Option<&PathBuf>) -> Option<PathBuf> {
+    given.cloned().or_else(|| Some(PathBuf::from(crate::config::FILE)).filter(|file| file.exists()))
+}
+
+/// A folder as given, else as configured, else by its usual name.
+fn folder(given: Option<&PathBuf>, configured: Option<&PathBuf>, usual: &str) -> PathBuf {
+    given.or(configured).cloned().unwrap_or_else(|| PathBuf::from(usual))
 }
 
 /// The runtime of every subcommand that talks to somebody.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::domain::{ChannelRef, ChatPlatform, GroupName, Place, Principal};
-use crate::policy::{Asker, Decision, PolicySet, Verdict, Vote, quorum_met};
+use crate::policy::{Decision, PolicySet, Verdict, Vote, Yes, may_approve, quorum_met};
 use crate::ports::DirectoryError;
 use crate::run::{AskAt, Asking};
 
@@ -44,20 +44,16 @@ pub(super) async fn find(
     if !wants_people {
         return asking;
     }
-    match tokio::time::timeout(WITHIN, people(services, policy, &groups, requester, place)).await {
+    match tokio::time::timeout(WITHIN, people(services, policy, decision, requester, place)).await {
         Ok(Ok(people)) => {
             let votes: Vec<Vote<'_>> = people
-                .iter()
-                .map(|(by, groups)| Vote {
-                    by: &by.principal,
-                    stands_for: own(by, requester).filter(|own| *own != &by.principal),
-                    groups,
-                })
+                .values()
+                .map(|(by, yes)| Vote { by, stands_for: yes.stands_for.as_ref(), groups: &yes.groups })
                 .collect();
             asking.too_few = !quorum_met(decision, requester, &votes);
             let is_direct = |group: &GroupName| policy.approvers.get(group).is_some_and(|approvers| approvers.direct);
-            let direct = people.iter().filter(|(_, groups)| groups.iter().any(is_direct));
-            asking.at.extend(direct.map(|(by, _)| AskAt::Person(by.principal.clone())));
+            let direct = people.values().filter(|(_, yes)| yes.groups.iter().any(is_direct));
+            asking.at.extend(direct.map(|(by, _)| AskAt::Person(by.clone())));
         }
         Ok(Err(Unknown::Many)) if told().any(|approvers| approvers.direct) => {
             tracing::warn!("too many may approve for direct messages; give them a channel under `[approvers]`");
@@ -84,44 +80,33 @@ impl From<DirectoryError> for Unknown {
     }
 }
 
-/// Those whose yes would count, each once, with the groups that are asked for and that they are in. Only accounts of the
-/// requester's workspace or guild, for any other would have to be linked to one there.
+/// Those whose yes would count, each once, by the account that counts. Only accounts of the requester's workspace or guild,
+/// for any other would have to be linked to one there.
 async fn people(
     services: &Services,
     policy: &PolicySet,
-    groups: &[&GroupName],
+    decision: &Decision,
     requester: &Principal,
     place: &Place,
-) -> Result<Vec<(Asker, Vec<GroupName>)>, Unknown> {
-    let is_here = |person: &Principal| (person.platform, &person.tenant) == (requester.platform, &requester.tenant);
+) -> Result<BTreeMap<Principal, (Principal, Yes)>, Unknown> {
+    let here = (requester.platform, &requester.tenant);
     let mut all: BTreeSet<Principal> = BTreeSet::new();
-    for members in groups.iter().filter_map(|group| policy.groups.get(*group)) {
-        all.extend(members.users.iter().filter(|user| is_here(user)).cloned());
-        let refs = members.refs.iter().filter(|r| (r.platform, &r.tenant) == (requester.platform, &requester.tenant));
-        for group in refs {
+    for members in decision.quorum.iter().filter_map(|seats| policy.groups.get(&seats.group)) {
+        all.extend(members.users.iter().filter(|user| (user.platform, &user.tenant) == here).cloned());
+        for group in members.refs.iter().filter(|r| (r.platform, &r.tenant) == here) {
             all.extend(services.directory.members(group).await?);
         }
     }
     if all.len() > PEOPLE_MAX {
         return Err(Unknown::Many);
     }
-    let mut people: BTreeMap<Principal, (Asker, Vec<GroupName>)> = BTreeMap::new();
+    let mut people = BTreeMap::new();
     for account in all {
         let person = asker_again(services.directory.as_ref(), policy, &account, place).await?;
-        let theirs: Vec<GroupName> =
-            groups.iter().filter(|g| person.groups.contains(**g)).map(|g| (*g).clone()).collect();
-        if person.bot || person.foreign || person.is(requester) || theirs.is_empty() {
-            continue;
-        }
-        if let Some(own) = own(&person, requester).cloned() {
-            people.entry(own).or_insert((person, theirs));
+        if let Ok(yes) = may_approve(decision, requester, &[], &person) {
+            let counted = yes.stands_for.clone().unwrap_or_else(|| account.clone());
+            people.entry(counted).or_insert((account, yes));
         }
     }
-    Ok(people.into_values().collect())
-}
-
-/// The account of the person that counts: the first in the requester's tenant.
-fn own<'a>(person: &'a Asker, requester: &Principal) -> Option<&'a Principal> {
-    let here = |p: &&Principal| (p.platform, &p.tenant) == (requester.platform, &requester.tenant);
-    person.twins.iter().chain([&person.principal]).filter(here).min()
+    Ok(people)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::command;
 use crate::domain::{Selector, Target};
-use crate::message::{self, Card, Values, Verb, View, form};
+use crate::message::{self, Card, Form, Values, Verb, View, form};
 use crate::policy::Asker;
 use crate::ports::InboxRow;
 use crate::run::{Input, Refusal, Run, Which};
@@ -22,36 +22,19 @@ pub(super) async fn click(
     verb: Verb,
     revision: u32,
 ) -> Answer {
-    let delivery = &row.delivery;
     match verb {
         Verb::Approve => {
             let digest = handle.read(|run| run.digest_shown(revision));
             decided(services, handle, Input::Approve { by: asker.clone(), digest }).await
         }
         Verb::Narrow => {
-            let run = handle.read(Run::clone);
-            let input = Input::Approve { by: asker.clone(), digest: run.digest_shown(revision) };
-            if let Err(refusal) = run.decide(input, services.clock.now()) {
-                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
-            }
-            let form = message::narrow_form(&run, &services.view(&run));
-            match services.chat.open_form(&delivery.reply, &form).await {
-                Ok(_) => Answer::Shown,
-                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
-            }
+            let digest = handle.read(|run| run.digest_shown(revision));
+            let input = Input::Approve { by: asker.clone(), digest };
+            ask_more(services, row, handle, verb, input, message::narrow_form).await
         }
         Verb::Deny => {
-            // Whoever may not deny is told before the form opens; the trigger lives for three seconds.
-            let run = handle.read(Run::clone);
             let input = Input::Deny { by: asker.clone(), why: String::new() };
-            if let Err(refusal) = run.decide(input, services.clock.now()) {
-                return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
-            }
-            let form = message::deny_form(&run, &services.view(&run));
-            match services.chat.open_form(&delivery.reply, &form).await {
-                Ok(_) => Answer::Shown,
-                Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
-            }
+            ask_more(services, row, handle, verb, input, message::deny_form).await
         }
         Verb::Cancel => cancel(services, asker, handle).await,
         Verb::Continue => {
@@ -86,6 +69,27 @@ pub(super) async fn click(
         Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_for(row))),
         // They opened a form.
         Verb::Pick | Verb::Fill => Answer::Shown,
+    }
+}
+
+/// Opens the form that the click needs. Whoever may not do it is told before: the trigger lives for three seconds.
+async fn ask_more(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    handle: &Handle,
+    verb: Verb,
+    input: Input,
+    form: fn(&Run, &View) -> Form,
+) -> Answer {
+    let run = handle.snapshot();
+    if let Err(refusal) = run.decide(input, services.clock.now()) {
+        return Answer::Whisper(click_refused(&refusal, &run, &services.view(&run), verb));
+    }
+    let form = form(&run, &services.view(&run));
+    drop(run);
+    match services.chat.open_form(&row.delivery.reply, &form).await {
+        Ok(_) => Answer::Shown,
+        Err(fault) => Answer::Whisper(message::trouble::form_not_opened(&fault.to_string())),
     }
 }
 

@@ -158,10 +158,7 @@ fn waiting(services: &Services, asker: &Asker) -> Vec<Handle> {
 /// What waits for this person, and what of theirs waits for somebody.
 pub(super) async fn approvals(services: &Services, asker: &Asker, view: &View) -> Card {
     let is_theirs = |run: &Run| asker.is(&run.proposal.by);
-    let waits = |run: &Run| {
-        let is_asked = run.phase == Phase::AwaitingApproval && !run.is_agreed();
-        is_theirs(run) && (is_asked || run.hold().is_some())
-    };
+    let waits = |run: &Run| is_theirs(run) && (run.awaits_approval() || run.hold().is_some());
     let mut own: Vec<Handle> = services.runs.held().into_iter().filter(|handle| handle.read(waits)).collect();
     own.reverse();
     let (mut for_them, mut mine) = (Vec::new(), Vec::new());

@@ -62,7 +62,6 @@ use crate::ports::{
     Inventory, Journal, JournalError, Outputs, Search,
 };
 use crate::run::{Phase, Run};
-use crate::runbook::Risk;
 
 use atlas::{Atlas, Remembering};
 use desk::Desk;
@@ -395,16 +394,10 @@ impl Services {
     /// Waits until what freed the plan's nodes is in the journal: a run is ahead of it in memory, and a crash would take the
     /// nodes back.
     async fn nodes_are_free_for_good(&self, me: RunId, plan: &Plan) {
-        if plan.risk == Risk::Read {
-            return;
-        }
         let mine: BTreeSet<&Target> = plan.targets.iter().map(|t| &t.target).collect();
         let shares = |run: &Run| {
             let other = &run.proposal.plan;
-            run.started.is_some()
-                && other.risk != Risk::Read
-                && (plan.exclusive || other.exclusive)
-                && other.targets.iter().any(|t| mine.contains(&t.target))
+            run.started.is_some() && plan.excludes(other) && other.targets.iter().any(|t| mine.contains(&t.target))
         };
         let others: Vec<Handle> = self.runs.held().into_iter().filter(|h| h.id != me && h.read(shares)).collect();
         for other in others {
@@ -415,15 +408,11 @@ impl Services {
 
     /// A change that runs on some of the plan's nodes, where one of the two wants its nodes for itself, and on how many.
     fn nodes_taken(&self, me: RunId, plan: &Plan) -> Option<(RunId, u32)> {
-        if plan.risk == Risk::Read {
-            return None;
-        }
         let mine: BTreeSet<&Target> = plan.targets.iter().map(|t| &t.target).collect();
         self.runs.held().into_iter().filter(|h| h.id != me).find_map(|h| {
             h.read(|run| {
                 let other = &run.proposal.plan;
-                let both = run.phase == Phase::Running && other.risk != Risk::Read;
-                if !both || !(plan.exclusive || other.exclusive) {
+                if run.phase != Phase::Running || !plan.excludes(other) {
                     return None;
                 }
                 let busy = other.targets.iter().zip(&run.targets).filter(|(_, state)| run.is_busy(state));

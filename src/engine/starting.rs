@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::domain::Principal;
 use crate::message;
 use crate::plan::Plan;
-use crate::policy::{self, Decision, Moment, Request};
+use crate::policy::{self, Asker, Decision, Moment, Request};
 use crate::ports::{ChatError, DirectoryError, Reply};
 use crate::run::{Effect, Input, PostKey, Today};
 
@@ -27,8 +27,8 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
     }
     // Before the lock: whoever cannot be looked up keeps nobody else waiting.
     let rules = services.rulebook.current();
-    let today = match today(services, handle, &rules).await {
-        Ok(today) => today,
+    let people = match people(services, handle, &rules).await {
+        Ok(people) => people,
         Err(fault) => {
             tracing::warn!(run = %handle.id, %fault, "the groups of the people cannot be read; the run waits");
             tokio::time::sleep(Duration::from_secs(4)).await;
@@ -37,11 +37,11 @@ pub async fn start(services: &Arc<Services>, handle: &Handle) {
     };
     // Whoever drops the start must not let the next one in while this one's word is on its way to the run's writer.
     let (services, handle) = (services.clone(), handle.clone());
-    let _ = tokio::spawn(async move { last_look(&services, &handle, &plan, &rules, today).await }).await;
+    let _ = tokio::spawn(async move { last_look(&services, &handle, &plan, &rules, people).await }).await;
 }
 
 /// Alone, and to the end: what starts here is seen by whoever comes next.
-async fn last_look(services: &Arc<Services>, handle: &Handle, plan: &Plan, rules: &Rules, today: Today) {
+async fn last_look(services: &Arc<Services>, handle: &Handle, plan: &Plan, rules: &Rules, people: People) {
     // Two runs that start at the same moment must see each other.
     let one_at_a_time = services.starting.lock().await;
     if !handle.read(|run| run.owes(&Effect::Start)) || services.nodes_taken(handle.id, plan).is_some() {
@@ -49,8 +49,7 @@ async fn last_look(services: &Arc<Services>, handle: &Handle, plan: &Plan, rules
     }
     services.nodes_are_free_for_good(handle.id, plan).await;
     // What others started meanwhile counts.
-    let Ok(decision) = decide_again(services, handle, rules).await else { return };
-    let today = Today { decision, ..today };
+    let today = people.today(services, handle, rules);
     // Halted meanwhile: the runner asks again.
     let Some(_passage) = services.halting.passage().await else { return };
     if services.rulebook.current().policy.revision != today.policy {
@@ -60,21 +59,39 @@ async fn last_look(services: &Arc<Services>, handle: &Handle, plan: &Plan, rules
     drop(one_at_a_time);
 }
 
+/// The people of a run, as they are at one moment.
+struct People {
+    requester: Asker,
+    /// Those who have agreed.
+    approvers: Vec<Asker>,
+}
+
+async fn people(services: &Services, handle: &Handle, rules: &Rules) -> Result<People, DirectoryError> {
+    let (by, place, approved) = handle.read(|run| {
+        let approved: Vec<Principal> = run.approvals.iter().map(|approval| approval.by.clone()).collect();
+        (run.proposal.by.clone(), run.proposal.place.clone(), approved)
+    });
+    let requester = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
+    let mut approvers = Vec::with_capacity(approved.len());
+    for by in &approved {
+        approvers.push(asker_again(services.directory.as_ref(), &rules.policy, by, &place).await?);
+    }
+    Ok(People { requester, approvers })
+}
+
+impl People {
+    fn today(self, services: &Services, handle: &Handle, rules: &Rules) -> Today {
+        let decision = decide(services, handle, rules, &self.requester);
+        Today { decision, policy: rules.policy.revision, approvers: self.approvers }
+    }
+}
+
 /// As [`decide_again`], with those who have agreed as they are now.
 ///
 /// # Errors
 /// If anybody's groups cannot be read.
 pub(super) async fn today(services: &Services, handle: &Handle, rules: &Rules) -> Result<Today, DirectoryError> {
-    let (place, approved) = handle.read(|run| {
-        let by: Vec<Principal> = run.approvals.iter().map(|approval| approval.by.clone()).collect();
-        (run.proposal.place.clone(), by)
-    });
-    let mut approvers = Vec::with_capacity(approved.len());
-    for by in &approved {
-        approvers.push(asker_again(services.directory.as_ref(), &rules.policy, by, &place).await?);
-    }
-    let decision = decide_again(services, handle, rules).await?;
-    Ok(Today { decision, policy: rules.policy.revision, approvers })
+    Ok(people(services, handle, rules).await?.today(services, handle, rules))
 }
 
 /// What the policy and the memberships of this moment say to the run's plan.
@@ -86,14 +103,16 @@ pub(super) async fn decide_again(
     handle: &Handle,
     rules: &Rules,
 ) -> Result<Decision, DirectoryError> {
-    let (by, place, plan) =
-        handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone(), run.proposal.plan.clone()));
-    let asker = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
-    let recent = services.recent_targets(&asker, &plan.runbook, handle.id);
-    Ok(policy::decide(
-        &rules.policy,
-        &Request::of(&asker, &plan, Moment { recent: &recent, now: services.clock.now() }),
-    ))
+    let (by, place) = handle.read(|run| (run.proposal.by.clone(), run.proposal.place.clone()));
+    let requester = asker_again(services.directory.as_ref(), &rules.policy, &by, &place).await?;
+    Ok(decide(services, handle, rules, &requester))
+}
+
+fn decide(services: &Services, handle: &Handle, rules: &Rules, requester: &Asker) -> Decision {
+    let plan = handle.read(|run| run.proposal.plan.clone());
+    let recent = services.recent_targets(requester, &plan.runbook, handle.id);
+    let moment = Moment { recent: &recent, now: services.clock.now() };
+    policy::decide(&rules.policy, &Request::of(requester, &plan, moment))
 }
 
 /// The root card cannot be posted, so the run must not start: the requester is told in private, and the request is

@@ -121,7 +121,7 @@ fn canonical(value: &Value, out: &mut String) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
     use crate::domain::Selector;
@@ -135,22 +135,9 @@ mod tests {
 
     /// Changes each leaf of the plan in turn and returns the paths whose change the digest did not see.
     fn unseen(plan: &Plan) -> BTreeSet<String> {
-        fn leaves(value: &Value, path: String, out: &mut Vec<String>) {
-            match value {
-                Value::Object(map) if !map.is_empty() => {
-                    map.iter().for_each(|(k, v)| leaves(v, format!("{path}/{k}"), out));
-                }
-                Value::Array(items) if !items.is_empty() => {
-                    items.iter().enumerate().for_each(|(i, v)| leaves(v, format!("{path}/{i}"), out));
-                }
-                _ => out.push(path),
-            }
-        }
         let value = serde_json::to_value(plan).unwrap();
-        let mut paths = Vec::new();
-        leaves(&value, String::new(), &mut paths);
         let mut unseen = BTreeSet::new();
-        for path in paths {
+        for path in testing::leaves(&value) {
             for other in [
                 json!(7),
                 json!("shell2"),

@@ -115,6 +115,12 @@ impl Plan {
         if index == self.steps.len() { self.rollback.as_ref() } else { self.steps.get(index) }
     }
 
+    /// Both change something, and one of them wants its nodes for itself: of these two only one at a time may work on a node.
+    #[must_use]
+    pub fn excludes(&self, other: &Plan) -> bool {
+        self.risk != Risk::Read && other.risk != Risk::Read && (self.exclusive || other.exclusive)
+    }
+
     /// The index under which events and tokens name the rollback.
     #[must_use]
     pub fn rollback_index(&self) -> u32 {

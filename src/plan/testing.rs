@@ -76,3 +76,20 @@ pub(crate) fn snapshot(accounts: u32, nodes: u32) -> Snapshot {
         ..Snapshot::default()
     }
 }
+
+/// The path of every leaf of a JSON value, for tests that change each of them.
+pub(crate) fn leaves(value: &serde_json::Value) -> Vec<String> {
+    use serde_json::Value;
+    fn walk(value: &Value, path: &str, out: &mut Vec<String>) {
+        match value {
+            Value::Object(map) if !map.is_empty() => map.iter().for_each(|(k, v)| walk(v, &format!("{path}/{k}"), out)),
+            Value::Array(items) if !items.is_empty() => {
+                items.iter().enumerate().for_each(|(i, v)| walk(v, &format!("{path}/{i}"), out));
+            }
+            _ => out.push(path.to_owned()),
+        }
+    }
+    let mut out = Vec::new();
+    walk(value, "", &mut out);
+    out
+}

@@ -99,11 +99,12 @@ pub fn diff(old: Side<'_>, new: Side<'_>, snapshot: &Snapshot) -> Difference {
     let names: BTreeMap<&AccountId, &str> = snapshot.accounts.iter().map(|a| (&a.id, a.name.as_str())).collect();
     let accounts: BTreeSet<&AccountId> = facts.iter().map(|facts| &facts.target.account).collect();
     let targets: BTreeSet<&Target> = facts.iter().map(|facts| facts.target).collect();
+    let cells = cells(&before, &after);
     Difference {
         nodes: whole(targets.len()),
         accounts: whole(accounts.len()),
-        effects: effects(&before, &after, snapshot, &names),
-        reads: reads(&before, &after),
+        effects: effects(&before, &after, &cells, snapshot, &names),
+        reads: reads(&before, &after, &cells),
         runbooks: runbooks(old.runbooks, new.runbooks, &after, snapshot),
         rules: rules(old.policy, new.policy),
     }
@@ -138,9 +139,11 @@ impl<'a> Survey<'a> {
 }
 
 /// Nodes that both sides see as alike: the kin before and after, and the targets.
-fn cells<'a>(before: &Survey<'a>, after: &Survey<'a>) -> BTreeMap<(usize, usize), Vec<&'a Target>> {
+type Cells<'a> = BTreeMap<(usize, usize), Vec<&'a Target>>;
+
+fn cells<'a>(before: &Survey<'a>, after: &Survey<'a>) -> Cells<'a> {
     let after = after.places();
-    let mut cells: BTreeMap<(usize, usize), Vec<&Target>> = BTreeMap::new();
+    let mut cells = Cells::new();
     for (target, at) in before.places() {
         if let Some(then) = after.get(target) {
             cells.entry((at, *then)).or_default().push(target);
@@ -152,20 +155,20 @@ fn cells<'a>(before: &Survey<'a>, after: &Survey<'a>) -> BTreeMap<(usize, usize)
 fn effects(
     before: &Survey<'_>,
     after: &Survey<'_>,
+    cells: &Cells<'_>,
     snapshot: &Snapshot,
     names: &BTreeMap<&AccountId, &str>,
 ) -> Vec<Effect> {
     let groups: BTreeSet<&GroupName> = before.groups().chain(after.groups()).collect();
     let books: BTreeSet<&RunbookName> =
         before.side.runbooks.runbooks.keys().chain(after.side.runbooks.runbooks.keys()).collect();
-    let cells = cells(before, after);
     let mut effects: Vec<Effect> = Vec::new();
     for name in books {
         let books = [before, after].map(|survey| survey.side.runbooks.get(name).map(AsRef::as_ref));
         let fits = books.map(|book| book.map(|book| runs_on(snapshot, book)).unwrap_or_default());
         for group in &groups {
             let start = effects.len();
-            for ((then, now), targets) in &cells {
+            for ((then, now), targets) in cells {
                 let reaches = [
                     before.reach(group, books[0], &before.ground.kin[*then]),
                     after.reach(group, books[1], &after.ground.kin[*now]),
@@ -220,13 +223,12 @@ fn note(
     }
 }
 
-fn reads(before: &Survey<'_>, after: &Survey<'_>) -> Vec<Reads> {
+fn reads(before: &Survey<'_>, after: &Survey<'_>, cells: &Cells<'_>) -> Vec<Reads> {
     let groups: BTreeSet<&GroupName> = before.groups().chain(after.groups()).collect();
-    let cells = cells(before, after);
     let mut reads = Vec::new();
     for group in groups {
         let mut change = Reads { group: group.clone(), gained: 0, lost: 0 };
-        for ((then, now), targets) in &cells {
+        for ((then, now), targets) in cells {
             let could = group_reads(before.side.policy, group, &before.ground, &before.ground.kin[*then]);
             let can = group_reads(after.side.policy, group, &after.ground, &after.ground.kin[*now]);
             match (could, can) {

@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{Account, ChatPlatform, GroupName, NodeId, Principal, Target, Timestamp};
+use crate::domain::{Account, GroupName, NodeId, Principal, Target, Timestamp};
 use crate::runbook::{Arguments, Risk, Runbook};
 
 use super::ground::is_classified;
 use super::offer::{can_meet, imaginable_tags};
-use super::request::{Asker, Request, RunbookFacts, TargetFacts};
+use super::request::{Request, RunbookFacts, TargetFacts};
 use super::set::{ApprovalRule, Audience, Grant, Granted, ParameterRule, PolicySet, Where};
-use super::specimen::{Attributes, Specimen, specimens};
+use super::specimen::{Attributes, Specimen, somebody, specimens};
 use super::{Verdict, decide, words};
 
 /// What a piece of advice is about, so that its place in the files can be found.
@@ -215,14 +215,7 @@ fn unapproved(policy: &PolicySet, grant: &Grant, runs: &[&Runbook]) -> Option<Ad
 
 /// Whether `grant`, which stands alone in `policy`, lets its groups run it on some of these without anybody's approval.
 fn is_free(policy: &PolicySet, grant: &Grant, runbook: &Runbook, targets: &[Specimen]) -> bool {
-    let asker = Asker {
-        principal: Principal { platform: ChatPlatform::Slack, tenant: "T0LINT".into(), user: "U0LINT".into() },
-        groups: grant.who.clone(),
-        foreign: false,
-        bot: false,
-        twins: BTreeSet::new(),
-        channel: None,
-    };
+    let asker = somebody(grant.who.clone(), None);
     let (none, recent) = (Arguments::new(), BTreeSet::new());
     targets.iter().any(|target| {
         let request = Request {

@@ -4,13 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ChannelRef, ChatPlatform, GroupName, Principal, RunbookName, Timestamp};
+use crate::domain::{ChannelRef, GroupName, RunbookName, Timestamp};
 use crate::runbook::{self, Runbook};
 
 use super::decide::decide;
-use super::request::{Asker, Request};
+use super::request::Request;
 use super::set::{PolicySet, Where};
-use super::specimen::{Attributes, Specimen, specimens};
+use super::specimen::{Attributes, Specimen, somebody, specimens};
 use super::{Decision, Verdict, words};
 
 /// One question and the wanted answer.
@@ -60,14 +60,7 @@ impl SelfTest {
         let targets = specimens(policy, &self.place, self.targets, &attributes);
         let remedy = || "change `where`, `targets`, `labels` or `tags` of the test".to_owned();
         let targets = targets.map_err(|why| (format!("its targets cannot be: {why}"), remedy()))?;
-        let asker = Asker {
-            principal: Principal { platform: ChatPlatform::Slack, tenant: "T0TEST".into(), user: "U0TEST".into() },
-            groups: self.groups.clone(),
-            foreign: false,
-            bot: false,
-            twins: BTreeSet::new(),
-            channel: self.channel.clone(),
-        };
+        let asker = somebody(self.groups.clone(), self.channel.clone());
         let recent = BTreeSet::new();
         let request = Request {
             asker: &asker,

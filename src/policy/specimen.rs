@@ -1,11 +1,11 @@
 //! Targets made up to lie surely in a set, for questions that are asked before any real target is known.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{AccountId, NodeId, Region, Target};
+use crate::domain::{AccountId, ChannelRef, ChatPlatform, GroupName, NodeId, Principal, Region, Target};
 
 use super::ground;
-use super::request::TargetFacts;
+use super::request::{Asker, TargetFacts};
 use super::set::{Pattern, PolicySet, TargetSet, Where};
 
 /// Tried where a set's regions are patterns: one that each common pattern matches.
@@ -41,6 +41,18 @@ impl Specimen {
             labels: &self.labels,
             tags: &self.tags,
         }
+    }
+}
+
+/// A made-up person of these groups.
+pub(super) fn somebody(groups: BTreeSet<GroupName>, channel: Option<ChannelRef>) -> Asker {
+    Asker {
+        principal: Principal { platform: ChatPlatform::Slack, tenant: "T0TEST".into(), user: "U0TEST".into() },
+        groups,
+        foreign: false,
+        bot: false,
+        twins: BTreeSet::new(),
+        channel,
     }
 }
 

@@ -115,10 +115,9 @@ impl Run {
     /// Somebody still has to hear of it: who may approve, while the question stands there and is open; and whoever asked, of a
     /// part.
     fn concerns(&self, notice: &Notice) -> bool {
-        let asked = matches!(self.posts.get(&PostKey::Ask), Some(Some(_))) && !self.is_agreed();
         match notice {
             Notice::MoreAsked { .. } | Notice::TooFew | Notice::HalfTime { .. } => {
-                asked && self.phase == Phase::AwaitingApproval
+                self.awaits_approval() && matches!(self.posts.get(&PostKey::Ask), Some(Some(_)))
             }
             Notice::Narrowed { .. } => true,
         }
@@ -144,10 +143,10 @@ impl Run {
         }
         if self.asked {
             owe(PostKey::Ask);
-            // Not where it is decided before it was asked there.
-            let asks = |_: &PostKey| self.phase == Phase::AwaitingApproval && !self.is_agreed();
-            let places = (1..).zip(&self.proposal.asking.at).map(|(number, _)| PostKey::AskAt(number));
-            places.filter(asks).for_each(&mut owe);
+        }
+        // Not where it is decided before it was asked there.
+        if self.asked && self.awaits_approval() {
+            (1..).zip(&self.proposal.asking.at).for_each(|(number, _)| owe(PostKey::AskAt(number)));
         }
         (1..).zip(&self.notices).filter(|(_, notice)| self.concerns(notice)).for_each(|(n, _)| owe(PostKey::Notice(n)));
         self.holds.iter().for_each(|hold| owe(PostKey::Hold(hold.number)));

@@ -141,13 +141,18 @@ impl Run {
         earlier.map_or(self.proposal.digest, |narrowed| narrowed.from)
     }
 
+    /// It waits for somebody's yes.
+    #[must_use]
+    pub fn awaits_approval(&self) -> bool {
+        self.phase == Phase::AwaitingApproval && !self.is_agreed()
+    }
+
     /// When those who may approve are reminded: at half of the time, once.
     #[must_use]
     pub fn reminds_at(&self) -> Option<Timestamp> {
         let wait = self.expires_at().duration_since(self.waits_since);
         let half = self.waits_since.saturating_add(wait / 2).unwrap_or(Timestamp::MAX);
-        let waits = self.phase == Phase::AwaitingApproval && !self.is_agreed();
-        (waits && self.reminded().is_none()).then_some(half)
+        (self.awaits_approval() && self.reminded().is_none()).then_some(half)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::terms::{approvals, terms};
-use super::{Folders, Nodes, Rules, count};
+use super::{Folders, Nodes, Rules, count, place};
 use crate::cli::terminal::{Colour, Terminal};
 use crate::domain::{GroupName, Selector};
 use crate::policy::diff::{Change, Effect};
@@ -68,8 +68,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, String> {
         }
     }
     for unread in &snapshot.unread {
-        let region = unread.region.as_ref().map_or_else(String::new, |r| format!(", {r}"));
-        eprintln!("muster: not compared on {}{region}: {}", unread.account, unread.cause);
+        eprintln!("muster: not compared on {}: {}", place(unread), unread.cause);
     }
     Ok(if difference.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{Folders, live};
+use super::{Folders, live, place};
 use crate::domain::Selector;
 
 /// Save what the accounts hold now as JSON, for `diff` and `who-can`.
@@ -30,8 +30,7 @@ pub(super) fn run(args: &Args) -> Result<ExitCode, String> {
     let text = serde_json::to_string(&snapshot).map_err(|e| e.to_string())?;
     println!("{text}");
     for unread in &snapshot.unread {
-        let region = unread.region.as_ref().map_or_else(String::new, |r| format!(", {r}"));
-        eprintln!("muster: {}{region} could not be read: {}", unread.account, unread.cause);
+        eprintln!("muster: {} could not be read: {}", place(unread), unread.cause);
     }
     Ok(if snapshot.unread.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

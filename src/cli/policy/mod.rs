@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use crate::config::{Config, FILE};
-use crate::domain::{Fault, Selector, Snapshot};
+use crate::config::Config;
+use crate::domain::{Fault, Selector, Snapshot, Unread};
 use crate::policy::load::{Loaded, read};
-use crate::rules::{Files, read_folder};
+use crate::rules::{Files, read_folder, unreadable};
 use crate::runbook::{Library, Runbook};
 
 /// Ask the policy's own tests, compare two policies, say who can run what.
@@ -73,7 +73,7 @@ struct Folders {
 
 impl Folders {
     fn configuration(&self) -> Option<PathBuf> {
-        self.config.clone().or_else(|| Some(PathBuf::from(FILE)).filter(|file| file.exists()))
+        super::configuration(self.config.as_ref())
     }
 
     /// Runbooks and policies.
@@ -82,11 +82,10 @@ impl Folders {
             let text = std::fs::read_to_string(&file).ok()?;
             Some(Config::paths(&file, &text))
         });
-        let (runbooks, policies) = configured.map(|paths| (paths.runbooks, paths.policies)).unzip();
-        let one = |given: &Option<PathBuf>, configured: Option<PathBuf>, usual: &str| {
-            given.clone().or(configured).unwrap_or_else(|| PathBuf::from(usual))
-        };
-        (one(&self.runbooks, runbooks, "runbooks"), one(&self.policies, policies, "policies"))
+        (
+            super::folder(self.runbooks.as_ref(), configured.as_ref().map(|p| &p.runbooks), "runbooks"),
+            super::folder(self.policies.as_ref(), configured.as_ref().map(|p| &p.policies), "policies"),
+        )
     }
 }
 
@@ -134,7 +133,7 @@ impl Rules {
         let files = |path: &Path| -> Result<Files, Vec<Fault>> {
             if path.is_file() {
                 let read = std::fs::read_to_string(path).map(|text| vec![(path.to_owned(), text)]);
-                return read.map_err(|e| vec![unreadable(path, &e)]);
+                return read.map_err(|e| vec![unreadable(path, &e, "make it a readable file of UTF-8 text")]);
             }
             read_folder(path)
         };
@@ -149,13 +148,10 @@ impl Rules {
     }
 }
 
-fn unreadable(file: &Path, e: &std::io::Error) -> Fault {
-    Fault {
-        file: file.to_owned(),
-        at: None,
-        what: format!("cannot be read: {e}"),
-        remedy: "make it a readable file of UTF-8 text".into(),
-    }
+/// `222222222222, eu-west-1`: where something could not be read.
+fn place(unread: &Unread) -> String {
+    let region = unread.region.as_ref().map_or_else(String::new, |region| format!(", {region}"));
+    format!("{}{region}", unread.account)
 }
 
 fn lines(faults: &[Fault]) -> String {

@@ -1,6 +1,6 @@
 //! What waits while the rules change, people leave their groups, and approvers agree to less.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::*;
 use crate::plan::Plan;
@@ -237,23 +237,11 @@ fn those_who_may_approve_are_reminded_once_at_half_of_the_time() {
 /// Every single leaf of the plan is changed after the approval, and each time nothing starts.
 #[test]
 fn a_plan_that_is_changed_in_any_field_after_its_approval_never_starts() {
-    fn leaves(value: &Value, path: String, out: &mut Vec<String>) {
-        match value {
-            Value::Object(map) if !map.is_empty() => {
-                map.iter().for_each(|(k, v)| leaves(v, format!("{path}/{k}"), out))
-            }
-            Value::Array(all) if !all.is_empty() => {
-                all.iter().enumerate().for_each(|(i, v)| leaves(v, format!("{path}/{i}"), out));
-            }
-            _ => out.push(path),
-        }
-    }
     let (mut run, mut log) = waiting(needs(1));
     let asked = run.clone();
     yes(&mut run, &mut log, &asker("U0ARNE", &["sre"])).unwrap();
     let value = serde_json::to_value(&*run.proposal.plan).unwrap();
-    let mut paths = Vec::new();
-    leaves(&value, String::new(), &mut paths);
+    let paths = testing::leaves(&value);
     let others = [
         json!(7),
         json!(3),
