@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{GroupName, Principal};
 
 use super::request::Asker;
+use super::words::members;
 use super::{Decision, Seats, Verdict};
 
 /// One person's yes to the plan, with the groups that the person is in.
@@ -61,15 +62,10 @@ pub enum CannotApprove {
     OtherTenant,
     #[error("you have approved it already")]
     Already,
-    #[error("only {} can approve it", groups(.0))]
+    #[error("only {} can approve it", members(.0))]
     NotInGroup(BTreeSet<GroupName>),
     #[error("your approval would fill no seat that is open: it waits for {}", waits(.0))]
     SeatsTaken(Vec<Seats>),
-}
-
-fn groups(names: &BTreeSet<GroupName>) -> String {
-    let names: Vec<String> = names.iter().map(|n| format!("a member of `{n}`")).collect();
-    names.join(" or ")
 }
 
 fn waits(open: &[Seats]) -> String {

@@ -5,6 +5,9 @@
 //! everything else. Approvals are the union of all rules that fire, the highest count per group. The order of the text
 //! means nothing.
 //!
+//! In an emergency ([`decide_in_emergency`]) the freezes or the approval rules that `[break_glass]` overrides do not count,
+//! and its own conditions do; everything else does as ever.
+//!
 //! A denial explains itself by the closest grant: of those whose `who` matches, the one with the fewest false clauses,
 //! ties by id. A grant that is about this runbook is closer than one that is not, however many clauses fail: "you may
 //! restart nginx, not sshd" helps, "you may look at disks" does not.
@@ -14,11 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{ChannelRef, GroupName, RunbookName, Target, Timestamp};
 use crate::runbook::{Arguments, Risk};
 
+use super::glass::{self, Glass};
 use super::ground::{Ground, Kin, Production};
 use super::request::{Asker, Request, RunbookFacts};
 use super::set::{
-    ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Freeze, Grant, Granted, ParameterRule, PolicySet, When,
-    Where,
+    ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Freeze, GLASS, Grant, Granted, Overridden,
+    ParameterRule, PolicySet, When, Where,
 };
 use super::words;
 use super::{Decision, Reason, Seats, Verdict};
@@ -26,11 +30,49 @@ use super::{Decision, Reason, Seats, Verdict};
 /// Whether `request` may run, and with whose approval.
 #[must_use]
 pub fn decide(policy: &PolicySet, request: &Request<'_>) -> Decision {
+    decide_as(policy, request, None)
+}
+
+/// As [`decide`], where the person breaks the glass and justifies it with these words.
+#[must_use]
+pub fn decide_in_emergency(policy: &PolicySet, request: &Request<'_>, justification: &str) -> Decision {
+    match &policy.glass {
+        Some(rule) => decide_as(policy, request, Some(Glass { rule, justification })),
+        None => refusal("no policy file lets anybody override a rule in an emergency"),
+    }
+}
+
+fn decide_as(policy: &PolicySet, request: &Request<'_>, glass: Option<Glass<'_>>) -> Decision {
     if request.targets.is_empty() {
         return refusal("the plan has no target");
     }
     let ground = Ground::survey(policy, &request.targets, request.recent);
-    ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)), Some(request.now))
+    ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)), Some(request.now), glass)
+}
+
+/// The rules that stand in the way of `request` and that [`decide_in_emergency`] would not count, by their ids. Nothing
+/// else is said: it may be denied for other reasons.
+#[must_use]
+pub fn overridden(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<String> {
+    let Some(rule) = &policy.glass else { return BTreeSet::new() };
+    let ground = Ground::survey(policy, &request.targets, request.recent);
+    let question = Question {
+        groups: &request.asker.groups,
+        channel: request.asker.channel.as_ref(),
+        runbook: request.runbook,
+        plan: Some((request.arguments, &ground)),
+        now: Some(request.now),
+        glass: None,
+    };
+    let mut ids = BTreeSet::new();
+    if rule.overrides.contains(&Overridden::Freeze) {
+        ids.extend(policy.freezes.iter().filter(|f| is_frozen(f, &question)).map(|f| f.id.clone()));
+    }
+    if rule.overrides.contains(&Overridden::Approval) {
+        let fired = policy.approvals.iter().filter(|rule| why(&rule.when, request.runbook, &ground).is_some());
+        ids.extend(fired.map(|rule| rule.id.clone()));
+    }
+    ids
 }
 
 /// The cheap check before planning: `Forbid` if no plan of this runbook could be permitted, else `Permit`.
@@ -38,7 +80,7 @@ pub fn decide(policy: &PolicySet, request: &Request<'_>) -> Decision {
 /// It reads neither targets nor arguments nor the clock, so a `Permit` promises nothing.
 #[must_use]
 pub fn may_run_at_all(policy: &PolicySet, asker: &Asker, runbook: RunbookFacts<'_>) -> Decision {
-    ask(policy, asker, runbook, None, None)
+    ask(policy, asker, runbook, None, None, None)
 }
 
 /// The part of a refused plan that this person may run: the most targets that one grant covers and no forbid is about.
@@ -57,6 +99,7 @@ pub fn narrowed(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<Target> {
         runbook: request.runbook,
         plan: Some((request.arguments, &ground)),
         now: Some(request.now),
+        glass: None,
     };
     let freezes: Vec<&Freeze> = policy.freezes.iter().filter(|f| is_on(f, &question)).collect();
     let forbids: Vec<&Forbid> = policy.forbids.iter().filter(|f| concerns(f, &question)).collect();
@@ -106,6 +149,7 @@ pub(super) fn could(
         runbook,
         plan: Some((&none, ground)),
         now: None,
+        glass: None,
     };
     let granted = |grant: &Grant| {
         gap(grant, &question).clauses.iter().all(|clause| match clause {
@@ -131,7 +175,7 @@ pub(super) fn forbidden(
     kin: &Kin<'_>,
 ) -> bool {
     let groups = BTreeSet::from([group.clone()]);
-    let question = Question { groups: &groups, channel: None, runbook, plan: None, now: None };
+    let question = Question { groups: &groups, channel: None, runbook, plan: None, now: None, glass: None };
     policy.forbids.iter().any(|f| concerns(f, &question) && ground.maybe_in(kin, &f.place))
 }
 
@@ -143,7 +187,8 @@ pub(super) fn rules_about<'p>(
     runbook: RunbookFacts<'_>,
     name: &str,
 ) -> Option<Vec<&'p ParameterRule>> {
-    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan: None, now: None };
+    let channel = asker.channel.as_ref();
+    let question = Question { groups: &asker.groups, channel, runbook, plan: None, now: None, glass: None };
     let mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(&asker.groups));
     mine.filter(|g| gap(g, &question).clauses.is_empty())
         .map(|grant| match &grant.run {
@@ -173,6 +218,14 @@ struct Question<'q> {
     plan: Option<(&'q Arguments, &'q Ground<'q>)>,
     /// `None`: freezes are not asked.
     now: Option<Timestamp>,
+    glass: Option<Glass<'q>>,
+}
+
+impl Question<'_> {
+    /// Rules of this kind stand; otherwise they are overridden.
+    fn keeps(&self, kind: Overridden) -> bool {
+        !self.glass.is_some_and(|glass| glass.rule.overrides.contains(&kind))
+    }
 }
 
 fn ask(
@@ -181,6 +234,7 @@ fn ask(
     runbook: RunbookFacts<'_>,
     plan: Option<(&Arguments, &Ground<'_>)>,
     now: Option<Timestamp>,
+    glass: Option<Glass<'_>>,
 ) -> Decision {
     if asker.bot {
         return refusal("bots and workflows run nothing, only people do");
@@ -191,7 +245,7 @@ fn ask(
     if asker.principal.is_operator() {
         return refusal("a shell on the host runs nothing, so that every run has a person in chat who answers for it");
     }
-    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan, now };
+    let question = Question { groups: &asker.groups, channel: asker.channel.as_ref(), runbook, plan, now, glass };
     let mut decision = judge(policy, &question);
     if decision.verdict == Verdict::Forbid {
         // Asked once more for somebody who is in that group only.
@@ -208,8 +262,15 @@ fn ask(
 fn permits(policy: &PolicySet, question: &Question<'_>) -> bool {
     let mut mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups));
     !policy.forbids.iter().any(|f| fires(f, question))
-        && !policy.freezes.iter().any(|f| is_frozen(f, question))
+        && !(question.keeps(Overridden::Freeze) && policy.freezes.iter().any(|f| is_frozen(f, question)))
         && mine.any(|grant| gap(grant, question).clauses.is_empty())
+        && glass_lacks(question).is_empty()
+}
+
+/// What the conditions of `[break_glass]` lack, where the glass is broken.
+fn glass_lacks(question: &Question<'_>) -> Vec<String> {
+    let targets = question.plan.map_or(0, |(_, ground)| ground.targets);
+    question.glass.map(|glass| glass.lacks(question.groups, targets)).unwrap_or_default()
 }
 
 fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
@@ -218,9 +279,11 @@ fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
 
     let forbids = policy.forbids.iter().filter(|f| fires(f, question));
     let forbids = forbids.map(|f| Reason { rule: f.id.clone(), text: f.because.clone() });
-    let freezes = policy.freezes.iter().filter(|f| is_frozen(f, question));
+    let frozen: Vec<&Freeze> = policy.freezes.iter().filter(|f| is_frozen(f, question)).collect();
+    let freezes = frozen.iter().filter(|_| question.keeps(Overridden::Freeze));
     let freezes = freezes.map(|f| Reason { rule: f.id.clone(), text: words::frozen(f) });
     let mut stops: Vec<Reason> = forbids.chain(freezes).collect();
+    let lacks = glass_lacks(question).into_iter().map(|text| Reason { rule: GLASS.into(), text });
     if !stops.is_empty() {
         stops.sort_by(|a, b| a.rule.cmp(&b.rule));
         decision.reasons = stops;
@@ -238,18 +301,32 @@ fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
                 .clauses
                 .iter()
                 .map(|clause| Reason { rule: grant.id.clone(), text: in_words(clause, question) })
+                .chain(lacks)
                 .collect();
             return decision;
         }
         Some((grant, _)) => {
+            let lacks: Vec<Reason> = lacks.collect();
+            if !lacks.is_empty() {
+                decision.reasons = lacks;
+                return decision;
+            }
             decision.verdict = Verdict::Permit;
             decision.reasons = vec![Reason { rule: grant.id.clone(), text: words::allowed(grant) }];
         }
     }
 
-    if let Some((_, ground)) = question.plan {
-        add_approvals(&mut decision, &policy.approvals, question.runbook, ground);
+    let Some((_, ground)) = question.plan else { return decision };
+    let mut fired = fired(&policy.approvals, question.runbook, ground);
+    if let Some(glass) = question.glass {
+        let passed = frozen.iter().filter(|_| !question.keeps(Overridden::Freeze));
+        let mut passed: Vec<(&str, String)> = passed.map(|f| (f.id.as_str(), words::frozen(f))).collect();
+        if !question.keeps(Overridden::Approval) {
+            passed.extend(fired.drain(..).map(|(rule, why)| (rule.id.as_str(), why)));
+        }
+        glass::add(&mut decision, glass.rule, passed);
     }
+    add_approvals(&mut decision, fired);
     decision
 }
 
@@ -387,19 +464,30 @@ fn is_frozen(freeze: &Freeze, question: &Question<'_>) -> bool {
     is_on(freeze, question) && ground.kin_maybe_in(&freeze.place).next().is_some()
 }
 
-fn add_approvals(decision: &mut Decision, rules: &[ApprovalRule], runbook: RunbookFacts<'_>, ground: &Ground<'_>) {
+/// The approval rules that fire, each with why, by their ids.
+fn fired<'p>(
+    rules: &'p [ApprovalRule],
+    runbook: RunbookFacts<'_>,
+    ground: &Ground<'_>,
+) -> Vec<(&'p ApprovalRule, String)> {
     let mut fired: Vec<(&ApprovalRule, String)> =
         rules.iter().filter_map(|rule| Some((rule, why(&rule.when, runbook, ground)?))).collect();
+    fired.sort_by_key(|(rule, _)| &rule.id);
+    fired
+}
+
+/// Adds what these rules ask for to what is asked for already.
+fn add_approvals(decision: &mut Decision, fired: Vec<(&ApprovalRule, String)>) {
     if fired.is_empty() {
         return;
     }
-    fired.sort_by_key(|(rule, _)| &rule.id);
-    let mut seats: BTreeMap<&GroupName, Seats> = BTreeMap::new();
+    let mut seats: BTreeMap<GroupName, Seats> =
+        std::mem::take(&mut decision.quorum).into_iter().map(|seat| (seat.group.clone(), seat)).collect();
     for (rule, text) in fired {
         decision.reasons.push(Reason { rule: rule.id.clone(), text });
         for (group, count) in &rule.need {
             let empty = || Seats { group: group.clone(), count: 0, rules: Vec::new() };
-            let seat = seats.entry(group).or_insert_with(empty);
+            let seat = seats.entry(group.clone()).or_insert_with(empty);
             seat.count = seat.count.max(*count);
             seat.rules.push(rule.id.clone());
         }

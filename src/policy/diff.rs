@@ -9,7 +9,7 @@ use crate::runbook::{Library, Runbook};
 
 use super::ground::{Ground, Kin};
 use super::reach::{Reach, facts_of, reach, runs_on};
-use super::set::PolicySet;
+use super::set::{BreakGlass, GLASS, Overridden, PolicySet};
 use super::view::group_reads;
 
 /// Rules and the runbooks that they are about.
@@ -319,6 +319,21 @@ fn rules(old: &PolicySet, new: &PolicySet) -> Vec<RuleChange> {
         vec![format!("+ {now}"), format!("- {then}")]
     });
     named(&mut changes, "approvers", &old.approvers, &new.approvers, |_, _| Vec::new());
+    let glass = |policy: &PolicySet| -> BTreeMap<String, BreakGlass> {
+        policy.glass.iter().map(|glass| (GLASS.to_owned(), glass.clone())).collect()
+    };
+    named(&mut changes, "emergency", &glass(old), &glass(new), |then, now| {
+        let words = |glass: &BreakGlass| -> BTreeSet<String> {
+            let overrides = glass.overrides.iter().map(|kind| match kind {
+                Overridden::Freeze => "overrides freeze".to_owned(),
+                Overridden::Approval => "overrides approval".to_owned(),
+            });
+            let who = glass.who.iter().map(|group| format!("who {group}"));
+            let limits = [format!("max_targets {}", glass.max_targets), format!("second {}", glass.second)];
+            overrides.chain(who).chain(limits).collect()
+        };
+        came_and_went(&words(then), &words(now))
+    });
     for (name, then, now) in [("who", &old.halt.who, &new.halt.who), ("resume", &old.halt.resume, &new.halt.resume)] {
         if then != now {
             let details = came_and_went(then, now);

@@ -9,6 +9,7 @@ use crate::domain::GroupName;
 
 use super::request::Asker;
 use super::set::PolicySet;
+use super::words::members;
 
 /// Why somebody may not. One sentence fragment for that person.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,11 +33,6 @@ impl CannotHalt {
             CannotHalt::Bot | CannotHalt::Foreign | CannotHalt::Nobody => Vec::new(),
         }
     }
-}
-
-fn members(groups: &BTreeSet<GroupName>) -> String {
-    let groups: Vec<String> = groups.iter().map(|group| format!("a member of `{group}`")).collect();
-    groups.join(" or ")
 }
 
 /// # Errors

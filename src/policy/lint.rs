@@ -11,7 +11,7 @@ use crate::runbook::{Arguments, Risk, Runbook};
 use super::ground::is_classified;
 use super::offer::{can_meet, imaginable_tags};
 use super::request::{Request, RunbookFacts, TargetFacts};
-use super::set::{ApprovalRule, Audience, Grant, Granted, ParameterRule, PolicySet, Where};
+use super::set::{Audience, GLASS, Grant, Granted, ParameterRule, PolicySet, Where};
 use super::specimen::{Attributes, Specimen, somebody, specimens};
 use super::{Verdict, decide, words};
 
@@ -45,7 +45,18 @@ pub fn lint(policy: &PolicySet, runbooks: &[&Runbook]) -> Vec<Advice> {
             }
         }
     }
-    advice.extend(policy.approvals.iter().flat_map(|rule| short(policy, rule)));
+    advice.extend(
+        policy
+            .approvals
+            .iter()
+            .flat_map(|rule| rule.need.iter().filter_map(|(group, count)| short(policy, &rule.id, group, *count))),
+    );
+    if let Some(glass) = &policy.glass {
+        advice.extend(short(policy, GLASS, &glass.second, 1));
+        // Whoever asked and whoever agreed may be in it too.
+        let short = glass.review.iter().map(|group| short(policy, GLASS, group, 1)).collect::<Option<Vec<_>>>();
+        advice.extend(short.into_iter().flatten());
+    }
     advice.extend(unused(policy, runbooks));
     advice.sort();
     advice
@@ -230,25 +241,22 @@ fn is_free(policy: &PolicySet, grant: &Grant, runbook: &Runbook, targets: &[Spec
     })
 }
 
-/// Seats of groups whose members the file lists, and lists too few.
-fn short(policy: &PolicySet, rule: &ApprovalRule) -> Vec<Advice> {
-    let few = |(group, count): (&GroupName, &u32)| {
-        let members = policy.groups.get(group)?;
-        // Accounts of one person are one.
-        let first = |user: &Principal| policy.twins(user).into_iter().chain([user.clone()]).min();
-        let people: BTreeSet<_> = members.users.iter().map(first).collect();
-        if !members.refs.is_empty() || people.len() >= *count as usize {
-            return None;
-        }
-        let are = if people.len() == 1 { "is one person".to_owned() } else { format!("are {} people", people.len()) };
-        let what = format!("nobody can get this approval: it asks for {count} of `{group}`, which {are}");
-        Some(Advice {
-            about: About::Rule(rule.id.clone()),
-            what,
-            remedy: "ask for fewer, or add people to the group".into(),
-        })
-    };
-    rule.need.iter().filter_map(few).collect()
+/// A seat of a group whose members the file lists, and lists too few.
+fn short(policy: &PolicySet, rule: &str, group: &GroupName, count: u32) -> Option<Advice> {
+    let members = policy.groups.get(group)?;
+    // Accounts of one person are one.
+    let first = |user: &Principal| policy.twins(user).into_iter().chain([user.clone()]).min();
+    let people: BTreeSet<_> = members.users.iter().map(first).collect();
+    if !members.refs.is_empty() || people.len() >= count as usize {
+        return None;
+    }
+    let are = if people.len() == 1 { "is one person".to_owned() } else { format!("are {} people", people.len()) };
+    let what = format!("nobody can get this approval: it asks for {count} of `{group}`, which {are}");
+    Some(Advice {
+        about: About::Rule(rule.to_owned()),
+        what,
+        remedy: "ask for fewer, or add people to the group".into(),
+    })
 }
 
 /// Groups and sets that nothing refers to.
@@ -258,6 +266,8 @@ fn unused(policy: &PolicySet, runbooks: &[&Runbook]) -> Vec<Advice> {
     groups.extend(policy.forbids.iter().filter_map(|f| f.who.as_ref()).flatten().map(String::as_str));
     groups.extend(policy.approvals.iter().flat_map(|a| a.need.keys()).map(String::as_str));
     groups.extend(policy.approvers.values().flat_map(|a| &a.escalate).map(String::as_str));
+    let glass = policy.glass.iter().flat_map(|glass| glass.who.iter().chain(&glass.review).chain([&glass.second]));
+    groups.extend(glass.map(String::as_str));
     groups.extend(policy.halt.who.iter().chain(&policy.halt.resume).map(String::as_str));
     groups.extend(
         policy

@@ -6,6 +6,7 @@
 pub mod approve;
 pub mod decide;
 pub mod diff;
+pub mod glass;
 mod ground;
 pub mod halt;
 pub mod lint;
@@ -21,8 +22,9 @@ pub mod view;
 pub mod words;
 
 pub use approve::{CannotApprove, Vote, Yes, may_approve, quorum_met, waiting_for};
-pub use decide::{decide, may_run_at_all, narrowed};
+pub use decide::{decide, decide_in_emergency, may_run_at_all, narrowed, overridden};
 pub use diff::{Difference, Side, diff};
+pub use glass::may_review;
 pub use halt::{CannotHalt, may_halt, may_resume};
 pub use lint::{Advice, unclassified};
 pub use load::load;
@@ -31,7 +33,7 @@ pub use reach::{Share, who_can};
 pub use request::{Asker, Moment, Request, RunbookFacts, TargetFacts, targets_of};
 pub use restrict::stricter;
 pub use selftest::SelfTest;
-pub use set::{BUILT_IN, PolicySet};
+pub use set::{BUILT_IN, GLASS, PolicySet};
 pub use view::{may_show_in_shared, may_view, views_of_others};
 
 use serde::{Deserialize, Serialize};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{ChannelRef, GroupName, RunbookName, Timestamp};
 use crate::runbook::{self, Runbook};
 
-use super::decide::decide;
+use super::decide::{decide, decide_in_emergency};
 use super::request::Request;
 use super::set::{PolicySet, Where};
 use super::specimen::{Attributes, Specimen, somebody, specimens};
@@ -30,6 +30,8 @@ pub struct SelfTest {
     pub tags: BTreeMap<String, String>,
     /// `None` is outside every freeze.
     pub at: Option<Timestamp>,
+    /// The justification, where it is asked as break-glass.
+    pub emergency: Option<String>,
     pub expect: Expected,
 }
 
@@ -70,10 +72,14 @@ impl SelfTest {
             recent: &recent,
             now: self.at.unwrap_or(Timestamp::UNIX_EPOCH),
         };
+        let ask = |policy: &PolicySet| match &self.emergency {
+            Some(justification) => decide_in_emergency(policy, &request, justification),
+            None => decide(policy, &request),
+        };
         if self.at.is_some() {
-            return Ok(decide(policy, &request));
+            return Ok(ask(policy));
         }
-        Ok(decide(&PolicySet { freezes: Vec::new(), ..policy.clone() }, &request))
+        Ok(ask(&PolicySet { freezes: Vec::new(), ..policy.clone() }))
     }
 
     /// Asks and compares.

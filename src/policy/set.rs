@@ -19,6 +19,9 @@ pub const DEFAULT_EXPIRY: Millis = Millis::from_secs(30 * 60);
 /// Stands in [`super::Reason::rule`] where no rule of a file but Muster itself decides. No rule may have this id.
 pub const BUILT_IN: &str = "built-in";
 
+/// Stands there where `[break_glass]` decides. No rule may have this id either.
+pub const GLASS: &str = "break-glass";
+
 /// The name of a `[sets]` entry.
 pub type SetName = String;
 
@@ -39,6 +42,8 @@ pub struct PolicySet {
     pub halt: HaltRule,
     /// Where those are asked who may approve, besides the run's thread.
     pub approvers: BTreeMap<GroupName, Approvers>,
+    /// `None`: nothing overrides a rule.
+    pub glass: Option<BreakGlass>,
     /// SHA-256 over the names and texts of the files, in the order of their names.
     pub revision: Digest,
 }
@@ -68,6 +73,7 @@ impl PolicySet {
             view: Vec::new(),
             halt: HaltRule::default(),
             approvers: BTreeMap::new(),
+            glass: None,
             revision: Digest::of(b""),
         }
     }
@@ -101,7 +107,8 @@ impl PolicySet {
             Audience::Groups(_) => None,
         });
         let asked = self.approvers.values().map(|approvers| &approvers.channels);
-        granted.chain(shared).chain(asked).flatten().collect()
+        let told = self.glass.as_ref().map(|glass| &glass.notify);
+        granted.chain(shared).chain(asked).chain(told).flatten().collect()
     }
 
     /// The policy's groups that `person` is in; `is_member` answers for the groups that a chat platform keeps.
@@ -376,6 +383,35 @@ pub struct Approvers {
     pub direct: bool,
     /// Groups that are told where nobody of this one can approve, or has by half of the time. They may not approve by it.
     pub escalate: BTreeSet<GroupName>,
+}
+
+/// How somebody may act against a freeze, or without the approvals that rules ask for, in an emergency. What it does not
+/// override stands: grants with their limits, forbids, and everything about values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakGlass {
+    pub who: BTreeSet<GroupName>,
+    pub overrides: BTreeSet<Overridden>,
+    /// One more person of this group has to agree, always.
+    pub second: GroupName,
+    /// Characters of the reason that has to be given, blanks at the ends not counted.
+    pub justification_min: u32,
+    /// Distinct targets of one plan.
+    pub max_targets: u32,
+    /// How long a request waits for the second person.
+    pub expires: Millis,
+    /// Told before it starts; it does not start where one of them cannot be.
+    pub notify: BTreeSet<ChannelRef>,
+    /// One of these looks at it afterwards: neither who asked nor who agreed.
+    pub review: BTreeSet<GroupName>,
+    /// After the start. A review that is late is still owed.
+    pub review_within: Millis,
+}
+
+/// What can be overridden in an emergency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Overridden {
+    Freeze,
+    Approval,
 }
 
 #[cfg(test)]

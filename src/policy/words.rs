@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
-use crate::domain::{ChannelRef, RunbookName};
+use crate::domain::{ChannelRef, GroupName, RunbookName};
 use crate::runbook::Risk;
 
 use super::ground::Ground;
@@ -45,6 +45,12 @@ pub(super) fn outcome(decision: &Decision) -> String {
             format!("it is denied by {}", decision.reasons.iter().map(by).collect::<Vec<_>>().join("; "))
         }
     }
+}
+
+/// ``a member of `a` or a member of `b` ``.
+pub(super) fn members(groups: &BTreeSet<GroupName>) -> String {
+    let groups: Vec<String> = groups.iter().map(|group| format!("a member of `{group}`")).collect();
+    groups.join(" or ")
 }
 
 /// A freeze, until when, and the sentence of whoever wrote it.

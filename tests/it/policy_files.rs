@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::path::PathBuf;
 
 use muster::domain::{Amount, Digest, Fault, Millis};
-use muster::policy::set::{Audience, Forbidden, Freeze, Granted, HaltRule, ParameterRule, Pattern, Where};
+use muster::policy::set::{Audience, Forbidden, Freeze, Granted, HaltRule, Overridden, ParameterRule, Pattern, Where};
 use muster::policy::{PolicySet, load};
 use muster::runbook::{HoldAfter, Kind, Offline, Parameter, Risk, Rollout, Runbook, TargetRules};
 use rand::RngExt;
@@ -130,6 +130,15 @@ except = {}
 because = "x"
 [break_glass]
 who = ["sre"]
+overrides = ["freeze", "forbid"]
+second = "nobody"
+needs_other_person = false
+justification_min = 5
+max_targets = 0
+expires = "8d"
+notify = []
+review = ["security"]
+review_within = "31d"
 [approval_defaults]
 exclude_requester = false
 [[test]]
@@ -141,6 +150,42 @@ sre = {}
 support = { chanels = ["slack:T1:C1"], direct = "yes", escalate = ["nobody"] }
 "#;
     insta::assert_snapshot!("faults", told(load(&files(&[("policies/b.toml", b), ("policies/a.toml", a)]), None)));
+}
+
+const GLASS: &str = r#"version = 1
+[groups]
+sre = { users = ["slack:T1:U1", "slack:T1:U2"] }
+security = { users = ["slack:T1:U3"] }
+[break_glass]
+who = ["sre"]
+overrides = ["freeze"]
+second = "sre"
+justification_min = 20
+max_targets = 50
+notify = ["slack:T1:C1"]
+review = ["security"]
+review_within = "24h"
+"#;
+
+#[test]
+fn breaking_the_glass_is_said_once_and_completely() {
+    let policy = load(&files(&[("a.toml", GLASS)]), None).unwrap();
+    let glass = policy.glass.unwrap();
+    assert_eq!((glass.second.as_str(), glass.justification_min, glass.max_targets), ("sre", 20, 50));
+    assert_eq!((glass.expires, glass.review_within), (Millis::from_secs(1_800), Millis::from_secs(86_400)));
+    assert_eq!(glass.overrides, [Overridden::Freeze].into());
+    let (_, table) = GLASS.split_once("[break_glass]").unwrap();
+    let twice = format!("version = 1\n[break_glass]{table}");
+    let empty = "version = 1\n[groups]\nsre = { users = [\"slack:T1:U1\"] }\n[break_glass]\n\
+                 overrides = []\n[[forbid]]\nid = \"break-glass\"\nwho = [\"sre\"]\nbecause = \"x\"\n";
+    insta::assert_snapshot!(
+        "glass",
+        [
+            told(load(&files(&[("a.toml", GLASS), ("b.toml", &twice)]), None)),
+            told(load(&files(&[("a.toml", empty)]), None)),
+        ]
+        .join("\n")
+    );
 }
 
 #[test]
@@ -373,6 +418,25 @@ fn written(policy: &PolicySet) -> Vec<String> {
             writeln!(text, "escalate = {}", list(&approvers.escalate)).unwrap();
         }
         parts.push(text);
+    }
+    if let Some(glass) = &policy.glass {
+        let overrides = glass.overrides.iter().map(|kind| match kind {
+            Overridden::Freeze => "freeze",
+            Overridden::Approval => "approval",
+        });
+        parts.push(format!(
+            "[break_glass]\nwho = {}\noverrides = {}\nsecond = '{}'\njustification_min = {}\nmax_targets = {}\n\
+             expires = '{}s'\nnotify = {}\nreview = {}\nreview_within = '{}s'\n",
+            list(&glass.who),
+            list(overrides),
+            glass.second,
+            glass.justification_min,
+            glass.max_targets,
+            glass.expires.secs_up(),
+            list(&glass.notify),
+            list(&glass.review),
+            glass.review_within.secs_up(),
+        ));
     }
     let halt = [("who", &policy.halt.who), ("resume", &policy.halt.resume)];
     let halt: String = halt

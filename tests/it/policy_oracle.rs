@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster::domain::Target;
-use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, TargetSet, Where};
+use muster::policy::set::{Audience, Forbidden, Granted, Overridden, ParameterRule, TargetSet, Where};
 use muster::policy::{Asker, PolicySet, Verdict};
 
 use super::policy_world::{Asked, AskedTarget};
@@ -49,6 +49,37 @@ pub fn answer(policy: &PolicySet, asked: &Asked) -> Answer {
 }
 
 fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> Answer {
+    // In an emergency some rules do not count, and the conditions of breaking the glass do.
+    let mut freezes_count = true;
+    let mut approvals_count = true;
+    let mut conditions_that_fail = 0;
+    if let Some(reason) = &asked.emergency {
+        let Some(glass) = &policy.glass else {
+            return no(vec!["built-in".into()]);
+        };
+        if glass.overrides.contains(&Overridden::Freeze) {
+            freezes_count = false;
+        }
+        if glass.overrides.contains(&Overridden::Approval) {
+            approvals_count = false;
+        }
+        let mut named = false;
+        for group in &glass.who {
+            if groups.contains(group) {
+                named = true;
+            }
+        }
+        if !named {
+            conditions_that_fail += 1;
+        }
+        if count(&asked.targets, &BTreeSet::new()) > glass.max_targets as usize {
+            conditions_that_fail += 1;
+        }
+        if reason.trim().chars().count() < glass.justification_min as usize {
+            conditions_that_fail += 1;
+        }
+    }
+
     // Any forbid wins.
     let mut forbidden_by = Vec::new();
     for forbid in &policy.forbids {
@@ -94,6 +125,7 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             forbidden_by.push(forbid.id.clone());
         }
     }
+    let mut passed_over = Vec::new();
     // So does a freeze while it lasts, but for what it excepts.
     for freeze in &policy.freezes {
         if asked.now < freeze.from || asked.now >= freeze.to {
@@ -132,7 +164,11 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             }
         }
         if hits_a_target && !excepted {
-            forbidden_by.push(freeze.id.clone());
+            if freezes_count {
+                forbidden_by.push(freeze.id.clone());
+            } else {
+                passed_over.push(freeze.id.clone());
+            }
         }
     }
     if !forbidden_by.is_empty() {
@@ -220,7 +256,14 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             return no(vec!["built-in".into()]);
         }
         let (_, clauses, id) = lacking[0].clone();
-        return no(vec![id; clauses]);
+        let mut rules = vec![id; clauses];
+        for _ in 0..conditions_that_fail {
+            rules.push("break-glass".into());
+        }
+        return no(rules);
+    }
+    if conditions_that_fail > 0 {
+        return no(vec!["break-glass".into(); conditions_that_fail]);
     }
     permitted_by.sort();
     let mut rules = vec![permitted_by[0].clone()];
@@ -229,6 +272,7 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
     let mut quorum: BTreeMap<String, u32> = BTreeMap::new();
     let mut expiries = Vec::new();
     let mut fired_rules = Vec::new();
+    let mut approvals_passed_over = Vec::new();
     for rule in &policy.approvals {
         let mut fires = false;
         for target in &asked.targets {
@@ -255,6 +299,10 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
         if !fires {
             continue;
         }
+        if !approvals_count {
+            approvals_passed_over.push(rule.id.clone());
+            continue;
+        }
         fired_rules.push(rule.id.clone());
         for (group, people) in &rule.need {
             if quorum.get(group).copied().unwrap_or(0) < *people {
@@ -265,7 +313,19 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             expiries.push(expires.0 / 1000);
         }
     }
-    if fired_rules.is_empty() {
+    // A second person always has to agree to what overrides rules.
+    if asked.emergency.is_some() {
+        if let Some(glass) = &policy.glass {
+            approvals_passed_over.sort();
+            rules.extend(passed_over);
+            rules.extend(approvals_passed_over);
+            rules.push("break-glass".into());
+            if quorum.get(&glass.second).copied().unwrap_or(0) < 1 {
+                quorum.insert(glass.second.clone(), 1);
+            }
+            expiries.push(glass.expires.0 / 1000);
+        }
+    } else if fired_rules.is_empty() {
         return Answer { verdict: Verdict::Permit, quorum, expires_secs: None, rules, could: vec![] };
     }
     fired_rules.sort();

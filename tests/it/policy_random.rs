@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster::domain::{Millis, Principal};
-use muster::policy::set::{Audience, Forbidden, Granted, ParameterRule, PolicySet, Where};
+use muster::policy::set::{Audience, Forbidden, Granted, Overridden, ParameterRule, PolicySet, Where};
 use muster::policy::{
     Asker, CannotApprove, Decision, Seats, Verdict, Vote, Yes, decide, may_approve, may_halt, may_resume,
-    may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, waiting_for,
+    may_run_at_all, may_show_in_shared, may_view, narrowed, overridden, quorum_met, stricter, waiting_for,
 };
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::policy_oracle::{Answer, answer, covered, may, most_seats};
-use super::policy_world::{Draw, GROUPS, at, cases, seeded};
+use super::policy_world::{Asked, Draw, GROUPS, at, cases, seeded};
 
 fn seats(decision: &Decision) -> BTreeMap<String, u32> {
     decision.quorum.iter().map(|s| (s.group.clone(), s.count)).collect()
@@ -44,8 +44,8 @@ fn the_decision_is_the_one_of_the_naive_evaluator() {
     let cases = cases(20_000);
     for case in 0..cases {
         let mut draw = Draw(&mut rng);
-        let (policy, asked) = (draw.policy(), draw.question());
-        let decision = decide(&policy, &asked.request());
+        let (policy, asked) = (draw.policy(), draw.question_or_emergency());
+        let decision = asked.decide(&policy);
         assert_eq!(answer_of(&decision), answer(&policy, &asked), "case {case}: {asked:#?}\n{policy:#?}");
         permitted += u32::from(decision.verdict != Verdict::Forbid);
         with_approval += u32::from(decision.verdict == Verdict::PermitWithApproval);
@@ -58,7 +58,7 @@ fn the_decision_is_the_one_of_the_naive_evaluator() {
 /// Takes one kind of clause out of every rule.
 type Blunt = fn(&mut PolicySet);
 
-const CLAUSES: [(&str, Blunt); 29] = [
+const CLAUSES: [(&str, Blunt); 36] = [
     ("grant who", |p| p.grants.iter_mut().for_each(|g| g.who = GROUPS.map(str::to_owned).into())),
     ("grant names", |p| {
         p.grants.iter_mut().for_each(|g| {
@@ -107,6 +107,15 @@ const CLAUSES: [(&str, Blunt); 29] = [
     ("approval runbooks", |p| p.approvals.iter_mut().for_each(|a| a.when.runbooks = None)),
     ("approval need", |p| p.approvals.iter_mut().for_each(|a| a.need.values_mut().for_each(|n| *n = 1))),
     ("approval expires", |p| p.approvals.iter_mut().for_each(|a| a.expires = None)),
+    ("break-glass", |p| p.glass = None),
+    ("break-glass who", |p| p.glass.iter_mut().for_each(|g| g.who = GROUPS.map(str::to_owned).into())),
+    ("break-glass overrides", |p| {
+        p.glass.iter_mut().for_each(|g| g.overrides = [Overridden::Freeze, Overridden::Approval].into());
+    }),
+    ("break-glass second", |p| p.glass.iter_mut().for_each(|g| g.second = "sre".into())),
+    ("break-glass justification_min", |p| p.glass.iter_mut().for_each(|g| g.justification_min = 0)),
+    ("break-glass max_targets", |p| p.glass.iter_mut().for_each(|g| g.max_targets = 1000)),
+    ("break-glass expires", |p| p.glass.iter_mut().for_each(|g| g.expires = Millis::from_secs(1))),
 ];
 
 fn without_parameters(policy: &mut PolicySet, drop: fn(&ParameterRule) -> bool) {
@@ -129,9 +138,9 @@ fn every_kind_of_clause_changes_decisions() {
         drawn += 1;
         assert!(drawn < 3_000_000, "some clauses hardly decide anything: {flipped:?}");
         let mut draw = Draw(&mut rng);
-        let (policy, asked) = (draw.policy(), draw.question());
+        let (policy, asked) = (draw.policy(), draw.question_or_emergency());
         let demand = |decision: &Decision| (decision.verdict, seats(decision), decision.expires);
-        let before = decide(&policy, &asked.request());
+        let before = asked.decide(&policy);
         for ((name, blunt), (flips, asked_of)) in CLAUSES.iter().zip(&mut flipped) {
             if *flips >= enough {
                 continue;
@@ -139,7 +148,7 @@ fn every_kind_of_clause_changes_decisions() {
             let mut other = policy.clone();
             blunt(&mut other);
             *asked_of += 1;
-            let after = decide(&other, &asked.request());
+            let after = asked.decide(&other);
             if demand(&after) != demand(&before) {
                 *flips += 1;
                 for (policy, decision) in [(&policy, &before), (&other, &after)] {
@@ -155,19 +164,53 @@ fn every_kind_of_clause_changes_decisions() {
 }
 
 #[test]
+fn an_emergency_opens_nothing_but_freezes_and_approvals_and_always_takes_a_second_person() {
+    let mut rng = seeded("emergency");
+    let (mut opened, mut cheaper) = (0, 0);
+    let cases = cases(20_000);
+    for case in 0..cases {
+        let mut draw = Draw(&mut rng);
+        let (policy, asked) = (draw.policy(), draw.question());
+        let justification = "the shop is down and waits for this".to_owned();
+        let asked = Asked { emergency: Some(justification), ..asked };
+        let decision = asked.decide(&policy);
+        if decision.verdict == Verdict::Forbid {
+            continue;
+        }
+        opened += 1;
+        let glass = policy.glass.as_ref().expect("no rule lets anybody break the glass");
+        assert_eq!(decision.verdict, Verdict::PermitWithApproval, "case {case}");
+        assert!(seats(&decision).get(&glass.second).is_some_and(|n| *n >= 1), "case {case}: {decision:?}");
+        // Without what can be overridden it would be permitted as it is.
+        let without = PolicySet { freezes: Vec::new(), approvals: Vec::new(), ..policy.clone() };
+        assert_eq!(decide(&without, &asked.request()).verdict, Verdict::Permit, "case {case}: {asked:#?}\n{policy:#?}");
+        // And what it passes over is what stood in the way, no more.
+        let overridden = overridden(&policy, &asked.request());
+        let passed = |r: &&muster::policy::Reason| r.text.starts_with("overridden: ");
+        let told: BTreeSet<String> = decision.reasons.iter().filter(passed).map(|r| r.rule.clone()).collect();
+        assert_eq!(told, overridden, "case {case}");
+        let plain = decide(&policy, &asked.request());
+        let seats_of = |d: &Decision| seats(d).values().sum::<u32>();
+        cheaper += u32::from(plain.verdict == Verdict::PermitWithApproval && seats_of(&decision) < seats_of(&plain));
+    }
+    println!("{opened} of {cases} emergencies opened, {cheaper} of them with fewer people");
+    assert!(opened * 20 > cases && cheaper > 100);
+}
+
+#[test]
 fn the_order_of_the_text_means_nothing() {
     let mut rng = seeded("order");
     for _ in 0..cases(5_000) {
         let mut draw = Draw(&mut rng);
-        let (policy, mut asked) = (draw.policy(), draw.question());
-        let decision = decide(&policy, &asked.request());
+        let (policy, mut asked) = (draw.policy(), draw.question_or_emergency());
+        let decision = asked.decide(&policy);
         let mut shuffled = policy.clone();
         shuffled.grants.shuffle(&mut rng);
         shuffled.forbids.shuffle(&mut rng);
         shuffled.freezes.shuffle(&mut rng);
         shuffled.approvals.shuffle(&mut rng);
         asked.targets.shuffle(&mut rng);
-        assert_eq!(decide(&shuffled, &asked.request()), decision);
+        assert_eq!(asked.decide(&shuffled), decision);
     }
 }
 

@@ -284,6 +284,7 @@ fn the_targets_of_a_test_lie_surely_in_its_sets() {
             labels: BTreeMap::new(),
             tags: BTreeMap::new(),
             at: None,
+            emergency: None,
             expect: Expected::Allow,
         };
         assert_eq!(test.run(&policy, &books(&library)), Ok(()), "{policy:#?}");

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use muster::domain::{ChannelRef, Digest, Millis, Principal, RunbookName, Target, Timestamp};
 use muster::policy::set::{
-    Anchored, ApprovalRule, Approvers, Audience, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule, Members,
-    ParameterRule, Pattern, TargetSet, ViewRule, When, Where,
+    Anchored, ApprovalRule, Approvers, Audience, BreakGlass, Forbid, Forbidden, Freeze, Grant, Granted, HaltRule,
+    Members, Overridden, ParameterRule, Pattern, TargetSet, ViewRule, When, Where,
 };
-use muster::policy::{Asker, PolicySet, Request, RunbookFacts, TargetFacts};
+use muster::policy::{Asker, Decision, PolicySet, Request, RunbookFacts, TargetFacts, decide, decide_in_emergency};
 use muster::runbook::{Arguments, Risk};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -62,6 +62,8 @@ pub struct Asked {
     pub targets: Vec<AskedTarget>,
     pub recent: BTreeSet<Target>,
     pub now: Timestamp,
+    /// The justification, where the glass is broken.
+    pub emergency: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -84,6 +86,13 @@ impl Asked {
             tags: &t.tags,
         });
         facts.collect()
+    }
+    /// What the product says, in an emergency or not.
+    pub fn decide(&self, policy: &PolicySet) -> Decision {
+        match &self.emergency {
+            Some(justification) => decide_in_emergency(policy, &self.request(), justification),
+            None => decide(policy, &self.request()),
+        }
     }
     pub fn request(&self) -> Request<'_> {
         Request {
@@ -261,6 +270,20 @@ impl Draw<'_> {
         ViewRule { id: format!("v{n}"), audience, place: self.place(0.3) }
     }
 
+    fn glass(&mut self) -> BreakGlass {
+        BreakGlass {
+            who: self.words(&GROUPS),
+            overrides: self.some(&[Overridden::Freeze, Overridden::Approval]),
+            second: self.one(&GROUPS).to_owned(),
+            justification_min: self.0.random_range(10..=20),
+            max_targets: self.0.random_range(2..=8),
+            expires: Millis::from_secs(self.0.random_range(1..=5) * 600),
+            notify: self.channels(),
+            review: self.words(&GROUPS),
+            review_within: Millis::from_secs(3600),
+        }
+    }
+
     pub fn policy(&mut self) -> PolicySet {
         let members = |n: usize| Members {
             refs: BTreeSet::from([format!("slack:T1:S{n}").parse().unwrap()]),
@@ -278,6 +301,7 @@ impl Draw<'_> {
             view: (0..self.0.random_range(0..=3)).map(|n| self.view(n)).collect(),
             halt: HaltRule { who: self.halters(), resume: self.halters() },
             approvers: self.approvers(),
+            glass: self.chance(0.8).then(|| self.glass()),
             revision: Digest::of(b""),
         }
     }
@@ -353,6 +377,13 @@ impl Draw<'_> {
             targets,
             recent,
             now: self.hour(),
+            emergency: None,
         }
+    }
+
+    /// One in four of these breaks the glass, with a longer or shorter reason.
+    pub fn question_or_emergency(&mut self) -> Asked {
+        let emergency = self.chance(0.25).then(|| format!(" {} ", "é".repeat(self.0.random_range(12..=40))));
+        Asked { emergency, ..self.question() }
     }
 }

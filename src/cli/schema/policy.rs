@@ -26,6 +26,7 @@ pub struct PolicyFile {
     pub approval: Option<Vec<Approval>>,
     pub view: Option<Vec<View>>,
     pub halt: Option<Halt>,
+    pub break_glass: Option<BreakGlass>,
     /// By group: where those are asked who may approve, besides the run's thread
     pub approvers: Option<BTreeMap<String, Approvers>>,
     pub test: Option<Vec<Test>>,
@@ -267,6 +268,43 @@ pub struct Approvers {
     pub escalate: Option<Vec<String>>,
 }
 
+/// Acting against a freeze or without the usual approvals in an emergency; in one file only
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// Groups that may
+    #[schemars(length(min = 1))]
+    pub who: Vec<String>,
+    /// Nothing else is ever overridden
+    #[schemars(length(min = 1))]
+    pub overrides: Vec<Overridden>,
+    /// The group of which one more person has to agree
+    pub second: String,
+    /// Characters of the reason
+    #[schemars(range(min = 10, max = 500))]
+    pub justification_min: u32,
+    /// Distinct targets of one plan
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_targets: u32,
+    /// How long it waits for the second person, such as `10m`; `30m` without it
+    pub expires: Option<String>,
+    /// Channels that are told before it starts, such as `slack:T012AB:C0SEC`; it does not start where one cannot be told
+    #[schemars(length(min = 1))]
+    pub notify: Vec<String>,
+    /// Groups of which somebody looks at it afterwards
+    #[schemars(length(min = 1))]
+    pub review: Vec<String>,
+    /// Such as `24h`, from the start on
+    pub review_within: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Overridden {
+    Freeze,
+    Approval,
+}
+
 /// A question and the answer that is wanted; while one fails, no change of the rules takes effect
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -295,6 +333,8 @@ pub struct Test {
     pub channel: Option<String>,
     /// When it is asked, such as `2026-11-27T12:00:00Z`; without it outside every freeze
     pub at: Option<String>,
+    /// As break-glass, with this reason
+    pub break_glass: Option<String>,
     pub expect: Expected,
 }
 

@@ -4,6 +4,7 @@
 //! then for everything. What this version does not know is refused by name and never ignored: a rule that were
 //! silently skipped would be a hole.
 
+mod glass;
 mod names;
 mod places;
 mod rules;
@@ -126,18 +127,15 @@ struct Reader<'n> {
     file: usize,
 }
 
-/// Parts of the language that are planned and not built: known, and refused.
-const NOT_YET: [(&str, &str); 2] = [
-    ("break_glass", "take it out; nothing overrides a rule"),
-    ("approval_defaults", "take it out; the requester never approves, and one denial ends a request"),
-];
-
 impl Reader<'_> {
     fn file(&self, root: &Table<'_>, policy: &mut PolicySet) {
         let _ = root.required_integer("version", 1..=1);
-        for (key, remedy) in NOT_YET {
-            root.refuse(key, &format!("`{key}` is not supported by this version"), remedy);
-        }
+        // Known from other tools. What it could weaken always holds.
+        root.refuse(
+            "approval_defaults",
+            "`approval_defaults` is no key here: no file can weaken what an approval is",
+            "take it out; the requester never approves, one person fills one seat, and one denial ends a request",
+        );
         if let Some(groups) = root.optional_table("groups") {
             policy.groups.extend(groups.entries().into_iter().filter_map(|(name, item)| self.group(&name, &item)));
         }
@@ -162,6 +160,11 @@ impl Reader<'_> {
                     policy.approvers.insert(name.value.to_owned(), approvers);
                 }
             }
+        }
+        if let Some(table) = root.optional_table("break_glass")
+            && let Some(glass) = self.break_glass(root, table)
+        {
+            policy.glass = Some(glass);
         }
         if let Some(halt) = root.optional_table("halt").map(|t| self.halt(t)) {
             policy.halt.who.extend(halt.who);

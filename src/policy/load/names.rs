@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::domain::fault::{closest, quoted_list};
 use crate::domain::strict::{self, At, Document, Table};
 use crate::domain::{Position, RunbookName};
-use crate::policy::set::BUILT_IN;
+use crate::policy::set::{BUILT_IN, GLASS};
 use crate::runbook::Runbook;
 
 use super::Reader;
@@ -95,6 +95,9 @@ fn defined(document: &Document<'_>) -> Vec<(Of, String, usize)> {
             found.push((Of::Rule, id.value.to_owned(), id.span.start));
         }
     }
+    if let Some(span) = root.optional_table("break_glass").and(root.key_span("break_glass")) {
+        found.push((Of::Rule, GLASS.to_owned(), span.start));
+    }
     for name in root.tables("test").iter().filter_map(|table| table.optional_str("name")) {
         found.push((Of::Test, name.value.to_owned(), name.span.start));
     }
@@ -111,8 +114,8 @@ impl Reader<'_> {
         if !good {
             let remedy = "use at most 64 lower-case letters, digits, `-` and `_`, starting with a letter";
             document.fault(&name.span, format!("`{}` is not a name for a {kind}", name.value), remedy);
-        } else if name.value == BUILT_IN {
-            let what = format!("`{BUILT_IN}` is what Muster calls its own rules");
+        } else if [BUILT_IN, GLASS].contains(&name.value) {
+            let what = format!("`{}` is what Muster calls its own rules", name.value);
             document.fault(&name.span, what, "choose another name");
         }
         self.define_once(document, of, name);

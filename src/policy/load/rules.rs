@@ -16,10 +16,10 @@ use super::places::filled;
 
 const RISKS: [(&str, Risk); 3] = [("read", Risk::Read), ("change", Risk::Change), ("destructive", Risk::Destructive)];
 /// More targets than one run can have.
-const TARGETS_MAX: i64 = 1_000_000;
+pub(super) const TARGETS_MAX: i64 = 1_000_000;
 /// More people than anybody waits for.
 const SEATS_MAX: i64 = 20;
-const EXPIRY_MAX: Millis = Millis::from_secs(7 * 24 * 3600);
+pub(super) const EXPIRY_MAX: Millis = Millis::from_secs(7 * 24 * 3600);
 
 /// What stands under `run`, before it is known to be a grant's or a forbid's.
 struct Run {
@@ -357,7 +357,7 @@ fn risks(table: &Table<'_>) -> Option<BTreeSet<Risk>> {
     table.has("risk").then(|| risks.into_iter().map(|r| r.value).collect())
 }
 
-fn channels(table: &Table<'_>, key: &str) -> Option<BTreeSet<ChannelRef>> {
+pub(super) fn channels(table: &Table<'_>, key: &str) -> Option<BTreeSet<ChannelRef>> {
     let channels = filled(table, key, table.optional_list::<ChannelRef>(key));
     table.has(key).then(|| channels.into_iter().map(|c| c.value).collect())
 }

@@ -32,6 +32,7 @@ impl Reader<'_> {
         let tags = texts(&table, "tags");
         let channel = table.optional::<ChannelRef>("channel");
         let at = moment(&table, "at");
+        let emergency = table.optional_str("break_glass");
         let expect = table.required("expect", "\"allow\"").and_then(|item| self.expected(&item));
         table.finish();
         let targets = match targets {
@@ -49,6 +50,7 @@ impl Reader<'_> {
             labels,
             tags,
             at: at.map(|t| t.value),
+            emergency: emergency.map(|reason| reason.value.to_owned()),
             expect: expect?,
         })
     }
