@@ -71,6 +71,11 @@ fn usage(verb: Verb) -> Usage {
             "whether you may run it, by which rules, and who else could; sends nothing",
         ),
         Verb::WhoCan => ("who-can RUNBOOK on SELECTOR", "which groups may run it there; sends nothing"),
+        Verb::BreakGlass => (
+            "break-glass RUNBOOK [NAME=VALUE …] on SELECTOR because \"REASON\"",
+            "runs it against a freeze or without the usual approvals, in an emergency",
+        ),
+        Verb::Review => ("review RUN because \"FINDING\"", "says that you have looked at what broken glass did"),
         Verb::Approvals => ("approvals", "what waits for your approval, and which of yours wait"),
         Verb::Status => ("status [RUN]", "one run, or what is going on"),
         Verb::Runs => ("runs [mine] [failed] [RUNBOOK]", "past runs that you may see, newest first"),
@@ -100,6 +105,10 @@ fn examples(verb: Verb) -> Vec<String> {
         ],
         Verb::Why => vec!["why restart-service".into(), format!("why restart-service service=nginx {EXAMPLE}")],
         Verb::WhoCan => vec![format!("who-can restart-service {EXAMPLE}")],
+        Verb::BreakGlass => vec![format!(
+            "break-glass restart-service service=nginx {EXAMPLE} because \"INC-4711: the shop is down and cannot wait\""
+        )],
+        Verb::Review => vec!["review r-7F3K because \"was needed, nginx is back\"".into()],
         Verb::Approvals => vec!["approvals".into()],
         Verb::Status => vec!["status".into(), "status r-7F3K".into()],
         Verb::Runs => vec!["runs mine".into(), "runs failed restart-service".into()],
@@ -126,6 +135,12 @@ fn notes(verb: Verb) -> Vec<&'static str> {
             "a reason is asked for whenever the runbook changes something",
             "`help selector` tells how to pick machines",
         ],
+        Verb::BreakGlass => vec![
+            "a second person always has to agree, and channels that the policy names are told before it starts",
+            "grants, forbids and limits stand; only what the policy lists under `break_glass` is overridden",
+            "somebody else looks at it afterwards: `review RUN` closes that",
+        ],
+        Verb::Review => vec!["neither whoever asked nor whoever agreed can; `approvals` shows what waits for you"],
         Verb::Cancel => vec!["nodes that have started may still finish; the run tells which"],
         Verb::Retry => vec![
             "`failed`: what failed, timed out, could not be reached, or ended unknown; `not-started`: what nothing was sent to",

@@ -40,6 +40,13 @@ pub enum Command {
         runbook: RunbookName,
         selector: Selector,
     },
+    /// Against a freeze or without the usual approvals.
+    BreakGlass(Request),
+    /// Closes the review of a run that overrode rules.
+    Review {
+        run: RunRef,
+        found: String,
+    },
     /// What waits for the person's yes or no, and what the person waits for.
     Approvals,
     /// One run, or without a reference what is going on.
@@ -99,6 +106,8 @@ pub struct Request {
     pub arguments: BTreeMap<String, String>,
     pub selector: Selector,
     pub reason: Option<String>,
+    /// Rules are to be overridden, and the reason is why.
+    pub emergency: bool,
 }
 
 impl Request {
@@ -106,7 +115,8 @@ impl Request {
     #[must_use]
     pub fn without_place(&self) -> String {
         let value = |(name, value): (&String, &String)| format!(" {name}={}", words::quote(value, &[]));
-        format!("run {}{}", self.runbook, self.arguments.iter().map(value).collect::<String>())
+        let verb = if self.emergency { Verb::BreakGlass } else { Verb::Run };
+        format!("{} {}{}", verb.as_str(), self.runbook, self.arguments.iter().map(value).collect::<String>())
     }
 
     /// `because "ticket 4711"`, where there is a reason.
@@ -136,6 +146,8 @@ impl Command {
             Command::Why { .. } => Verb::Why,
             Command::WhoCan { .. } => Verb::WhoCan,
             Command::Run(_) => Verb::Run,
+            Command::BreakGlass(_) => Verb::BreakGlass,
+            Command::Review { .. } => Verb::Review,
             Command::Approvals => Verb::Approvals,
             Command::Status { .. } => Verb::Status,
             Command::Runs(_) => Verb::Runs,

@@ -46,6 +46,8 @@ pub fn parse(text: &str) -> Result<Command, Refusal> {
         Verb::Targets => targets(&arguments),
         Verb::Plan => request(&arguments).map(Command::Plan),
         Verb::Run => request(&arguments).map(Command::Run),
+        Verb::BreakGlass => break_glass(&arguments),
+        Verb::Review => review(&arguments),
         Verb::Why => match rest {
             [name] => Ok(Command::Why { runbook: runbook(name)?, request: None }),
             _ => request(&arguments).map(|r| Command::Why { runbook: r.runbook.clone(), request: Some(Box::new(r)) }),
@@ -151,8 +153,36 @@ fn halt(rest: &Rest<'_>) -> Result<Command, Refusal> {
     }
 }
 
+fn break_glass(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    let request = Request { emergency: true, ..request(rest)? };
+    if request.reason.is_none() {
+        return Err(Refusal {
+            what: "`break-glass` does not say why".to_owned(),
+            remedy: format!("write `{request} because \"what is broken, and why it cannot wait\"`"),
+        });
+    }
+    Ok(Command::BreakGlass(request))
+}
+
+fn review(rest: &Rest<'_>) -> Result<Command, Refusal> {
+    match rest.words {
+        [name, because, words @ ..] if because.is("because") => {
+            Ok(Command::Review { run: run(name)?, found: reason(words, rest)? })
+        }
+        [name] => {
+            let name = run(name).map(|_| name.text())?;
+            Err(Refusal {
+                what: "`review` does not say what you found".to_owned(),
+                remedy: format!("write `review {name} because \"…\"`, also where all was well"),
+            })
+        }
+        [] => Err(Refusal { what: "`review` needs a name".to_owned(), remedy: rest.form() }),
+        [_, extra, ..] => Err(rest.superfluous(extra)),
+    }
+}
+
 fn who_can(rest: &Rest<'_>) -> Result<Command, Refusal> {
-    let Request { runbook, arguments, selector, reason } = request(rest)?;
+    let Request { runbook, arguments, selector, reason, .. } = request(rest)?;
     if !arguments.is_empty() || reason.is_some() {
         return Err(Refusal {
             what: "`who-can` looks at the runbook and the place alone".to_owned(),
@@ -196,7 +226,7 @@ fn request(rest: &Rest<'_>) -> Result<Request, Refusal> {
         return Err(Refusal { what: format!("`{verb}` does not say on what"), remedy });
     };
     let selector = selector(&words[on + 1..], rest)?;
-    Ok(Request { arguments: arguments(&words[..on], &runbook)?, runbook, selector, reason })
+    Ok(Request { arguments: arguments(&words[..on], &runbook)?, runbook, selector, reason, emergency: false })
 }
 
 /// Everything behind `because`, quoted or not.

@@ -8,11 +8,11 @@ use crate::domain::{Selector, Target};
 use crate::message::{self, Card, Form, Values, Verb, View, form};
 use crate::policy::Asker;
 use crate::ports::InboxRow;
-use crate::run::{Input, Refusal, Run, Which};
+use crate::run::{Input, Phase, Refusal, Run, Which};
 
 use super::intake::{Answer, run};
 use super::runner::Handle;
-use super::{Services, lookups, retrying, starting};
+use super::{Services, lookups, retrying, reviews, starting};
 
 pub(super) async fn click(
     services: &Arc<Services>,
@@ -35,6 +35,11 @@ pub(super) async fn click(
         Verb::Deny => {
             let input = Input::Deny { by: asker.clone(), why: String::new() };
             ask_more(services, row, handle, verb, input, message::deny_form).await
+        }
+        Verb::Review => {
+            let reviewers = handle.read(|run| reviews::reviewers(services, run));
+            let input = Input::Review { by: asker.clone(), found: String::new(), reviewers };
+            ask_more(services, row, handle, verb, input, message::review_form).await
         }
         Verb::Cancel => cancel(services, asker, handle).await,
         Verb::Continue => {
@@ -96,8 +101,12 @@ async fn ask_more(
 /// The same request once more, by whoever clicked: planned and decided afresh, because targets, policy and people may
 /// have changed. Old approvals never carry over.
 async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle) -> Answer {
-    let (plan, reason, place) =
-        handle.read(|run| (run.proposal.plan.clone(), run.proposal.reason.clone(), run.proposal.place.clone()));
+    let (plan, reason, place, emergency) = handle.read(|run| {
+        let p = &run.proposal;
+        // One that was run has had its emergency.
+        let emergency = p.glass.is_some() && run.phase != Phase::Finished;
+        (p.plan.clone(), p.reason.clone(), p.place.clone(), emergency)
+    });
     let Ok(selector) = Selector::parse(&plan.selector) else {
         return Answer::Whisper(message::refusal::fault(
             "the selector of that run cannot be read any more",
@@ -105,7 +114,7 @@ async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: 
         ));
     };
     let (runbook, arguments) = (plan.runbook.clone(), plan.arguments.clone());
-    let request = command::Request { runbook, arguments, selector, reason };
+    let request = command::Request { runbook, arguments, selector, reason, emergency };
     let mut row = row.clone();
     // The new card stands where the old one stands, not inside its thread.
     row.delivery.place = place;
@@ -121,6 +130,7 @@ pub(super) async fn decided(services: &Arc<Services>, handle: &Handle, input: In
         Input::Deny { .. } => Verb::Deny,
         Input::Cancel { .. } => Verb::Cancel,
         Input::Continue { .. } => Verb::Continue,
+        Input::Review { .. } => Verb::Review,
         _ => Verb::Approve,
     };
     match handle.input(input).await {
@@ -174,6 +184,10 @@ fn click_refused(refusal: &Refusal, run: &Run, view: &View, verb: Verb) -> Card 
         Refusal::NotHeld | Refusal::OldHold => say::hold_decided(run, view),
         Refusal::NoLongerPermitted(why) => say::cannot_go_on(run, why),
         Refusal::NoWayBack => say::no_way_back(run, view),
+        Refusal::NoReview => message::glass::no_review(run, view),
+        Refusal::Over(_) if verb == Verb::Review => message::glass::no_review(run, view),
+        Refusal::NotOver => message::glass::review_too_early(view),
+        Refusal::MayNotReview(why) => message::glass::cannot_review(why, run, view),
         Refusal::MayNotCancel => say::cannot_cancel(run, &refusal.to_string()),
         Refusal::Over(_) | Refusal::Expired if verb == Verb::Cancel => say::already_over(run, view),
         Refusal::OtherPlan => say::other_plan(run, view),

@@ -282,6 +282,8 @@ pub async fn suggest(services: &Arc<Services>, search: &Search) -> Suggestions {
                 None => Suggestions::nothing(),
             }
         }
-        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } => Suggestions::nothing(),
+        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Review { .. } => {
+            Suggestions::nothing()
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::command;
 use crate::domain::RunId;
 use crate::message::door::{self, Asked, Door};
 use crate::message::{self, Card, Verb};
@@ -17,11 +18,12 @@ use super::refused::RefusedRequest;
 use super::{Services, desk, posting};
 
 /// Keeps a refused request and says no, with its doors.
-pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Request, refused: Proposed) -> Card {
-    let Proposed { plan, decision, part, .. } = refused;
+pub fn refuse(services: &Services, row: &InboxRow, request: command::Request, refused: Proposed) -> Card {
+    let Proposed { plan, decision, part, breakable, .. } = refused;
     let targets = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let door = Door { request: row.run, part: u32::try_from(part.len()).unwrap_or(u32::MAX) };
     let redactor = Redactor::new(&services.redaction_key(row.run));
+    let emergency = command::Request { emergency: true, reason: None, ..request.clone() };
     let Decision { could, .. } = &decision;
     if door.part > 0 || !could.is_empty() {
         services.refused.keep(
@@ -43,7 +45,13 @@ pub fn refuse(services: &Services, row: &InboxRow, request: crate::command::Requ
             },
         );
     }
-    message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &services.view_for(row))
+    let view = services.view_for(row);
+    let card = message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &view);
+    if !breakable {
+        return card;
+    }
+    let typed = redactor.redact(&emergency.to_string()).text;
+    message::glass::with_emergency(card, &typed, &view)
 }
 
 /// A click that names no run.

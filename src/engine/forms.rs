@@ -194,6 +194,11 @@ pub async fn received(services: &Arc<Services>, delivery: &mut Delivery) -> Opti
             let fault = form::why_fault(why.map_or("", String::as_str))?;
             Some(Ack::FormErrors(Faults::from([(form::WHY.to_owned(), fault)])))
         }
+        Inbound::Form { form: FormKind::Review { .. }, values } => {
+            let found = values.get(form::WHY).and_then(|v| v.first());
+            let fault = form::found_fault(found.map_or("", String::as_str))?;
+            Some(Ack::FormErrors(Faults::from([(form::WHY.to_owned(), fault)])))
+        }
         Inbound::Form { form: FormKind::Narrow { run, .. }, values } => {
             // Of a run that is no longer held it is told why when the delivery is worked on.
             let handle = services.runs.held_whole(*run)?;
@@ -291,7 +296,7 @@ async fn changed(
     let place = &reply.place;
     let asker = desk::asker(services, actor, place).await.ok()?;
     let name = match &form {
-        FormKind::Deny { .. } | FormKind::Narrow { .. } => return None,
+        FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Review { .. } => return None,
         FormKind::Pick => values.get(RUNBOOK)?.first()?.clone(),
         FormKind::Run { runbook, .. } => runbook.to_string(),
     };
@@ -302,7 +307,7 @@ async fn changed(
     }
     let (values, note) = match form {
         FormKind::Run { revision, .. } => (values, (revision != book.revision).then(notes::changed)),
-        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } => {
+        FormKind::Pick | FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Review { .. } => {
             (last_values(services, &book, &offers, Opened { asker: &asker, place }).await, None)
         }
     };

@@ -16,7 +16,7 @@ use crate::ports::Actor;
 use crate::run::{HoldCause, Input, Phase, PostKey, Run};
 
 use super::runner::Handle;
-use super::{Services, desk};
+use super::{Services, desk, reviews};
 
 /// Between two looks at what a page should say.
 const EVERY: Duration = Duration::from_secs(4);
@@ -150,7 +150,7 @@ async fn of(services: &Arc<Services>, actor: &Actor) -> Result<Home, crate::port
 fn waiting(services: &Services, asker: &Asker) -> Vec<Handle> {
     let now = services.clock.now();
     let mut waiting: Vec<Handle> =
-        services.runs.held().into_iter().filter(|handle| handle.read(|run| waits_for(run, asker, now))).collect();
+        services.runs.held().into_iter().filter(|h| h.read(|run| waits_for(services, run, asker, now))).collect();
     waiting.reverse();
     waiting
 }
@@ -172,9 +172,13 @@ pub(super) async fn approvals(services: &Services, asker: &Asker, view: &View) -
     message::approvals((&for_them, all_for_them), (&mine, all_mine), view)
 }
 
-/// This person's yes would count now: to the request, or to the question of a hold.
-fn waits_for(run: &Run, asker: &Asker, now: Timestamp) -> bool {
+/// This person's yes would count now: to the request, or to the question of a hold; or their word on what was overridden.
+fn waits_for(services: &Services, run: &Run, asker: &Asker, now: Timestamp) -> bool {
     let by = asker.clone();
+    if run.phase.is_over() {
+        let reviewers = reviews::reviewers(services, run);
+        return run.decide(Input::Review { by, found: String::new(), reviewers }, now).is_ok();
+    }
     let allowed = super::clicks::is_of(run, asker);
     let yes = match run.hold().map(|hold| &hold.cause) {
         None => return run.would_count(asker, now).is_ok(),
@@ -203,7 +207,7 @@ async fn told(services: &Services, run: Run) -> Told {
 }
 
 /// Where a message is read. An address never changes, so it is asked for once.
-async fn link(services: &Services, message: MessageRef) -> Option<String> {
+pub(super) async fn link(services: &Services, message: MessageRef) -> Option<String> {
     let known = services.homes.links.lock().unwrap_or_else(PoisonError::into_inner).get(&message).cloned();
     if known.is_some() {
         return known;

@@ -16,7 +16,9 @@ use crate::run::{Event, Input, Proposal, Retry, Run, Which};
 use super::planner::Progress;
 use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
-use super::{Services, approvers, clicks, desk, doors, forms, halting, homes, lookups, rechecking, retrying, runner};
+use super::{
+    Services, approvers, clicks, desk, doors, forms, halting, homes, lookups, rechecking, retrying, reviews, runner,
+};
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
 const STALE_AFTER: jiff::SignedDuration = jiff::SignedDuration::from_mins(15);
@@ -106,6 +108,13 @@ async fn respond(services: &Arc<Services>, row: &InboxRow) -> Answer {
             let why = Redactor::new(&services.redaction_key(*run)).redact(&why).text;
             clicks::decided(services, &handle, Input::Deny { by: asker, why }).await
         }
+        Inbound::Form { form: FormKind::Review { run, .. }, values } => {
+            let Some(handle) = services.handle(*run).await else {
+                return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_for(row)));
+            };
+            let found = values.get(form::WHY).and_then(|v| v.first()).map(String::as_str).unwrap_or_default();
+            reviews::close(services, &asker, &handle, found).await
+        }
         Inbound::Form { form: FormKind::Narrow { run, revision }, values } => {
             let Some(handle) = services.handle(*run).await else {
                 return Answer::Whisper(message::refusal::unknown_run(&run.short(6), &services.view_for(row)));
@@ -170,7 +179,11 @@ async fn obey(services: &Arc<Services>, row: &InboxRow, asker: &Asker, command: 
             Err(refused) => Answer::Whisper(refused),
         },
         Command::Why { runbook, request } => why(services, row, asker, &runbook, request.as_deref()).await,
-        Command::Run(request) => run(services, row, asker, request, None).await,
+        Command::Run(request) | Command::BreakGlass(request) => run(services, row, asker, request, None).await,
+        Command::Review { run, found } => match lookups::find(services, asker, &run).await {
+            Ok(handle) => reviews::typed(services, row, asker, &handle, &found).await,
+            Err(refused) => Answer::Whisper(refused),
+        },
         Command::Approvals => Answer::Whisper(homes::approvals(services, asker, &view).await),
         Command::Status { run: None } => Answer::Whisper(lookups::status(services, asker, &view).await),
         Command::Runs(filter) => Answer::Whisper(lookups::runs(services, asker, &filter, &view).await),
@@ -306,7 +319,7 @@ pub(super) async fn begin(
 ) -> Answer {
     let delivery = &row.delivery;
     let rules = services.rulebook.current();
-    let Proposed { plan, decision, policy, .. } = proposed;
+    let Proposed { plan, decision, policy, glass, .. } = proposed;
     let place = match services.directory.channel(&delivery.place).await {
         Ok(place) => place,
         // Outputs could go to another organisation: better closed than open.
@@ -342,6 +355,7 @@ pub(super) async fn begin(
         decision,
         policy,
         asking,
+        glass,
         retry,
         at: services.clock.now(),
     };

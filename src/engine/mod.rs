@@ -31,6 +31,7 @@ pub mod propose;
 mod refused;
 mod reports;
 mod retrying;
+mod reviews;
 pub mod rulebook;
 mod runner;
 mod runs;

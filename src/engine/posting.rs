@@ -9,9 +9,9 @@ use crate::message::{self, Button, Card, Limits};
 use crate::ports::ChatError;
 use crate::run::{AskAt, Effect, Input, PostKey, Run};
 
-use super::Services;
 use super::runner::Handle;
 use super::summing::summary_of;
+use super::{Services, homes};
 
 /// The last word does not wait longer for a card above it: Discord lets old messages be edited a few times an hour.
 const LAST_FORM_WITHIN: Duration = Duration::from_secs(60);
@@ -31,7 +31,13 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
     if *key == PostKey::Closing {
         // The last form of the cards stands before the last word is said. Once that is in the journal the run is
         // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
-        for living in living(handle).into_iter().filter(|key| !matches!(key, PostKey::AskAt(_))) {
+        for living in living(handle).into_iter().filter(|key| !stands_elsewhere(key)) {
+            bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
+        }
+    }
+    if *key == PostKey::Reviewed {
+        // For the same reason: with it the run is settled.
+        for living in living(handle) {
             bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
         }
     }
@@ -55,7 +61,9 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 }
             }
         }
-        if matches!(key, PostKey::AskAt(_) | PostKey::Notice(_)) && !handle.read(|run| is_wanted(run, key)) {
+        let may_be_moot =
+            matches!(key, PostKey::AskAt(_) | PostKey::Notice(_) | PostKey::Alert(_) | PostKey::Overdue(_));
+        if may_be_moot && !handle.read(|run| is_wanted(run, key)) {
             // It has been decided meanwhile: nobody has to be asked or told any more.
             return refused(handle, key, "it was decided before it could be said".into()).await;
         }
@@ -106,8 +114,13 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
 /// Where the channel takes nothing any more, the requester still learns what waits for a decision, and how it ended.
 fn concerns_the_requester(key: &PostKey) -> bool {
     match key {
-        PostKey::Ask | PostKey::Hold(_) | PostKey::Closing => true,
-        PostKey::Root | PostKey::AskAt(_) | PostKey::Notice(_) | PostKey::Results => false,
+        PostKey::Ask | PostKey::Hold(_) | PostKey::Closing | PostKey::Reviewed => true,
+        PostKey::Root
+        | PostKey::AskAt(_)
+        | PostKey::Alert(_)
+        | PostKey::Overdue(_)
+        | PostKey::Notice(_)
+        | PostKey::Results => false,
     }
 }
 
@@ -126,11 +139,11 @@ async fn place_before(services: &Services, handle: &Handle, key: &PostKey) -> Op
         match place_of(services, handle, key).await {
             Ok(place) => return Some(place),
             Err(ChatError::Refused(cause)) => {
-                tracing::warn!(run = %handle.id, %key, cause, "those who may approve cannot be asked there");
+                tracing::warn!(run = %handle.id, %key, cause, "nobody can be told there");
                 return None;
             }
             Err(fault) => {
-                tracing::warn!(run = %handle.id, %key, %fault, "those who may approve cannot be asked there yet")
+                tracing::warn!(run = %handle.id, %key, %fault, "nobody can be told there yet")
             }
         }
         tokio::time::sleep(pause).await;
@@ -185,13 +198,13 @@ async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
     tracing::error!(run = %run.id, "the outputs could not be uploaded in six attempts");
 }
 
-/// Where a message of the run goes: the root card where it was asked, the question also where else approvers are asked, the
-/// rest into the thread.
+/// Where a message of the run goes: the root card where it was asked, the question also where else approvers are asked, what
+/// is said of broken glass where that has to be told, the rest into the thread.
 async fn place_of(services: &Services, handle: &Handle, key: &PostKey) -> Result<Place, ChatError> {
     if *key == PostKey::Root {
         return Ok(handle.read(|run| run.proposal.place.clone()));
     }
-    match handle.read(|run| asked_at(run, key).cloned()) {
+    match handle.read(|run| elsewhere(run, key)) {
         Some(AskAt::Channel(channel)) => {
             let place = place_in(&channel);
             match services.directory.channel(&place).await {
@@ -208,14 +221,27 @@ async fn place_of(services: &Services, handle: &Handle, key: &PostKey) -> Result
     }
 }
 
-/// Where else the question is asked that this key names.
-fn asked_at<'r>(run: &'r Run, key: &PostKey) -> Option<&'r AskAt> {
+/// The place besides the thread that this key names.
+fn elsewhere(run: &Run, key: &PostKey) -> Option<AskAt> {
+    let nth = |number: &u32| (*number as usize).saturating_sub(1);
     match key {
-        PostKey::AskAt(number) => run.proposal.asking.at.get((*number as usize).saturating_sub(1)),
-        PostKey::Root | PostKey::Ask | PostKey::Notice(_) | PostKey::Hold(_) | PostKey::Results | PostKey::Closing => {
-            None
+        PostKey::AskAt(number) => run.proposal.asking.at.get(nth(number)).cloned(),
+        PostKey::Alert(number) | PostKey::Overdue(number) => {
+            run.proposal.glass.as_ref()?.notify.get(nth(number)).cloned().map(AskAt::Channel)
         }
+        PostKey::Root
+        | PostKey::Ask
+        | PostKey::Notice(_)
+        | PostKey::Reviewed
+        | PostKey::Hold(_)
+        | PostKey::Results
+        | PostKey::Closing => None,
     }
+}
+
+/// It may stand on another platform, which may be down.
+fn stands_elsewhere(key: &PostKey) -> bool {
+    matches!(key, PostKey::AskAt(_) | PostKey::Alert(_))
 }
 
 fn place_in(channel: &ChannelRef) -> Place {
@@ -236,7 +262,8 @@ pub fn thread_of(run: &Run) -> Place {
 
 async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Card {
     let run = handle.snapshot();
-    let view = match asked_at(&run, key) {
+    let elsewhere = elsewhere(&run, key);
+    let view = match &elsewhere {
         Some(AskAt::Channel(channel)) => services.view_of(run.id, Some(&place_in(channel))),
         Some(AskAt::Person(person)) => services.view_of(run.id, Some(&Place::nowhere(person, &person.tenant))),
         None => services.view(&run),
@@ -244,6 +271,9 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask | PostKey::AskAt(_) => message::ask(&run, &view),
+        PostKey::Alert(_) => message::alert(&run, link_of(services, &run).await.as_deref(), &view),
+        PostKey::Overdue(_) => message::overdue(&run, link_of(services, &run).await.as_deref(), &view),
+        PostKey::Reviewed => message::reviewed(&run, &view),
         PostKey::Notice(number) => message::notice(&run, *number, &view),
         PostKey::Hold(number) => {
             let (summary, _) = summary_of(services, &run).await;
@@ -258,7 +288,7 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
             message::closing(&run, &summary, &view)
         }
     };
-    let platform = match asked_at(&run, key) {
+    let platform = match &elsewhere {
         Some(AskAt::Channel(channel)) => channel.platform,
         Some(AskAt::Person(person)) => person.platform,
         None => run.proposal.place.platform,
@@ -269,6 +299,12 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
 /// A card within the platform's limits; what is cut says so. Only the results have a file that holds the rest.
 pub fn fitted(card: Card, platform: ChatPlatform) -> Card {
     message::fit(card, &Limits { file: false, ..Limits::of(platform) }).0
+}
+
+/// Where the run's own card is read.
+async fn link_of(services: &Services, run: &Run) -> Option<String> {
+    let root = run.posts.get(&PostKey::Root).cloned().flatten()?;
+    homes::link(services, root).await
 }
 
 async fn root_card(services: &Services, run: &Run) -> Card {
@@ -287,7 +323,9 @@ fn living(handle: &Handle) -> Vec<PostKey> {
     let holds = handle.read(|run| run.holds.iter().map(|hold| PostKey::Hold(hold.number)).collect::<Vec<_>>());
     let places = handle.read(|run| run.proposal.asking.at.len());
     let asks = (1..).take(places).map(PostKey::AskAt);
-    [PostKey::Root, PostKey::Ask].into_iter().chain(asks).chain(holds).collect()
+    let told = handle.read(|run| run.proposal.glass.as_ref().map_or(0, |glass| glass.notify.len()));
+    let alerts = (1..).take(told).map(PostKey::Alert);
+    [PostKey::Root, PostKey::Ask].into_iter().chain(asks).chain(alerts).chain(holds).collect()
 }
 
 /// Edits the living cards whenever what they say has changed, until the run is over and their last form is shown. The
@@ -299,8 +337,7 @@ pub async fn keep_shown(services: Arc<Services>, handle: Handle) {
             () = handle.over.notified() => true,
         };
         let mut edited = false;
-        let (elsewhere, here): (Vec<PostKey>, Vec<PostKey>) =
-            living(&handle).into_iter().partition(|key| matches!(key, PostKey::AskAt(_)));
+        let (elsewhere, here): (Vec<PostKey>, Vec<PostKey>) = living(&handle).into_iter().partition(stands_elsewhere);
         for key in here {
             edited |= bring_to_form(&services, &handle, &key, None).await;
         }

@@ -8,9 +8,11 @@ use crate::domain::selector::Doubt;
 use crate::domain::{Digest, RunbookName, Snapshot, Target};
 use crate::message::{Card, View, refusal, trouble};
 use crate::plan::{self, Delivery, NoPlan, Plan};
+use crate::policy::set::BreakGlass;
 use crate::policy::{self, Asker, Decision, Moment, Request, RunbookFacts, Verdict};
 use crate::ports::Inventory;
 use crate::redact::Redactor;
+use crate::run::Glass;
 use crate::runbook::Runbook;
 use crate::runbook::arguments::{self, ArgumentFault};
 
@@ -26,6 +28,10 @@ pub struct Proposed {
     pub policy: Digest,
     /// Of a plan that is forbidden: the targets that this person may run. Empty if there are none.
     pub part: BTreeSet<Target>,
+    /// Of a plan that overrides rules: what that owes.
+    pub glass: Option<Glass>,
+    /// Of a plan that is forbidden: this person could run it by breaking the glass.
+    pub breakable: bool,
 }
 
 /// Why there is no plan to decide on.
@@ -49,6 +55,8 @@ pub enum NotProposed {
     /// A misspelt label or account: `evn!=prod` would match everything.
     Doubts(Vec<Doubt>),
     NoPlan(NoPlan),
+    /// Nothing stands in the way that could be overridden.
+    NoEmergency,
 }
 
 impl NotProposed {
@@ -63,6 +71,7 @@ impl NotProposed {
                 refusal::argument_faults(runbook, &faults, view)
             }
             NotProposed::Secret { name } => trouble::secret_argument(name),
+            NotProposed::NoEmergency => crate::message::glass::no_emergency(request, view),
             NotProposed::Doubts(doubts) => trouble::doubts(doubts, view),
             NotProposed::NoPlan(NoPlan::NothingMatched { coverage, accounts }) => {
                 refusal::nothing_matched(&request.selector.to_string(), coverage, accounts, view)
@@ -118,12 +127,39 @@ pub async fn propose(
     left_out = left_out.saturating_sub(plan.targets.len());
     plan.coverage.left_out = u32::try_from(left_out).unwrap_or(u32::MAX);
     let question = Request::of(asker, &plan, moment);
+    let policy = rules.policy.revision;
+    if request.emergency {
+        let decision = policy::decide_in_emergency(&rules.policy, &question, &justification(request));
+        let is_forbidden = decision.verdict == Verdict::Forbid;
+        if !is_forbidden && policy::overridden(&rules.policy, &question).is_empty() {
+            return Err(NotProposed::NoEmergency);
+        }
+        let glass = rules.policy.glass.as_ref().map(owed);
+        return Ok(Proposed { plan, decision, policy, part: BTreeSet::new(), glass, breakable: false });
+    }
     let decision = policy::decide(&rules.policy, &question);
-    let part = match decision.verdict {
-        Verdict::Forbid => policy::narrowed(&rules.policy, &question),
-        Verdict::Permit | Verdict::PermitWithApproval => BTreeSet::new(),
+    let (part, breakable) = match decision.verdict {
+        Verdict::Forbid => {
+            let breakable = policy::could_break_glass(&rules.policy, &question);
+            (policy::narrowed(&rules.policy, &question), breakable)
+        }
+        Verdict::Permit | Verdict::PermitWithApproval => (BTreeSet::new(), false),
     };
-    Ok(Proposed { plan, decision, policy: rules.policy.revision, part })
+    Ok(Proposed { plan, decision, policy, part, glass: None, breakable })
+}
+
+/// The reason as it will be written down: what is taken out of it justifies nothing.
+fn justification(request: &command::Request) -> String {
+    let redactor = Redactor::new(b"only asked how long");
+    request.reason.as_deref().map(|reason| redactor.redact(reason).text).unwrap_or_default()
+}
+
+fn owed(rule: &BreakGlass) -> Glass {
+    Glass {
+        notify: rule.notify.iter().cloned().collect(),
+        review: rule.review.iter().cloned().collect(),
+        review_within: rule.review_within,
+    }
 }
 
 /// The first word of the request that holds what the redactor would take out.

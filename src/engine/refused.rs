@@ -83,6 +83,7 @@ mod tests {
                 arguments: BTreeMap::new(),
                 selector: crate::domain::Selector::parse("env=staging").unwrap(),
                 reason: None,
+                emergency: false,
             },
             typed: "run disk-usage on env=staging".into(),
             why: None,

@@ -15,8 +15,8 @@ use crate::policy::{Asker, may_view, targets_of, views_of_others};
 use crate::run::Run;
 use crate::telemetry;
 
-use super::Services;
 use super::runner::Handle;
+use super::{Services, reviews};
 
 /// The policy counts the targets that a person's runs were started on within this time.
 pub const COUNTED_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -37,17 +37,18 @@ enum Known {
 struct Past {
     by: Principal,
     runbook: RunbookName,
-    /// Groups whose approval was asked for.
+    /// Groups whose approval was asked for, or whose review.
     approvers: Vec<GroupName>,
 }
 
 impl Past {
     fn of(run: &Run) -> Past {
         let quorum = &run.proposal.decision.quorum;
+        let reviewers = run.proposal.glass.iter().flat_map(|glass| &glass.review);
         Past {
             by: run.proposal.by.clone(),
             runbook: run.proposal.plan.runbook.clone(),
-            approvers: quorum.iter().map(|seats| seats.group.clone()).collect(),
+            approvers: quorum.iter().map(|seats| &seats.group).chain(reviewers).cloned().collect(),
         }
     }
 }
@@ -132,6 +133,7 @@ pub fn visible(services: &Services, asker: &Asker, run: &Run) -> bool {
     let rules = services.rulebook.current();
     let proposal = &run.proposal;
     may_view(&rules.policy, asker, &proposal.by, &proposal.decision, &targets_of(&proposal.plan))
+        || reviews::reads(services, run, asker)
 }
 
 fn fits(filter: &RunFilter, asker: &Asker, run: &Run) -> bool {

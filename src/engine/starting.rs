@@ -109,10 +109,17 @@ pub(super) async fn decide_again(
 }
 
 fn decide(services: &Services, handle: &Handle, rules: &Rules, requester: &Asker) -> Decision {
-    let plan = handle.read(|run| run.proposal.plan.clone());
+    let (plan, justification) = handle.read(|run| {
+        let p = &run.proposal;
+        (p.plan.clone(), p.glass.as_ref().map(|_| p.reason.clone().unwrap_or_default()))
+    });
     let recent = services.recent_targets(requester, &plan.runbook, handle.id);
     let moment = Moment { recent: &recent, now: services.clock.now() };
-    policy::decide(&rules.policy, &Request::of(requester, &plan, moment))
+    let request = Request::of(requester, &plan, moment);
+    match justification {
+        Some(why) => policy::decide_in_emergency(&rules.policy, &request, &why),
+        None => policy::decide(&rules.policy, &request),
+    }
 }
 
 /// The root card cannot be posted, so the run must not start: the requester is told in private, and the request is

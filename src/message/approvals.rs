@@ -49,6 +49,11 @@ fn request(told: &Told) -> Line {
         .code(told.short.clone())
         .plain(format!(" {}, asked by ", subject(p.plan.runbook.as_str(), size(p.plan.targets.len()))))
         .person(&p.by);
+    if run.owes_review() {
+        let line = line.plain(": needs a review");
+        let line = super::glass::rules(run).map_or(line.clone(), |rules| line.plain(", it ").then(rules));
+        return linked(line, told);
+    }
     line = match run.hold() {
         Some(hold) => {
             let what = match hold.cause {
@@ -62,6 +67,10 @@ fn request(told: &Told) -> Line {
             expires(run).map_or(line.clone(), |at| line.plain(", expires ").when(at))
         }
     };
+    linked(line, told)
+}
+
+fn linked(line: Line, told: &Told) -> Line {
     match &told.link {
         Some(url) => line.plain(" · ").span(Span::Link { url: url.clone(), text: "read it".to_owned() }),
         None => line,

@@ -16,12 +16,15 @@ pub fn ask(run: &Run, view: &View) -> Card {
     let p = &run.proposal;
     let asked = subject(p.plan.runbook.as_str(), size(p.plan.targets.len()));
     let (tone, title) = match run.phase {
-        Phase::AwaitingApproval => (Tone::Waiting, format!("Approve {asked}? Risk: {}", p.plan.risk.as_str())),
+        Phase::AwaitingApproval => {
+            let head = if p.glass.is_some() { "Break-glass: approve" } else { "Approve" };
+            (Tone::Waiting, format!("{head} {asked}? Risk: {}", p.plan.risk.as_str()))
+        }
         Phase::Running | Phase::Finished => (Tone::Good, format!("Approved: {asked}")),
         Phase::Denied => (Tone::Bad, format!("Denied: {asked}")),
         Phase::Expired => (Tone::Warning, format!("Expired: {asked}")),
         Phase::Cancelled => (Tone::Warning, format!("Cancelled: {asked}")),
-        Phase::Withdrawn => (Tone::Bad, format!("No longer allowed: {asked}")),
+        Phase::Withdrawn => (Tone::Bad, format!("Withdrawn: {asked}")),
     };
     let mut blocks = vec![Block::Text(decision(run, view))];
     let mut who = vec![("Asked by".to_owned(), Line::default().person(&p.by).spans())];
@@ -29,6 +32,7 @@ pub fn ask(run: &Run, view: &View) -> Card {
     who.push(("Why".to_owned(), say(why.unwrap_or("no reason given")).spans()));
     who.push(("What".to_owned(), plan::what(&p.plan)));
     who.extend(narrowed(run));
+    who.extend(super::glass::rules(run).map(|rules| ("Break-glass".to_owned(), rules.spans())));
     // At most ten fields stand in one block.
     blocks.push(Block::Fields(who));
     blocks.push(Block::Fields(plan::facts(&p.plan)));

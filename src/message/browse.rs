@@ -174,7 +174,7 @@ pub(super) fn phase(run: &Run) -> String {
         Phase::Denied => "denied".to_owned(),
         Phase::Expired => "expired".to_owned(),
         Phase::Cancelled => "cancelled before it started".to_owned(),
-        Phase::Withdrawn => "no longer allowed".to_owned(),
+        Phase::Withdrawn => "withdrawn".to_owned(),
     }
 }
 

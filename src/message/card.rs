@@ -124,6 +124,8 @@ pub enum Verb {
     RunPart,
     /// Puts a refused request to those who could run it.
     AskOthers,
+    /// Opens the form that closes the review of a run that overrode rules.
+    Review,
     /// Opens the form in which a runbook is picked. Its run is nobody's.
     Pick,
     /// Opens the form of the run's runbook, with what was given then.
@@ -134,7 +136,7 @@ impl Verb {
     /// The click is answered by a form where the person may do it at all.
     #[must_use]
     pub fn opens_form(self) -> bool {
-        matches!(self, Verb::Narrow | Verb::Deny | Verb::Pick | Verb::Fill)
+        matches!(self, Verb::Narrow | Verb::Deny | Verb::Review | Verb::Pick | Verb::Fill)
     }
 }
 

@@ -136,11 +136,36 @@ fn held(told: &Told, hold: &Hold) -> Card {
     }
 }
 
+/// A run that overrode rules and waits for somebody to look at it.
+fn review(told: &Told, view: &View) -> Card {
+    let run = &told.run;
+    let p = &run.proposal;
+    let mut told_lines = vec![
+        say("Asked by ").person(&p.by).plain(" ").when(p.at).plain(", agreed by ").then(super::root::approvers(run)),
+        say("Why: ").plain(cut(p.reason.as_deref().unwrap_or_default(), 300)),
+        say("It ended: ").plain(super::verdict::counts(&run.counts)),
+    ];
+    told_lines.extend(super::glass::review(run, view));
+    if let Some(url) = &told.link {
+        let text = "Read what was done".to_owned();
+        told_lines.push(Line::default().span(super::Span::Link { url: url.clone(), text }));
+    }
+    let title = format!("Review {} {}", told.short, subject(p.plan.runbook.as_str(), size(p.plan.targets.len())));
+    Card {
+        blocks: vec![Block::Text(lines(told_lines))],
+        buttons: super::glass::buttons(run),
+        ..section(Tone::Waiting, title)
+    }
+}
+
 /// A request in short. Whoever wants to know everything follows the link: the card there tells the exact targets.
 fn request(told: &Told, view: &View) -> Card {
     let run = &told.run;
     if let Some(hold) = run.hold() {
         return held(told, hold);
+    }
+    if run.owes_review() {
+        return review(told, view);
     }
     let p = &run.proposal;
     let button =
@@ -159,6 +184,7 @@ fn request(told: &Told, view: &View) -> Card {
         arguments: p.plan.arguments.clone(),
         selector: Selector::default(),
         reason: None,
+        emergency: false,
     };
     let asked = format!("{} {} on {}", view.command, asked.without_place(), p.plan.selector);
     told_lines.push(Line::default().code(cut(&asked, 300)));

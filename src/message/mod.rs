@@ -14,6 +14,7 @@ pub mod card;
 pub mod door;
 pub mod fit;
 pub mod form;
+pub mod glass;
 pub mod hold;
 pub mod halt;
 pub mod home;
@@ -40,7 +41,10 @@ pub use approvals::approvals;
 pub use ask::ask;
 pub use card::{Block, Button, Card, Span, Style, Tone, Verb};
 pub use fit::{Limits, fit};
-pub use form::{Choice, FieldKind, Form, FormField, FormKind, Suggestions, Values, deny_form, narrow_form};
+pub use form::{
+    Choice, FieldKind, Form, FormField, FormKind, Suggestions, Values, deny_form, narrow_form, review_form,
+};
+pub use glass::{alert, overdue, review_closed, reviewed};
 pub use hold::hold;
 pub use home::{Home, home};
 pub use notice::notice;

@@ -34,6 +34,7 @@ pub fn word(verb: Verb) -> &'static str {
         Verb::RunAgain => "run_again",
         Verb::RunPart => "run_part",
         Verb::AskOthers => "ask_others",
+        Verb::Review => "review",
         Verb::Pick => "pick",
         Verb::Fill => "fill",
     }
@@ -54,6 +55,7 @@ fn verb(word: &str) -> Option<Verb> {
         "run_again" => Verb::RunAgain,
         "run_part" => Verb::RunPart,
         "ask_others" => Verb::AskOthers,
+        "review" => Verb::Review,
         "pick" => Verb::Pick,
         "fill" => Verb::Fill,
         _ => return None,
@@ -93,6 +95,8 @@ mod tests {
         let run: RunId = "01J9ZX0000000000000000AB7F".parse().unwrap();
         for verb in [
             Verb::Approve,
+            Verb::Narrow,
+            Verb::Review,
             Verb::Deny,
             Verb::Cancel,
             Verb::Continue,

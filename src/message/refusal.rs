@@ -423,7 +423,7 @@ pub fn already_decided(run: &Run, view: &View) -> Card {
         Phase::Denied => "It was already denied",
         Phase::Expired => "It has expired",
         Phase::Cancelled => "It was already cancelled",
-        Phase::Withdrawn => "It is no longer allowed",
+        Phase::Withdrawn => "It was withdrawn",
     };
     let status = say("How it stands: ").code(format!("{} status {}", view.command, view.short));
     refusal(title, vec![told.spans()], vec![status.spans()])

@@ -115,7 +115,7 @@ fn title(run: &Run, summary: Option<&Summary>, view: &View) -> (Tone, String) {
         Phase::Expired if run.is_agreed() => (Tone::Warning, format!("{asked}: expired, it could not start in time")),
         Phase::Expired => (Tone::Warning, format!("{asked}: expired, nobody approved it in time")),
         Phase::Cancelled => (Tone::Warning, format!("{asked}: cancelled, nothing was run")),
-        Phase::Withdrawn => (Tone::Bad, format!("{asked}: no longer allowed, nothing was run")),
+        Phase::Withdrawn => (Tone::Bad, format!("{asked}: withdrawn, nothing was run")),
     }
 }
 
@@ -165,6 +165,7 @@ fn state(run: &Run, view: &View) -> Vec<Span> {
                 }
             }
             told.push(say("The results stand in this thread."));
+            told.extend(super::glass::review(run, view));
             let unknown = run.counts.unknown;
             if unknown > 0 {
                 told.push(say(format!(
@@ -193,7 +194,7 @@ pub(super) fn ended(run: &Run) -> Option<Line> {
         Phase::AwaitingApproval | Phase::Running | Phase::Finished => None,
         Phase::Denied => Some(because(whom(say("Denied"), by))),
         Phase::Cancelled => Some(because(whom(say("Cancelled"), by))),
-        Phase::Withdrawn => Some(because(say("The policy no longer allows it"))),
+        Phase::Withdrawn => Some(because(say("Withdrawn"))),
         Phase::Expired if run.is_agreed() => {
             Some(say("It was agreed to and could not be started in time. Ask again asks once more."))
         }
@@ -337,6 +338,9 @@ fn facts(run: &Run) -> Vec<(String, Vec<Span>)> {
     }
     if let Some(reason) = &p.reason {
         fields.push(("Why".to_owned(), say(reason).spans()));
+    }
+    if let Some(rules) = super::glass::rules(run) {
+        fields.push(("Break-glass".to_owned(), rules.spans()));
     }
     if !run.approvals.is_empty() {
         fields.push(("Approved by".to_owned(), approvers(run).spans()));

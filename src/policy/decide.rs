@@ -42,6 +42,15 @@ pub fn decide_in_emergency(policy: &PolicySet, request: &Request<'_>, justificat
     }
 }
 
+/// Whether `request` could run by breaking the glass, with a reason that is long enough, and not without.
+#[must_use]
+pub fn could_break_glass(policy: &PolicySet, request: &Request<'_>) -> bool {
+    let Some(rule) = &policy.glass else { return false };
+    let justification = "x".repeat(rule.justification_min as usize);
+    !overridden(policy, request).is_empty()
+        && decide_in_emergency(policy, request, &justification).verdict != Verdict::Forbid
+}
+
 fn decide_as(policy: &PolicySet, request: &Request<'_>, glass: Option<Glass<'_>>) -> Decision {
     if request.targets.is_empty() {
         return refusal("the plan has no target");

@@ -1,6 +1,8 @@
 //! `decide(state, input, now) -> events`: the only place where something may come to happen.
 
-use crate::domain::{CommandId, Digest, MessageRef, NotStarted, Outcome, Principal, Timestamp};
+use std::collections::BTreeSet;
+
+use crate::domain::{CommandId, Digest, GroupName, MessageRef, NotStarted, Outcome, Principal, Timestamp};
 use crate::plan::Plan;
 use crate::policy::{Asker, CannotApprove, Decision, Verdict, Vote, Yes, may_approve, quorum_met};
 
@@ -39,6 +41,12 @@ pub enum Input {
         by: Asker,
         digest: Digest,
         plan: Box<Plan>,
+    },
+    /// `by` has looked at what a run overrode and found this. `reviewers`: the groups of which somebody has to.
+    Review {
+        by: Asker,
+        found: String,
+        reviewers: BTreeSet<GroupName>,
     },
     /// It cannot be started for a reason outside the policy, such as a channel that Muster is not in.
     Withdraw {
@@ -167,6 +175,12 @@ pub enum Refusal {
     NoLongerPermitted(String),
     #[error("there is no way back")]
     NoWayBack,
+    #[error("it overrode no rule that somebody still has to look at")]
+    NoReview,
+    #[error("it is not over yet")]
+    NotOver,
+    #[error("{0}")]
+    MayNotReview(CannotApprove),
     /// A late or repeated result. Nobody asked, so nobody is told.
     #[error("it is known already")]
     Stale,
@@ -215,6 +229,7 @@ impl Run {
             Input::Reconsider { today } => self.reconsider(&today, now),
             Input::Start { today } => self.start(&today, now),
             Input::Narrow { by, digest, plan } => self.narrow(by, digest, &plan, now),
+            Input::Review { by, found, reviewers } => self.reviewed(by, found, &reviewers, now),
             Input::Withdraw { why } if self.phase == Phase::AwaitingApproval => {
                 Ok(vec![Event::Withdrawn { why, at: now }])
             }

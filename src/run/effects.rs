@@ -53,10 +53,10 @@ impl Run {
         self.effects().contains(effect)
     }
 
-    /// Nothing is owed and nothing will be.
+    /// Nothing is owed and nothing will be: neither by Muster nor, where it overrode rules, by whoever reviews it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.phase.is_over() && self.effects().is_empty()
+        self.phase.is_over() && self.effects().is_empty() && !self.owes_review()
     }
 
     /// What is owed beside sending: posts, and what leads to the start.
@@ -98,7 +98,7 @@ impl Run {
     fn permission_owed(&self, due: &mut BTreeSet<Effect>) {
         match self.phase {
             Phase::AwaitingApproval if !self.root_failed() => {
-                if self.is_agreed() && self.root_posted() {
+                if self.is_agreed() && self.root_posted() && self.glass_is_told() {
                     due.insert(Effect::Start);
                 }
                 due.insert(Effect::Alarm(self.start_by()));
@@ -108,7 +108,8 @@ impl Run {
                 due.insert(Effect::TellUnposted);
             }
             Phase::Running => due.extend(self.alarm().map(Effect::Alarm)),
-            Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {}
+            Phase::Finished => due.extend(self.review_alarm().map(Effect::Alarm)),
+            Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {}
         }
     }
 
@@ -149,6 +150,7 @@ impl Run {
             (1..).zip(&self.proposal.asking.at).for_each(|(number, _)| owe(PostKey::AskAt(number)));
         }
         (1..).zip(&self.notices).filter(|(_, notice)| self.concerns(notice)).for_each(|(n, _)| owe(PostKey::Notice(n)));
+        self.alerts_owed().chain(self.review_posts()).for_each(&mut owe);
         self.holds.iter().for_each(|hold| owe(PostKey::Hold(hold.number)));
         match self.phase {
             Phase::AwaitingApproval | Phase::Running => {}

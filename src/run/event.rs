@@ -70,6 +70,17 @@ pub enum Event {
     Reminded {
         at: Timestamp,
     },
+    /// A run that overrode rules was looked at by somebody else.
+    Reviewed {
+        by: Principal,
+        /// What that person found.
+        found: String,
+        at: Timestamp,
+    },
+    /// Nobody has looked at it in time. The review is still owed.
+    ReviewLate {
+        at: Timestamp,
+    },
     /// From here on sends may happen.
     Started {
         at: Timestamp,
@@ -276,6 +287,13 @@ pub enum PostKey {
     AskAt(u32),
     /// What whoever waits has to hear of while it waits, in the thread: by its number, from 1.
     Notice(u32),
+    /// That rules are overridden, in a channel that has to be told before it starts: by its number in
+    /// [`Glass::notify`](super::Glass::notify), from 1. It is edited until its review is closed.
+    Alert(u32),
+    /// That nobody has looked at it in time, in the same channel.
+    Overdue(u32),
+    /// That somebody has, in the thread.
+    Reviewed,
     /// The question that a hold asks, by its number.
     Hold(u32),
     /// The short reply that mentions the requester when it is over.
@@ -291,6 +309,9 @@ impl fmt::Display for PostKey {
             PostKey::Results => f.write_str("results"),
             PostKey::AskAt(number) => write!(f, "ask-{number}"),
             PostKey::Notice(number) => write!(f, "notice-{number}"),
+            PostKey::Alert(number) => write!(f, "alert-{number}"),
+            PostKey::Overdue(number) => write!(f, "overdue-{number}"),
+            PostKey::Reviewed => f.write_str("reviewed"),
             PostKey::Hold(number) => write!(f, "hold-{number}"),
             PostKey::Closing => f.write_str("closing"),
         }

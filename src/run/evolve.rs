@@ -8,6 +8,7 @@ use crate::policy::{Decision, Verdict};
 use crate::runbook::OnFailure;
 
 use super::event::{Event, HoldCause, NodeReport};
+use super::glass::Review;
 use super::motion::Touched;
 use super::standing::Notice;
 use super::state::{
@@ -66,6 +67,8 @@ impl Run {
             wants_rollback: false,
             no_way_back: false,
             rollback: None,
+            review: None,
+            review_late: false,
             counts: Counts::of(u32::try_from(targets.len()).unwrap_or(u32::MAX), []),
             targets,
             shards,
@@ -143,6 +146,10 @@ impl Run {
                 }
                 self.narrow_to(by, plan, *digest);
             }
+            Event::Reviewed { by, found, at } => {
+                self.review = Some(Review { by: by.clone(), found: found.clone(), at: *at });
+            }
+            Event::ReviewLate { .. } => self.review_late = true,
             Event::Reminded { at } => self.notices.push(Notice::HalfTime { at: *at }),
             Event::Cancelled { by, at } if self.phase == Phase::AwaitingApproval => {
                 self.end(Phase::Cancelled, *at);
@@ -556,6 +563,8 @@ impl Event {
             | Event::Withdrawn { .. }
             | Event::Reconsidered { .. }
             | Event::Reminded { .. }
+            | Event::Reviewed { .. }
+            | Event::ReviewLate { .. }
             | Event::Held { .. }
             | Event::GateApproved { .. }
             | Event::Continued { .. }
@@ -579,6 +588,8 @@ impl Event {
             Event::Reconsidered { .. } => "reconsidered",
             Event::Narrowed { .. } => "narrowed",
             Event::Reminded { .. } => "reminded",
+            Event::Reviewed { .. } => "reviewed",
+            Event::ReviewLate { .. } => "review_late",
             Event::Started { .. } => "started",
             Event::SendIntent { .. } => "send_intent",
             Event::Sent { .. } => "sent",

@@ -175,7 +175,8 @@ impl Run {
                 }
                 self.deadline().filter(|at| now >= *at).map(|_| Event::Overdue { at: now })
             }
-            Phase::Finished | Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => None,
+            Phase::Finished => self.review_alarm().filter(|at| now >= *at).map(|_| Event::ReviewLate { at: now }),
+            Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => None,
         }
     }
 

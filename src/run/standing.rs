@@ -66,7 +66,8 @@ impl Run {
 
     /// The last look before the start.
     pub(super) fn start(&self, today: &Today, now: Timestamp) -> Result<Vec<Event>, Refusal> {
-        if self.phase != Phase::AwaitingApproval || !self.is_agreed() || !self.root_posted() {
+        let told = self.root_posted() && self.glass_is_told();
+        if self.phase != Phase::AwaitingApproval || !self.is_agreed() || !told {
             return Err(Refusal::Stale);
         }
         if now >= self.start_by() {
@@ -74,6 +75,9 @@ impl Run {
         }
         if self.proposal.plan.digest() != self.proposal.digest {
             let why = "the plan is not the one that was agreed to; ask for it again".to_owned();
+            return Ok(vec![Event::Withdrawn { why, at: now }]);
+        }
+        if let Some(why) = self.untold() {
             return Ok(vec![Event::Withdrawn { why, at: now }]);
         }
         if let Some(withdrawn) = self.withdrawn(today, now) {

@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::policy::{Decision, Vote};
 
 use super::event::{HoldCause, NodeReport, PostKey};
+use super::glass::{Glass, Review};
 use super::motion::Motion;
 use super::retry::Retry;
 use super::standing::Notice;
@@ -40,6 +41,9 @@ pub struct Proposal {
     /// Who is asked where, besides the thread.
     #[serde(default, skip_serializing_if = "Asking::is_empty")]
     pub asking: Asking,
+    /// Rules are overridden in an emergency: `reason` is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glass: Option<Glass>,
     /// It goes on where another run left off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry: Option<Retry>,
@@ -255,6 +259,10 @@ pub struct Run {
     /// A person, or the end of a hold, decided against the way back.
     pub no_way_back: bool,
     pub rollback: Option<Rollback>,
+    /// Somebody has looked at what it overrode.
+    pub review: Option<Review>,
+    /// It was said that nobody has in time.
+    pub review_late: bool,
     /// One for each of the plan's targets.
     pub targets: Vec<TargetState>,
     /// One for each of the plan's shards.

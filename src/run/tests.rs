@@ -1,6 +1,7 @@
 //! Examples. Seeded histories stand in [`history_tests`], whose nodes are taken and what may be called in [`control_tests`], the holds and the way back in [`hold_tests`], retries in [`retry_tests`], changes of rules, people and plan while it waits in [`standing_tests`].
 
 mod control_tests;
+mod glass_tests;
 mod history_tests;
 mod hold_tests;
 mod interleaving_tests;
@@ -86,8 +87,17 @@ fn proposal(
         policy: Digest::of(b"policy"),
         identity: None,
         asking: Default::default(),
+        glass: None,
         retry: None,
         at: at(0),
+    }
+}
+
+fn glass(channels: u32) -> Glass {
+    Glass {
+        notify: (1..=channels).map(|n| format!("slack:T0MUSTER:C0SEC{n}").parse().unwrap()).collect(),
+        review: vec!["dba".into()],
+        review_within: Millis::from_secs(3600),
     }
 }
 

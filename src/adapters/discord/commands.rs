@@ -43,7 +43,7 @@ enum Takes {
 fn takes(verb: Verb) -> Takes {
     let words = |required, meaning| Takes::Words { required, meaning };
     match verb {
-        Verb::Run | Verb::Plan => Takes::Request { place: true },
+        Verb::Run | Verb::Plan | Verb::BreakGlass => Takes::Request { place: true },
         Verb::Why => Takes::Request { place: false },
         Verb::Show => words(true, "the runbook"),
         Verb::Status => words(false, "a run, such as r-7F3K; without it, what is going on"),
@@ -51,6 +51,7 @@ fn takes(verb: Verb) -> Takes {
         Verb::Output => words(true, "the run, such as r-7F3K, and perhaps a node"),
         Verb::Cancel => words(true, "the run, such as r-7F3K"),
         Verb::Retry => words(true, "the run, and perhaps failed, not-started or retryable"),
+        Verb::Review => words(true, "the run, and because \"WHAT YOU FOUND\""),
         Verb::Halt => words(false, "because \"REASON\""),
         Verb::WhoCan => words(true, "a runbook and where, such as restart-service on env=prod"),
         Verb::Targets => words(true, "a selector, such as accounts=acme-* env=staging"),
@@ -62,7 +63,7 @@ fn takes(verb: Verb) -> Takes {
 /// Whether Discord asks us how the option can go on.
 fn completes(verb: Verb, option: &str) -> bool {
     match verb {
-        Verb::Run | Verb::Plan | Verb::Why => option != BECAUSE,
+        Verb::Run | Verb::Plan | Verb::BreakGlass | Verb::Why => option != BECAUSE,
         Verb::Show => option == WORDS,
         _ => false,
     }

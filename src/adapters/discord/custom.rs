@@ -85,6 +85,7 @@ pub(super) struct PageRef {
 pub(super) enum What {
     Deny { run: RunId, revision: u32 },
     Narrow { run: RunId, revision: u32 },
+    Review { run: RunId, revision: u32 },
     Pick,
     Run { runbook: RunbookName },
 }
@@ -94,6 +95,7 @@ impl From<&FormKind> for What {
         match kind {
             FormKind::Deny { run, revision } => What::Deny { run: *run, revision: *revision },
             FormKind::Narrow { run, revision } => What::Narrow { run: *run, revision: *revision },
+            FormKind::Review { run, revision } => What::Review { run: *run, revision: *revision },
             FormKind::Pick => What::Pick,
             FormKind::Run { runbook, .. } => What::Run { runbook: runbook.clone() },
         }
@@ -106,6 +108,7 @@ impl fmt::Display for PageRef {
         match &self.what {
             What::Deny { run, revision } => write!(f, "deny:{run}:{revision}"),
             What::Narrow { run, revision } => write!(f, "narrow:{run}:{revision}"),
+            What::Review { run, revision } => write!(f, "review:{run}:{revision}"),
             What::Pick => write!(f, "pick"),
             What::Run { runbook } => write!(f, "run:{runbook}"),
         }
@@ -124,6 +127,9 @@ impl std::str::FromStr for PageRef {
             }
             ["narrow", run, revision] => {
                 What::Narrow { run: run.parse().map_err(drop)?, revision: revision.parse().map_err(drop)? }
+            }
+            ["review", run, revision] => {
+                What::Review { run: run.parse().map_err(drop)?, revision: revision.parse().map_err(drop)? }
             }
             ["pick"] => What::Pick,
             ["run", runbook] => What::Run { runbook: runbook.parse().map_err(drop)? },
@@ -166,7 +172,14 @@ mod tests {
     #[test]
     fn a_page_survives_its_text_for_every_form_and_the_longest_name() {
         let runbook: RunbookName = "r".repeat(64).parse().unwrap();
-        for what in [What::Deny { run: RUN.parse().unwrap(), revision: u32::MAX }, What::Pick, What::Run { runbook }] {
+        let (run, revision) = (RUN.parse().unwrap(), u32::MAX);
+        for what in [
+            What::Deny { run, revision },
+            What::Narrow { run, revision },
+            What::Review { run, revision },
+            What::Pick,
+            What::Run { runbook },
+        ] {
             let page = PageRef { draft: "0123456789".into(), page: 9, what };
             let text = page.to_string();
             assert!(text.len() <= CUSTOM_ID_MAX, "{text}");

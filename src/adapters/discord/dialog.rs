@@ -109,7 +109,9 @@ pub(super) fn taken(form: &Form) -> Value {
                 code(runbook.as_str())
             )
         }
-        FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Pick => "Taken.".to_owned(),
+        FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Review { .. } | FormKind::Pick => {
+            "Taken.".to_owned()
+        }
     };
     message(vec![text], None)
 }
@@ -120,6 +122,7 @@ pub(super) fn lost(what: &What, command: &str) -> Value {
         What::Run { runbook } => format!("Type {} instead.", code(&format!("/{command} run {runbook}"))),
         What::Pick => format!("Type {} again.", code(&format!("/{command} form"))),
         What::Deny { .. } => "Press Deny again.".to_owned(),
+        What::Review { .. } => "Press Close the review again.".to_owned(),
         What::Narrow { .. } => "Press Approve a part again.".to_owned(),
     };
     let text = format!(

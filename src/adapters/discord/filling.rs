@@ -44,12 +44,15 @@ impl Intake {
         arrived: Instant,
     ) {
         let Some(mut draft) = self.draft(page, &person) else {
-            // Why somebody denies is a whole form in itself, and its page says of what.
-            let What::Deny { run, revision } = page.what else {
-                let lost = dialog::in_place(from, dialog::lost(&page.what, &self.command));
-                return self.front.answer(asked, lost, arrived).await;
+            // One text is a whole form in itself, and its page says of what.
+            let form = match page.what {
+                What::Deny { run, revision } => bare(FormKind::Deny { run, revision }),
+                What::Review { run, revision } => bare(FormKind::Review { run, revision }),
+                What::Narrow { .. } | What::Pick | What::Run { .. } => {
+                    let lost = dialog::in_place(from, dialog::lost(&page.what, &self.command));
+                    return self.front.answer(asked, lost, arrived).await;
+                }
             };
-            let form = bare(FormKind::Deny { run, revision });
             let mut draft = Draft::new(form, person.actor, person.place);
             draft.values = raw(&inputs);
             return self.submit(page, draft, asked, from, arrived).await;
@@ -126,7 +129,7 @@ impl Intake {
         // A form is taken once. While it is refused with its faults it is not taken.
         let key = match &draft.form.kind {
             FormKind::Run { .. } => format!("discord:form:{}", page.draft),
-            FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Pick => {
+            FormKind::Deny { .. } | FormKind::Narrow { .. } | FormKind::Review { .. } | FormKind::Pick => {
                 format!("discord:interaction:{}", asked.id)
             }
         };

@@ -187,13 +187,14 @@ fn word(kind: &FormKind) -> &'static str {
     match kind {
         FormKind::Deny { .. } => "deny",
         FormKind::Narrow { .. } => "narrow",
+        FormKind::Review { .. } => "review",
         FormKind::Pick => "pick",
         FormKind::Run { .. } => "run",
     }
 }
 
 /// What a form carries: which it is, and the place it was opened from:
-/// `v1:deny:<run>:<revision> <channel> [<thread>]`, `v1:narrow:<run>:<revision> …`, `v1:pick …`, `v1:run:<runbook>:<revision> …`.
+/// `v1:deny:<run>:<revision> <channel> [<thread>]`, `v1:narrow:<run>:<revision> …`, `v1:review:<run>:<revision> …`, `v1:pick …`, `v1:run:<runbook>:<revision> …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FormRef {
     pub kind: FormKind,
@@ -205,7 +206,9 @@ impl std::fmt::Display for FormRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "v1:{}", word(&self.kind))?;
         match &self.kind {
-            FormKind::Deny { run, revision } | FormKind::Narrow { run, revision } => write!(f, ":{run}:{revision}")?,
+            FormKind::Deny { run, revision }
+            | FormKind::Narrow { run, revision }
+            | FormKind::Review { run, revision } => write!(f, ":{run}:{revision}")?,
             FormKind::Pick => {}
             FormKind::Run { runbook, revision } => write!(f, ":{runbook}:{revision}")?,
         }
@@ -226,6 +229,9 @@ impl std::str::FromStr for FormRef {
             }
             ["v1", "narrow", run, revision] => {
                 FormKind::Narrow { run: run.parse::<RunId>().map_err(drop)?, revision: revision.parse().map_err(drop)? }
+            }
+            ["v1", "review", run, revision] => {
+                FormKind::Review { run: run.parse::<RunId>().map_err(drop)?, revision: revision.parse().map_err(drop)? }
             }
             ["v1", "pick"] => FormKind::Pick,
             ["v1", "run", runbook, revision] => FormKind::Run {

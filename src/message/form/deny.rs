@@ -36,6 +36,10 @@ pub fn deny_form(run: &Run, view: &View) -> Form {
     }
 }
 
+pub(super) fn too_long(length: usize) -> String {
+    format!("That is {length} characters; at most {WHY_MAX} fit.")
+}
+
 /// What is wrong with a reason, for the form that stays open; `None` if it will do.
 #[must_use]
 pub fn why_fault(why: &str) -> Option<String> {
@@ -43,7 +47,7 @@ pub fn why_fault(why: &str) -> Option<String> {
     if length == 0 {
         Some("Say in a few words why, so that the requester knows what to change.".to_owned())
     } else if length > usize::from(WHY_MAX) {
-        Some(format!("That is {length} characters; at most {WHY_MAX} fit."))
+        Some(too_long(length))
     } else {
         None
     }

@@ -9,6 +9,7 @@ pub mod narrow;
 pub mod notes;
 pub mod pick;
 pub mod read;
+mod review;
 pub mod run;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub use label::{Choice, Group, Suggestions};
 pub use narrow::{narrow_form, read_narrow};
 pub use pick::{RUNBOOK, nothing_to_pick, pick_form, waiting_form};
 pub use read::{Read, account, read};
+pub use review::{found_fault, review_form};
 pub use run::{ACCOUNTS, CHANNEL, Draft, LABELS, REASON, REGIONS, TAGS, run_form};
 
 /// What was typed or picked: field name to its values; several only where a field takes many.
@@ -40,6 +42,8 @@ pub enum FormKind {
     Deny { run: RunId, revision: u32 },
     /// On which of the targets does the approver agree?
     Narrow { run: RunId, revision: u32 },
+    /// What was found in what a run overrode?
+    Review { run: RunId, revision: u32 },
     /// Which runbook?
     Pick,
     /// With which arguments, and where? The revision is that of the runbook's file when the form was made.

@@ -140,5 +140,5 @@ pub fn read(against: Read<'_>, values: &Values) -> Result<Request, Faults> {
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(Request { runbook: runbook.name.clone(), arguments: given, selector, reason })
+    Ok(Request { runbook: runbook.name.clone(), arguments: given, selector, reason, emergency: false })
 }

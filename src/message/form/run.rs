@@ -109,6 +109,7 @@ pub fn typed(draft: &Draft<'_>, view: &View) -> String {
         arguments: given.clone(),
         selector: selector.clone(),
         reason: one(draft, REASON).filter(|_| book.risk != Risk::Read),
+        emergency: false,
     };
     let mut text = format!("{} {}", view.command, request.without_place());
     for (name, _) in book.parameters.iter().filter(|(name, p)| p.default.is_none() && !given.contains_key(*name)) {

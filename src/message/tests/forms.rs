@@ -303,6 +303,7 @@ proptest! {
             arguments: [("service".to_owned(), service)].into(),
             selector,
             reason,
+            emergency: false,
         };
         let typed = request.to_string();
         prop_assert_eq!(command::parse(&typed), Ok(Command::Run(request)), "{}", typed);

@@ -76,6 +76,10 @@ fn help_teaches_by_example() {
     whether you may run it, by which rules, and who else could; sends nothing
     `/runbook who-can RUNBOOK on SELECTOR`
     which groups may run it there; sends nothing
+    `/runbook break-glass RUNBOOK [NAME=VALUE …] on SELECTOR because "REASON"`
+    runs it against a freeze or without the usual approvals, in an emergency
+    `/runbook review RUN because "FINDING"`
+    says that you have looked at what broken glass did
     `/runbook approvals`
     what waits for your approval, and which of yours wait
     `/runbook status [RUN]`

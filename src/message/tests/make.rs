@@ -168,6 +168,7 @@ pub fn run(plan: Plan, decision: Decision, phase: Phase) -> Run {
         decision,
         identity: None,
         asking: Default::default(),
+        glass: None,
         retry: None,
     };
     Run { phase, revision: 3, motion: Default::default(), ..Run::proposed(proposal) }

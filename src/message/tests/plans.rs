@@ -173,8 +173,8 @@ fn a_decided_request_has_no_buttons_and_says_who_decided() {
     Cancelled: restart-service on 2 nodes
     Cancelled by slack:T0MUSTER:U0ARNE.
     []
-    No longer allowed: restart-service on 2 nodes
-    The policy no longer allows it: `support` may no longer run `restart-service`
+    Withdrawn: restart-service on 2 nodes
+    Withdrawn: `support` may no longer run `restart-service`
     []
     Expired: restart-service on 2 nodes
     Nobody decided in time; it waited for 1 of @sre. Run again asks once more.

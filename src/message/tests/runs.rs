@@ -118,7 +118,7 @@ fn a_run_that_never_started_says_by_whom_and_why() {
         told += &read(&closing(&run, &summary, &view()));
         told += "--\n";
     }
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(told, @"
     restart-service on 12 nodes: denied, nothing was run
 
     slack:T0MUSTER:U0SUSAN: Denied by slack:T0MUSTER:U0ARNE: wait for the freeze to end
@@ -137,9 +137,9 @@ fn a_run_that_never_started_says_by_whom_and_why() {
 
     [Run again]
     --
-    restart-service on 12 nodes: no longer allowed, nothing was run
+    restart-service on 12 nodes: withdrawn, nothing was run
 
-    slack:T0MUSTER:U0SUSAN: The policy no longer allows it: `support` may no longer run it
+    slack:T0MUSTER:U0SUSAN: Withdrawn: `support` may no longer run it
 
     [Run again]
     --

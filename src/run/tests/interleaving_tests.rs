@@ -156,13 +156,43 @@ impl Agreed {
     }
 }
 
+/// It ends, and people of all kinds look at it: only somebody of the group counts who neither asked nor agreed.
+fn review(rng: &mut StdRng, outside: &Outside, run: &mut Run, log: &mut Vec<Event>, now: i64) {
+    let reviewers = BTreeSet::from(["dba".to_owned()]);
+    let look = |who: &'static str| Input::Review {
+        by: outside.asker(who),
+        found: "fine".into(),
+        reviewers: reviewers.clone(),
+    };
+    assert_eq!(run.decide(look("U0SUE"), at(now)), Err(Refusal::NotOver));
+    run.evolve(&Event::Finished { at: at(now) }).unwrap();
+    log.push(Event::Finished { at: at(now) });
+    let agreed: Vec<&str> =
+        run.approvals.iter().map(|a| PEOPLE.into_iter().find(|p| *p == a.by.user).unwrap()).collect();
+    for _ in 0..6 {
+        let who = *PEOPLE.choose(rng).unwrap();
+        let is_other = !outside.is_one(who, "U0ANA") && !agreed.iter().any(|one| outside.is_one(one, who));
+        let may = is_other && outside.groups[who].contains("dba") && !outside.deleted.contains(who);
+        let was_owed = run.owes_review();
+        assert!(!run.is_settled() || !was_owed, "it is forgotten before anybody has looked at it");
+        let closed = feed(run, log, look(who), at(now));
+        assert_eq!(closed.is_ok(), may && was_owed, "{who}: {closed:?} {log:#?}");
+        assert_eq!(run.owes_review(), was_owed && !may);
+    }
+}
+
 /// One history; whether it started.
 fn play(rng: &mut StdRng) -> bool {
     let mut outside = Outside::of(rng);
     if outside.demand.is_none() {
         outside.demand = Some([("sre", 1)].into());
     }
-    let mut run = Run::proposed(proposal(decision(&outside.demand), |_| {}, 2, 2));
+    let channels = if rng.random_bool(0.3) { rng.random_range(1..3) } else { 0 };
+    let glass = (channels > 0).then(|| glass(channels));
+    let proposal = Proposal { glass, ..proposal(decision(&outside.demand), |_| {}, 2, 2) };
+    let mut run = Run::proposed(proposal);
+    // Channels that were told that rules are overridden, and whether they could be.
+    let mut told_of: BTreeMap<u32, bool> = BTreeMap::new();
     let mut log = vec![Event::Proposed(Box::new(run.proposal.clone()))];
     let mut agreed = Agreed { asked: outside.demand.clone().unwrap(), people: Vec::new() };
     let mut now = 1;
@@ -178,6 +208,22 @@ fn play(rng: &mut StdRng) -> bool {
         let shown = if rng.random_bool(0.7) { run.revision } else { *screens.choose(rng).unwrap() };
         let before = (run.clone(), log.len());
         let is_open = run.phase == Phase::AwaitingApproval && at(now) < run.start_by();
+        if let Some(Effect::Post(key @ PostKey::Alert(n))) =
+            run.effects().iter().find(|e| matches!(e, Effect::Post(PostKey::Alert(_))))
+            && rng.random_bool(0.5)
+        {
+            let (key, n) = (key.clone(), *n);
+            feed(&mut run, &mut log, Input::PostBegun { key: key.clone() }, at(now)).unwrap();
+            let well = rng.random_bool(0.9);
+            let message = message(&key);
+            let input =
+                if well { Input::Posted { key, message } } else { Input::PostFailed { key, cause: "gone".into() } };
+            feed(&mut run, &mut log, input, at(now)).unwrap();
+            told_of.insert(n, well);
+            continue;
+        }
+        let untold = (1..=channels).any(|n| !told_of.contains_key(&n));
+        let unable = told_of.values().any(|well| !well);
         let input = match rng.random_range(0..20) {
             0..7 => Input::Approve { by: outside.asker(who), digest: run.digest_shown(shown) },
             7..9 => {
@@ -196,7 +242,7 @@ fn play(rng: &mut StdRng) -> bool {
             _ => Input::Start { today: outside.today(&run) },
         };
         let looks = matches!(input, Input::Reconsider { .. } | Input::Start { .. });
-        let starts = matches!(input, Input::Start { .. }) && before.0.is_agreed() && is_open;
+        let starts = matches!(input, Input::Start { .. }) && before.0.is_agreed() && is_open && !untold && !unable;
         let looked = looks && is_open && (starts || matches!(input, Input::Reconsider { .. }));
         let told = feed(&mut run, &mut log, input, at(now));
         let new = &log[before.1..];
@@ -221,6 +267,7 @@ fn play(rng: &mut StdRng) -> bool {
                     assert!(plan.targets.iter().all(|t| whole.contains(&t.target)));
                 }
                 Event::Started { .. } => {
+                    assert!(!untold && !unable, "it started before everybody was told: {log:#?}");
                     assert!(starts && outside.demand.is_some(), "it started while the rules forbid it");
                     assert_eq!(agreed.filled(), agreed.seats(), "it started without enough yeses: {log:#?}");
                 }
@@ -236,6 +283,9 @@ fn play(rng: &mut StdRng) -> bool {
             assert_eq!(run.is_agreed(), enough, "{:?} of {:?}: {log:#?}", agreed.people, agreed.asked);
         }
         screens.push(run.revision);
+    }
+    if run.phase == Phase::Running && run.proposal.glass.is_some() {
+        review(rng, &outside, &mut run, &mut log, now);
     }
     let started = log.iter().filter(|event| matches!(event, Event::Started { .. })).count();
     assert!(started <= 1, "it started twice");

@@ -10,6 +10,7 @@ mod halting;
 mod fairness;
 #[cfg(feature = "paused-time")]
 mod found;
+mod glass;
 #[cfg(feature = "paused-time")]
 mod histories;
 mod memory;

@@ -112,6 +112,7 @@ pub fn run_of(world: &World) -> String {
 /// Without what differs from run to run.
 pub fn seen(text: &str) -> String {
     let rules = [
+        (r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "<run>"),
         (r"\br-[0-9A-HJKMNP-TV-Z]{4,26}\b", "r-XXXX"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "<date>"),
         (r"`[0-9a-f]{12}`", "`<hash>`"),

@@ -279,9 +279,10 @@ impl World {
         let card = match key {
             PostKey::Root => message::root(run, Some(&summary), &view),
             PostKey::Ask | PostKey::AskAt(_) => message::ask(run, &view),
+            PostKey::Alert(_) => message::alert(run, None, &view),
             PostKey::Hold(number) => message::hold(run, *number, &summary, &view),
             PostKey::Closing => message::closing(run, &summary, &view),
-            PostKey::Notice(_) | PostKey::Results => return None,
+            PostKey::Notice(_) | PostKey::Overdue(_) | PostKey::Reviewed | PostKey::Results => return None,
         };
         Some(fit(card, &Limits { file: false, ..Limits::default() }).0)
     }
