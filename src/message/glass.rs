@@ -212,8 +212,7 @@ pub fn cannot_review(why: &CannotApprove, run: &Run, view: &View) -> Card {
         }
         CannotApprove::Already => "you agreed to this run, so someone else has to look at it".to_owned(),
         CannotApprove::NotInGroup(groups) => {
-            let groups: Vec<String> = groups.iter().map(|group| format!("a member of `{group}`")).collect();
-            format!("only {} can close its review", groups.join(" or "))
+            format!("only {} can close its review", crate::policy::words::members(groups))
         }
         CannotApprove::Bot => "bots and workflows review nothing, only people do".to_owned(),
         CannotApprove::Foreign => "people of another organisation review nothing here".to_owned(),

@@ -48,7 +48,7 @@ pub(super) fn outcome(decision: &Decision) -> String {
 }
 
 /// ``a member of `a` or a member of `b` ``.
-pub(super) fn members(groups: &BTreeSet<GroupName>) -> String {
+pub fn members(groups: &BTreeSet<GroupName>) -> String {
     let groups: Vec<String> = groups.iter().map(|group| format!("a member of `{group}`")).collect();
     groups.join(" or ")
 }

@@ -103,6 +103,8 @@ static PAGE: Stage = Stage::new("page", |_| Vec::new(), &["home", "picker"]);
 static LARGE: Stage = Stage::new("large", large, &["too-many", "foreign-click"]);
 /// Production is frozen for a long time.
 static FREEZING: Stage = Stage::new("freezing", freezing, &["freeze"]);
+/// The same, and whoever has a reason may break the glass.
+static EMERGENCY: Stage = Stage::new("emergency", emergency, &["break-glass"]);
 /// Slack cannot be reached for the first seconds.
 static DOWN: Stage = Stage::new("down", |_| vec!["--break".into(), "refused".into()], &["slack-down-at-start"]);
 /// Everything is halted now and then, which others need not meet.
@@ -125,11 +127,23 @@ fn policy_with(folder: &Path, name: &str, text: &str) -> Vec<String> {
     [option("--runbooks", &root().join("runbooks")), option("--policies", &policies)].concat()
 }
 
+const FREEZE: &str = "version = 1\n[[freeze]]\nid = \"turn-of-the-year\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
+                      to = \"2099-01-01T00:00:00Z\"\nwhere = [\"production\"]\nexcept = { risk = [\"read\"] }\n\
+                      because = \"the year ends\"\n";
+
 fn freezing(folder: &Path) -> Vec<String> {
-    let freeze = "version = 1\n[[freeze]]\nid = \"turn-of-the-year\"\nfrom = \"2026-01-01T00:00:00Z\"\n\
-                  to = \"2099-01-01T00:00:00Z\"\nwhere = [\"production\"]\nexcept = { risk = [\"read\"] }\n\
-                  because = \"the year ends\"\n";
-    policy_with(folder, "freeze.toml", freeze)
+    policy_with(folder, "freeze.toml", FREEZE)
+}
+
+/// Whoever has to be told is told on the platform that is played.
+fn emergency(folder: &Path) -> Vec<String> {
+    let discord = folder.parent().is_some_and(|parent| parent.ends_with("conversations-discord"));
+    let channel = if discord { "discord:1100000000000000001:1100000000000000202" } else { "slack:T0MUSTER:C0INCIDENT" };
+    let glass = format!(
+        "{FREEZE}[break_glass]\nwho = [\"support\"]\noverrides = [\"freeze\", \"approval\"]\nsecond = \"sre\"\n\
+         justification_min = 20\nmax_targets = 10\nnotify = [\"{channel}\"]\nreview = [\"sre\"]\nreview_within = \"24h\"\n"
+    );
+    policy_with(folder, "emergency.toml", &glass)
 }
 
 /// With `--nodes 110` an account has 202 Linux nodes.
@@ -169,7 +183,7 @@ fn control(folder: &Path) -> Vec<String> {
     [option("--runbooks", &runbooks), option("--policies", &policies)].concat()
 }
 
-static STAGES: [&Stage; 8] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &FREEZING, &DOWN, &HALTING, &BROKEN];
+static STAGES: [&Stage; 9] = [&ORDINARY, &CONTROL, &PAGE, &LARGE, &FREEZING, &EMERGENCY, &DOWN, &HALTING, &BROKEN];
 
 struct Played {
     platform: Platform,
@@ -404,6 +418,11 @@ fn a_gate_asks_its_group_between_two_steps_and_each_node_takes_the_steps_that_co
 #[test]
 fn a_freeze_is_told_with_its_end_and_leaves_what_it_is_not_about() {
     holds(FREEZING.at(Platform::Slack), "freeze");
+}
+
+#[test]
+fn broken_glass_takes_a_second_person_is_told_before_and_looked_at_afterwards() {
+    holds(EMERGENCY.at(Platform::Slack), "break-glass");
 }
 
 #[test]

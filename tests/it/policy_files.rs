@@ -167,6 +167,23 @@ review = ["security"]
 review_within = "24h"
 "#;
 
+/// What stands behind `#` in the shipped file can be taken over as it stands.
+#[test]
+fn the_examples_in_the_shipped_file_are_valid() {
+    let shipped = muster::shipped::POLICIES[0].1;
+    let mut tried = Vec::new();
+    for table in ["[[freeze]]", "[break_glass]"] {
+        let from = shipped.find(&format!("# {table}\n")).unwrap_or_else(|| panic!("no example of {table}"));
+        let example = shipped[from..].lines().take_while(|line| line.starts_with("# ")).map(|line| &line[2..]);
+        // Prose between two examples is none.
+        let example: Vec<&str> = example.filter(|line| line.starts_with('[') || line.contains(" = ")).collect();
+        let text = format!("{shipped}\n{}\n", example.join("\n"));
+        let policy = load(&files(&[("default.toml", &text)]), None).unwrap_or_else(|f| panic!("{f:#?}\n{example:#?}"));
+        tried.push((policy.freezes.len(), policy.glass.is_some()));
+    }
+    assert_eq!(tried, [(1, false), (0, true)]);
+}
+
 #[test]
 fn breaking_the_glass_is_said_once_and_completely() {
     let policy = load(&files(&[("a.toml", GLASS)]), None).unwrap();

@@ -44,7 +44,7 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use crate::domain::Secret;
-use crate::ports::{ChatError, Inbox};
+use crate::ports::{ChatError, Delivery, Inbox};
 
 pub use gateway::Alarm;
 
@@ -119,6 +119,20 @@ pub struct ConnectError(pub String);
 pub struct Identity {
     pub bot_user: String,
     pub name: String,
+}
+
+/// What somebody did, as one interaction tells it; `None` where it is nothing for us, cannot be read, or is a page of a form.
+/// Pure, and whatever the payload holds: it comes from outside.
+#[must_use]
+pub fn delivery(interaction: &serde_json::Value, command: &str) -> Option<Delivery> {
+    match receive::interaction(interaction, command) {
+        receive::Reading::Deed { delivery, .. } => Some(*delivery),
+        receive::Reading::Completing { .. }
+        | receive::Reading::Page { .. }
+        | receive::Reading::Filled { .. }
+        | receive::Reading::Skip(_)
+        | receive::Reading::Unreadable(_) => None,
+    }
 }
 
 /// One Discord application. Cheap to clone.

@@ -36,7 +36,7 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
 use crate::domain::Secret;
-use crate::ports::{ChatError, Inbox};
+use crate::ports::{ChatError, Delivery, Inbox};
 
 pub use socket::Alarm;
 
@@ -109,6 +109,19 @@ pub struct Identity {
     /// Of an Enterprise organisation.
     pub enterprise: Option<String>,
     pub bot_user: String,
+}
+
+/// What somebody did, as one envelope of this kind tells it; `None` where it is nothing for us or cannot be read. Pure, and
+/// whatever the payload holds: it comes from outside.
+#[must_use]
+pub fn delivery(kind: &str, payload: serde_json::Value, me: &Identity, command: &str) -> Option<Delivery> {
+    match receive::read(kind, payload, me, command) {
+        receive::Reading::Deed(delivery, _) => Some(*delivery),
+        receive::Reading::Asked(_)
+        | receive::Reading::Answer(_)
+        | receive::Reading::Skip(_)
+        | receive::Reading::Unreadable(_) => None,
+    }
 }
 
 /// One Slack workspace. Cheap to clone.

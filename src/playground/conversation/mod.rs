@@ -15,6 +15,7 @@
 //! @support opens home                                   opens the app's own tab
 //! @support searches "disk" in "Runbook"                 types into a field that asks the app for options
 //! @support picks "Disk usage" in "Runbook"              picks in the open form, else in the App Home
+//! look in #incidents                                    from here on the thread is that of the app's newest message there
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
 //! wait connected                                        until the app listens
@@ -103,6 +104,10 @@ pub enum Step {
         who: String,
         option: String,
         field: String,
+    },
+    /// From here on the thread is that of the app's newest message in this channel.
+    LookIn {
+        channel: String,
     },
     WaitDone {
         timeout: Duration,

@@ -11,7 +11,7 @@ const WAIT_FOR: Duration = Duration::from_secs(30);
 const WAIT_CONNECTED: Duration = Duration::from_secs(60);
 const PEOPLE: &[&str] =
     &["support", "approver", "approver2", "outsider", "foreign", "susan", "arne", "priya", "omar", "fred"];
-const FIRST_WORDS: &[&str] = &["wait", "expect", "snapshot", "plant", "lift"];
+const FIRST_WORDS: &[&str] = &["look", "wait", "expect", "snapshot", "plant", "lift"];
 
 /// What is wrong in one line, and what to write instead.
 pub(super) type Wrong = (String, String);
@@ -64,6 +64,10 @@ fn step(line: &str) -> Result<Step, Wrong> {
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim();
     match first {
+        "look" => match rest.strip_prefix("in #") {
+            Some(name) if !name.is_empty() => Ok(Step::LookIn { channel: format!("#{name}") }),
+            _ => Err((format!("cannot look `{rest}`"), "write `look in #channel`".to_owned())),
+        },
         "wait" => wait(rest),
         "plant" => plant::fault(rest).map(|(at, fault)| Step::Plant { at, fault }),
         "lift" => plant::lifted(rest).map(|(at, fault)| Step::Lift { at, fault }),
@@ -88,7 +92,8 @@ fn step(line: &str) -> Result<Step, Wrong> {
             let remedy = match near.filter(|n| strsim::jaro_winkler(n, other) > 0.7) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => {
-                    "a line starts with `@person`, `|`, `wait`, `expect`, `snapshot`, `plant`, `lift` or `#`".to_owned()
+                    "a line starts with `@person`, `|`, `look`, `wait`, `expect`, `snapshot`, `plant`, `lift` or `#`"
+                        .to_owned()
                 }
             };
             Err((format!("unknown word `{other}`"), remedy))

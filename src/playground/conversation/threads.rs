@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use super::player::{Command, Player, Unmet, unmet};
+use super::player::{Command, PATIENCE, Player, Unmet, unmet};
 
 impl Player<'_> {
     pub(super) async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
@@ -47,10 +47,33 @@ impl Player<'_> {
 
     /// The first root message of the app in this channel after `ts`.
     async fn first_root(&self, channel: &str, ts: &str) -> Result<Option<String>, Unmet> {
+        Ok(self.roots(channel, ts).await?.into_iter().next())
+    }
+
+    /// The root messages of the app in this channel after `ts`, in order.
+    async fn roots(&self, channel: &str, ts: &str) -> Result<Vec<String>, Unmet> {
         let path = format!("/channels/{}?after={ts}", encoded(channel));
         let seen = self.chat.get(&path).await.map_err(unmet("the channel"))?;
-        let mut roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
-        Ok(roots.next().and_then(|m| m["ts"].as_str()).map(str::to_owned))
+        let roots = seen["messages"].as_array().into_iter().flatten().filter(|m| m["bot_id"].is_string());
+        Ok(roots.filter_map(|m| m["ts"].as_str()).map(str::to_owned).collect())
+    }
+
+    /// From here on the thread is that of the newest message that the app has posted in this channel since the last command.
+    pub(super) async fn look_in(&mut self, channel: &str) -> Result<(), Unmet> {
+        let Some(after) = self.command.as_ref().map(|c| c.ts.clone()) else {
+            return Err(("a command first".to_owned(), "nothing was typed yet".to_owned()));
+        };
+        let wanted = format!("a message of the app in {channel}");
+        self.until(PATIENCE, &wanted, async |p| Ok(p.last_root(channel, &after).await?.is_some())).await?;
+        let newest = self.last_root(channel, &after).await?;
+        if let Some(command) = &mut self.command {
+            (command.channel, command.own_thread, command.anywhere) = (channel.to_owned(), newest, false);
+        }
+        Ok(())
+    }
+
+    async fn last_root(&self, channel: &str, ts: &str) -> Result<Option<String>, Unmet> {
+        Ok(self.roots(channel, ts).await?.pop())
     }
 
     /// In another channel, those of many people before direct messages.
