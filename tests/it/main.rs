@@ -33,6 +33,7 @@ mod parameters;
 mod policy;
 mod policy_cli;
 mod policy_diff;
+mod policy_edges;
 mod policy_files;
 mod policy_offers;
 mod policy_oracle;

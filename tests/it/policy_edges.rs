@@ -1,0 +1,279 @@
+//! Promises of the policy that random worlds seldom meet: each was once broken on purpose and noticed by nobody.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use muster::domain::{ChatPlatform, Millis, Principal};
+use muster::policy::load::read;
+use muster::policy::selftest::{Expected, SelfTest};
+use muster::policy::set::{Audience, Pattern, ViewRule, Where};
+use muster::policy::{
+    Asker, CannotApprove, Decision, Difference, PolicySet, Seats, Verdict, Vote, could_run, load, may_approve,
+    may_review, views_of_others,
+};
+use muster::runbook::{Arguments, Library, Runbook};
+
+fn person(user: &str, groups: &[&str]) -> Asker {
+    Asker {
+        principal: Principal::slack("T1", user),
+        groups: groups.iter().map(|g| (*g).to_owned()).collect(),
+        foreign: false,
+        bot: false,
+        twins: BTreeSet::new(),
+        channel: None,
+    }
+}
+
+fn one_of(groups: &[(&str, u32)]) -> Decision {
+    let seat = |(group, count): &(&str, u32)| Seats { group: (*group).into(), count: *count, rules: vec!["r".into()] };
+    Decision {
+        verdict: Verdict::PermitWithApproval,
+        quorum: groups.iter().map(seat).collect(),
+        expires: Some(Millis::from_secs(60)),
+        reasons: vec![],
+        could: vec![],
+    }
+}
+
+fn library() -> Library {
+    Library::load(muster::shipped::RUNBOOKS.iter().copied()).unwrap()
+}
+
+fn rules(text: &str) -> PolicySet {
+    load(&[(PathBuf::from("p.toml"), format!("version = 1\n{text}"))], None).unwrap_or_else(|f| panic!("{f:#?}"))
+}
+
+#[test]
+fn whoever_agreed_does_not_agree_again_by_an_account_that_was_linked_since() {
+    let requester = Principal::slack("T1", "U0");
+    let voted = Principal::slack("T1", "U5");
+    let groups = vec!["sre".to_owned()];
+    let votes = [Vote { by: &voted, stands_for: None, groups: &groups }];
+    // Since then linked to an account that comes before it, which stands for the person now.
+    let linked = Asker { twins: [Principal::slack("T1", "U1")].into(), ..person("U5", &["sre"]) };
+    let refused = may_approve(&one_of(&[("sre", 2)]), &requester, &votes, &linked);
+    assert_eq!(refused, Err(CannotApprove::Already));
+    let other = Asker { twins: [voted.clone()].into(), ..person("U1", &["sre"]) };
+    assert_eq!(may_approve(&one_of(&[("sre", 2)]), &requester, &votes, &other), Err(CannotApprove::Already));
+}
+
+#[test]
+fn somebody_else_of_the_group_that_agreed_may_look_at_it() {
+    let requester = Principal::slack("T1", "U0");
+    let agreed = Principal::slack("T1", "U1");
+    let groups = vec!["sre".to_owned()];
+    let votes = [Vote { by: &agreed, stands_for: None, groups: &groups }];
+    let reviewers = BTreeSet::from(["sre".to_owned()]);
+    let looks = |who: &Asker| may_review(&reviewers, &requester, &votes, who);
+    assert_eq!(looks(&person("U2", &["sre"])), Ok(()));
+    assert_eq!(looks(&person("U1", &["sre"])), Err(CannotApprove::Already));
+    assert_eq!(looks(&person("U0", &["sre"])), Err(CannotApprove::Requester));
+    assert_eq!(looks(&person("U2", &["dba"])), Err(CannotApprove::NotInGroup(reviewers.clone())));
+    assert_eq!(looks(&Asker { bot: true, ..person("U2", &["sre"]) }), Err(CannotApprove::Bot));
+}
+
+#[test]
+fn nothing_is_offered_to_whoever_may_never_run_anything() {
+    let library = library();
+    let policy = rules(
+        "[groups]\nsre = { users = ['slack:T1:U1'] }\n\
+         [[grant]]\nid = 'g'\nwho = ['sre']\nrun = { risk = ['read'] }\nwhere = ['*']\nmax_targets = 9\n",
+    );
+    let book = &library.runbooks[&"disk-usage".parse().unwrap()];
+    let target = muster::domain::Target {
+        account: "111111111111".parse().unwrap(),
+        region: "eu-west-1".parse().unwrap(),
+        node: "i-00000000000000001".parse().unwrap(),
+    };
+    let (labels, tags) = (BTreeMap::new(), BTreeMap::new());
+    let spot = muster::policy::TargetFacts { target: &target, account_name: None, labels: &labels, tags: &tags };
+    let offered = |who: &Asker| could_run(&policy, who, book, &Arguments::new(), &spot);
+    let sre = person("U1", &["sre"]);
+    assert!(offered(&sre));
+    assert!(!offered(&Asker { bot: true, ..sre.clone() }) && !offered(&Asker { foreign: true, ..sre.clone() }));
+    assert!(!offered(&Asker { principal: Principal::host("ops-1", "root"), ..sre }));
+}
+
+#[test]
+fn a_workspace_is_known_by_its_groups_or_its_people_and_by_nothing_else() {
+    let policy = rules(
+        "[groups]\na = { slack_usergroups = ['slack:T1:S1'] }\nb = { users = ['slack:T2:U1'] }\n\
+         c = { discord_roles = ['discord:11000000000000001:11000000000000021'] }\n",
+    );
+    for (platform, tenant, known) in [
+        (ChatPlatform::Slack, "T1", true),
+        (ChatPlatform::Slack, "T2", true),
+        (ChatPlatform::Discord, "11000000000000001", true),
+        (ChatPlatform::Discord, "T1", false),
+        (ChatPlatform::Discord, "T2", false),
+        (ChatPlatform::Slack, "11000000000000001", false),
+        (ChatPlatform::Slack, "T3", false),
+    ] {
+        assert_eq!(policy.knows(platform, tenant), known, "{platform:?} {tenant}");
+    }
+}
+
+#[test]
+fn twelve_digits_are_an_account_and_nothing_else_is() {
+    for (text, is_id) in [
+        ("123456789012", true),
+        ("000000000000", true),
+        ("12345678901", false),
+        ("1234567890123", false),
+        ("12345678901*", false),
+        ("acme-prod-12", false),
+    ] {
+        assert_eq!(Pattern::new(text).is_account_id(), is_id, "{text}");
+    }
+}
+
+#[test]
+fn views_of_others_are_for_people_whom_a_rule_names() {
+    let view = |groups: &str| ViewRule {
+        id: "v".into(),
+        audience: Audience::Groups([groups.to_owned()].into()),
+        place: Where::Anywhere,
+    };
+    let policy = PolicySet { view: vec![view("sre")], ..PolicySet::deny_all() };
+    let sre = person("U1", &["sre"]);
+    assert!(views_of_others(&policy, &sre));
+    assert!(!views_of_others(&policy, &person("U1", &["support"])) && !views_of_others(&policy, &person("U1", &[])));
+    assert!(!views_of_others(&policy, &Asker { bot: true, ..sre.clone() }));
+    assert!(!views_of_others(&policy, &Asker { foreign: true, ..sre }));
+}
+
+const TWO_ACCOUNTS: &str = "[groups]\nsre = { users = ['slack:T1:U1', 'slack:T1:U2'] }\n\
+    [sets.all]\naccounts = ['111111111111', '222222222222']\nregions = ['eu-west-1']\nproduction = false\n\
+    [sets.second]\naccounts = ['222222222222']\n\
+    [[grant]]\nid = 'g'\nwho = ['sre']\nrun = { names = ['disk-usage'] }\nwhere = ['*']\nmax_targets = 9\n\
+    [[approval]]\nid = 'a'\nwhen = { where = ['second'] }\nneed = [{ from = 'sre', count = 1 }]\n";
+
+fn asks(place: &str, targets: Option<u32>) -> SelfTest {
+    SelfTest {
+        name: "t".into(),
+        groups: ["sre".to_owned()].into(),
+        channel: None,
+        runbook: "disk-usage".parse().unwrap(),
+        parameters: BTreeMap::new(),
+        place: Where::Sets([place.to_owned()].into()),
+        targets,
+        labels: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        at: None,
+        emergency: None,
+        expect: Expected::Allow,
+    }
+}
+
+/// What a file's test is about where it says no number: everything that the set lists.
+#[test]
+fn a_test_without_a_number_meets_every_account_of_its_set() {
+    let library = library();
+    let books: Vec<&Runbook> = library.runbooks.values().map(AsRef::as_ref).collect();
+    let policy = rules(TWO_ACCOUNTS);
+    let decision = asks("all", None).ask(&policy, &books).unwrap();
+    assert_eq!(decision.verdict, Verdict::PermitWithApproval, "the second account was left out");
+    assert_eq!(asks("all", Some(1)).ask(&policy, &books).unwrap().verdict, Verdict::Permit);
+    assert_eq!(asks("all", Some(2)).ask(&policy, &books).unwrap().verdict, Verdict::PermitWithApproval);
+}
+
+/// And where it says no time: a day outside every freeze, whenever the freezes are.
+#[test]
+fn a_test_without_a_time_is_outside_every_freeze() {
+    let library = library();
+    let books: Vec<&Runbook> = library.runbooks.values().map(AsRef::as_ref).collect();
+    let freeze = "[[freeze]]\nid = 'z'\nfrom = '1960-01-01T00:00:00Z'\nto = '2100-01-01T00:00:00Z'\nwhere = ['*']\nbecause = 'x'\n";
+    let policy = rules(&format!("{TWO_ACCOUNTS}{freeze}"));
+    assert_eq!(asks("all", Some(1)).ask(&policy, &books).unwrap().verdict, Verdict::Permit);
+    let then = SelfTest { at: Some("1970-01-01T00:00:00Z".parse().unwrap()), ..asks("all", Some(1)) };
+    assert_eq!(then.ask(&policy, &books).unwrap().verdict, Verdict::Forbid);
+}
+
+#[test]
+fn a_range_makes_a_narrower_one_needless_and_no_wider_one() {
+    let library = library();
+    let books: Vec<&Runbook> = library.runbooks.values().map(AsRef::as_ref).collect();
+    let needless = |narrow: &str, wide: &str| {
+        let grant = |id: &str, range: &str| {
+            format!(
+                "[[grant]]\nid = '{id}'\nwho = ['sre']\nrun = {{ names = ['top-processes'], parameters = {{ top = {{ \
+                 int = {range} }} }} }}\nwhere = ['*']\nmax_targets = 9\n"
+            )
+        };
+        let text = format!(
+            "version = 1\n[groups]\nsre = {{ users = ['slack:T1:U1'] }}\n{}{}",
+            grant("narrow", narrow),
+            grant("wide", wide)
+        );
+        let loaded = read(&[(PathBuf::from("p.toml"), text)], Some(&books)).unwrap_or_else(|f| panic!("{f:#?}"));
+        loaded.advice(&books).iter().any(|advice| advice.what == "`wide` permits all that this grant does")
+    };
+    assert!(needless("[5, 10]", "[1, 20]") && needless("[1, 10]", "[1, 20]") && needless("[5, 20]", "[1, 20]"));
+    assert!(!needless("[1, 10]", "[5, 20]") && !needless("[5, 30]", "[1, 20]"));
+}
+
+#[test]
+fn a_difference_is_empty_only_where_nothing_at_all_differs() {
+    let rule = muster::policy::diff::RuleChange {
+        kind: "grant",
+        name: "g".into(),
+        change: muster::policy::diff::Change::Changed,
+        details: vec![],
+    };
+    assert!(Difference::default().is_empty());
+    assert!(!Difference { rules: vec![rule], ..Difference::default() }.is_empty());
+    let reads = muster::policy::diff::Reads { group: "g".into(), gained: 0, lost: 1 };
+    assert!(!Difference { reads: vec![reads], ..Difference::default() }.is_empty());
+}
+
+#[test]
+fn who_no_longer_reads_what_is_counted_as_lost() {
+    let library = library();
+    let all = |view: &str| rules(&format!("{TWO_ACCOUNTS}{view}"));
+    let rule = "[[view]]\nid = 'v'\nwho = ['sre']\nwhere = ['second']\n";
+    let (with, without) = (all(rule), all(""));
+    let account = |id: &str| muster::domain::Account {
+        id: id.parse().unwrap(),
+        name: format!("account-{id}"),
+        regions: vec!["eu-west-1".parse().unwrap()],
+        labels: BTreeMap::new(),
+        source: muster::domain::AccountSource::Configured,
+    };
+    let node = |id: &str, n: u32| muster::domain::Node {
+        target: muster::domain::Target {
+            account: id.parse().unwrap(),
+            region: "eu-west-1".parse().unwrap(),
+            node: format!("i-{n:017x}").parse().unwrap(),
+        },
+        name: format!("n-{n}"),
+        platform: muster::domain::NodePlatform::Linux,
+        agent_version: "3.3.2746.0".into(),
+        online: true,
+        tags: BTreeMap::new(),
+    };
+    let snapshot = muster::domain::Snapshot {
+        accounts: vec![account("111111111111"), account("222222222222")],
+        nodes: vec![node("111111111111", 1), node("222222222222", 2), node("222222222222", 3)],
+        ..Default::default()
+    };
+    let side = |policy| muster::policy::Side { policy, runbooks: &library };
+    let counts = |old, new| {
+        let found = muster::policy::diff(side(old), side(new), &snapshot);
+        found.reads.iter().map(|reads| (reads.gained, reads.lost)).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(&with, &without), [(0, 2)]);
+    assert_eq!(counts(&without, &with), [(2, 0)]);
+}
+
+#[test]
+fn a_grant_for_other_owners_says_whose_runbooks_it_covers() {
+    let policy = rules(
+        "[groups]\nsre = { users = ['slack:T1:U1'] }\n\
+         [[grant]]\nid = 'g'\nwho = ['sre']\nrun = { risk = ['read'], owner = ['data', 'web'] }\nwhere = ['*']\nmax_targets = 9\n",
+    );
+    let library = library();
+    let book = &library.runbooks[&"disk-usage".parse().unwrap()];
+    let decision = muster::policy::may_run_at_all(&policy, &person("U1", &["sre"]), book.as_ref().into());
+    let texts: Vec<&str> = decision.reasons.iter().map(|reason| reason.text.as_str()).collect();
+    assert_eq!(texts, ["covers runbooks owned by `data` and `web`, not by `platform`"]);
+}
