@@ -268,6 +268,12 @@ fn arguments(words: &[Word], runbook: &RunbookName) -> Result<BTreeMap<String, S
             });
         };
         let (name, quoted, value) = (name.text(), value.is_quoted(), value.text());
+        if let Some(odd) = name.chars().find(|c| !c.is_alphanumeric() && !matches!(c, '_' | '-' | '.')) {
+            return Err(Refusal {
+                what: format!("`{name}` is no name of an argument: it holds `{odd}`"),
+                remedy: format!("`show {runbook}` lists the parameters; values with spaces go in quotes"),
+            });
+        }
         if name.is_empty() || (value.is_empty() && !quoted) {
             return Err(Refusal {
                 what: format!("`{text}` lacks a {}", if name.is_empty() { "name" } else { "value" }),

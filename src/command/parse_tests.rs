@@ -226,6 +226,33 @@ fn what_cannot_be_read_is_refused_with_the_remedy() {
     "#);
 }
 
+/// Found by the fuzzer: a request is shown as it can be typed again.
+#[test]
+fn the_name_of_an_argument_holds_nothing_that_would_need_quotes() {
+    for text in ["run x \"two words\"=1 on env=prod", "run x a\"b c\"=1 on env=prod", "run x a:b=1 on env=prod"] {
+        let refusal = parse(text).unwrap_err();
+        assert!(refusal.what.contains("is no name of an argument"), "{refusal}");
+    }
+    assert!(parse("run x größe=1 a-b_c.d=2 on env=prod").is_ok());
+}
+
+#[test]
+fn broken_glass_needs_a_reason_and_reads_the_same_again() {
+    let text = "break-glass x a=1 on env=prod because \"the shop is down\"";
+    let Ok(Command::BreakGlass(request)) = parse(text) else { panic!("{text}") };
+    assert!(request.emergency && request.to_string() == text);
+    let refusal = parse("break-glass x on env=prod").unwrap_err().to_string();
+    assert_eq!(
+        refusal,
+        "`break-glass` does not say why; write `break-glass x on env=prod because \"what is broken, and why it cannot wait\"`"
+    );
+    let run = "r-7F3K".parse().unwrap();
+    assert_eq!(parse("review r-7F3K because all was well"), Ok(Command::Review { run, found: "all was well".into() }));
+    for text in ["review", "review r-7F3K", "review r-7F3K fine", "review r-7F3K because"] {
+        assert!(parse(text).is_err(), "{text}");
+    }
+}
+
 proptest! {
     #[test]
     fn parsing_never_panics(text in "\\PC{0,60}|(run|plan|targets|output|help)( [a-c=:\"'“”*-]{0,8}| on| because){0,8}") {

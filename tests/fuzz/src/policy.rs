@@ -30,7 +30,11 @@ fuzz_target!(|text: &str| {
             let _ = loaded.failures(&books);
             decides(&loaded.policy);
             let swapped = vec![files[1].clone(), files[0].clone()];
-            assert_eq!(load(&swapped, None).as_ref(), load(&files, None).as_ref(), "the order of the files means something");
+            assert_eq!(
+                load(&swapped, None).as_ref(),
+                load(&files, None).as_ref(),
+                "the order of the files means something"
+            );
         }
     }
 });
@@ -38,7 +42,8 @@ fuzz_target!(|text: &str| {
 fn decides(policy: &PolicySet) {
     let plan = stage::plan(&LIBRARY);
     let asker = stage::asker(policy, muster::domain::Principal::slack(stage::TENANT, "U0SUSAN"));
-    let request = Request::of(&asker, &plan, Moment { recent: &BTreeSet::new(), now: stage::at(0) });
+    let recent = BTreeSet::new();
+    let request = Request::of(&asker, &plan, Moment { recent: &recent, now: stage::at(0) });
     let decision = decide(policy, &request);
     let emergency = decide_in_emergency(policy, &request, "the shop is down and nobody can wait");
     // What an emergency opens takes a second person.
