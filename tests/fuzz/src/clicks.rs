@@ -20,7 +20,17 @@ mod stage;
 static LIBRARY: LazyLock<Library> = LazyLock::new(stage::library);
 static POLICY: LazyLock<PolicySet> = LazyLock::new(|| stage::policy(&LIBRARY));
 
+/// What a person clicks leads somewhere, or the target would find nothing and say so of nothing.
+static REACHES: LazyLock<()> = LazyLock::new(|| {
+    let mut run = stage::waiting(&LIBRARY, &POLICY);
+    let clicks = read(b"U0ARNE T0MUSTER v1:approve:RUN:3", run.id);
+    assert_eq!(clicks.len(), 1, "the payload cannot be read");
+    act(&mut run, &clicks[0]);
+    assert!(stage::started(&run), "a good click starts nothing");
+});
+
 fuzz_target!(|data: &[u8]| {
+    LazyLock::force(&REACHES);
     let mut run = stage::waiting(&LIBRARY, &POLICY);
     // Several clicks, one line each: so a history can be told.
     for line in data.split(|byte| *byte == b'\n').take(8) {
@@ -49,13 +59,16 @@ fn made(text: &str, run: RunId) -> Value {
     let (user, team, value) = (next("U0ARNE"), next(stage::TENANT), next("v1:approve:RUN:3"));
     let value = value.replace("RUN", &run.to_string());
     json!({
-        "type": "block_actions",
-        "user": { "id": user, "team_id": team },
-        "team": { "id": team, "domain": "x" },
-        "api_app_id": "A0", "trigger_id": "1.2", "container": { "type": "message", "channel_id": "C0OPS" },
-        "channel": { "id": "C0OPS", "name": "ops" },
-        "message": { "ts": "1.000100" },
-        "actions": [{ "type": "button", "action_id": "approve", "value": value, "action_ts": "1.5" }],
+        "type": "block_actions", "team": { "id": team, "domain": "muster" }, "enterprise": null,
+        "user": { "id": user, "username": "x", "name": "x", "team_id": team },
+        "api_app_id": "A1", "token": "x", "is_enterprise_install": false,
+        "container": { "type": "message", "message_ts": "100.1", "channel_id": "C0OPS", "is_ephemeral": false },
+        "trigger_id": "4.5.6", "channel": { "id": "C0OPS", "name": "ops" }, "message": { "ts": "100.1" },
+        "state": { "values": {} }, "response_url": "https://hooks.slack.com/actions/T0MUSTER/1/abc",
+        "actions": [{
+            "action_id": "approve", "block_id": "x", "text": { "type": "plain_text", "text": "x", "emoji": false },
+            "value": value, "style": "primary", "type": "button", "action_ts": "100.2"
+        }]
     })
 }
 
