@@ -103,8 +103,8 @@ async fn ask_more(
 async fn again(services: &Arc<Services>, row: &InboxRow, asker: &Asker, handle: &Handle) -> Answer {
     let (plan, reason, place, emergency) = handle.read(|run| {
         let p = &run.proposal;
-        // One that was run has had its emergency.
-        let emergency = p.glass.is_some() && run.phase != Phase::Finished;
+        // One that was run has had its emergency, and another person has to have a reason of their own.
+        let emergency = p.glass.is_some() && run.phase != Phase::Finished && asker.is(&p.by);
         (p.plan.clone(), p.reason.clone(), p.place.clone(), emergency)
     });
     let Ok(selector) = Selector::parse(&plan.selector) else {

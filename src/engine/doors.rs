@@ -17,8 +17,15 @@ use super::propose::Proposed;
 use super::refused::RefusedRequest;
 use super::{Services, desk, posting};
 
-/// Keeps a refused request and says no, with its doors.
-pub fn refuse(services: &Services, row: &InboxRow, request: command::Request, refused: Proposed) -> Card {
+/// Keeps a refused request and says no, with its doors. `is_part`: the selector means more than was planned for, so it is
+/// no way to ask for the same.
+pub fn refuse(
+    services: &Services,
+    row: &InboxRow,
+    request: command::Request,
+    refused: Proposed,
+    is_part: bool,
+) -> Card {
     let Proposed { plan, decision, part, breakable, .. } = refused;
     let targets = u32::try_from(plan.targets.len()).unwrap_or(u32::MAX);
     let door = Door { request: row.run, part: u32::try_from(part.len()).unwrap_or(u32::MAX) };
@@ -47,7 +54,7 @@ pub fn refuse(services: &Services, row: &InboxRow, request: command::Request, re
     }
     let view = services.view_for(row);
     let card = message::refusal::denied(&plan.runbook, Some(targets), &decision, Some(door), &view);
-    if !breakable {
+    if !breakable || is_part {
         return card;
     }
     let typed = redactor.redact(&emergency.to_string()).text;

@@ -17,7 +17,8 @@ use super::planner::Progress;
 use super::propose::{self, NotProposed, Proposed};
 use super::whisper::whisper;
 use super::{
-    Services, approvers, clicks, desk, doors, forms, halting, homes, lookups, rechecking, retrying, reviews, runner,
+    Services, approvers, clicks, desk, doors, forms, halting, homes, lookups, posting, rechecking, retrying, reviews,
+    runner,
 };
 
 /// A request that was not worked on for so long, because Muster was down, is not started without asking.
@@ -333,6 +334,15 @@ pub(super) async fn begin(
     if place.shared && !may_show_in_shared(&rules.policy, &channel, &targets_of(&plan)) {
         return Answer::Whisper(message::refusal::shared_channel(&services.view_for(row)));
     }
+    for notify in glass.iter().flat_map(|glass| &glass.notify) {
+        // Better told now than after somebody has agreed. What cannot be looked up yet is tried again then.
+        match services.directory.channel(&posting::place_in(notify)).await {
+            Ok(found) if !found.member || found.shared => {
+                return Answer::Whisper(message::glass::cannot_tell(&notify.to_string(), found.shared));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
     let typed = match &delivery.inbound {
         Inbound::Command { text } | Inbound::Mention { text } => text.clone(),
         Inbound::Form { .. } | Inbound::Click { .. } | Inbound::Pick | Inbound::Choice { .. } | Inbound::Home => {
@@ -395,7 +405,7 @@ pub(super) async fn run(
     }
     match plan(services, row, asker, &request, only).await {
         Ok(refused) if refused.decision.verdict == Verdict::Forbid => {
-            Answer::Whisper(doors::refuse(services, row, request, refused))
+            Answer::Whisper(doors::refuse(services, row, request, refused, only.is_some()))
         }
         Ok(proposed) => begin(services, row, request, proposed, None).await,
         Err(refused) => Answer::Whisper(refused),

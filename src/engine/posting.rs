@@ -20,24 +20,21 @@ const FIND_TRIES: u32 = 3;
 
 /// Posts what `key` names. `look_first`: an intent was written before a crash, so it may be there already.
 pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look_first: bool) {
-    let Some(mut place) = place_before(services, handle, key).await else {
-        // Written down as begun and failed: nobody is asked there.
-        let _ = handle.input(Input::PostBegun { key: key.clone() }).await;
-        return refused(handle, key, "the place cannot be found, or is shared with another organisation".into()).await;
+    let mut place = match place_before(services, handle, key).await {
+        Ok(place) => place,
+        Err(cause) => {
+            // Written down as begun and failed: nobody is asked there.
+            let _ = handle.input(Input::PostBegun { key: key.clone() }).await;
+            return refused(handle, key, cause).await;
+        }
     };
     if !look_first && handle.input(Input::PostBegun { key: key.clone() }).await.is_err() {
         return;
     }
-    if *key == PostKey::Closing {
+    if matches!(key, PostKey::Closing | PostKey::Reviewed) {
         // The last form of the cards stands before the last word is said. Once that is in the journal the run is
         // settled and nobody looks at it after a crash, so an edit that was still to come would be lost.
         for living in living(handle).into_iter().filter(|key| !stands_elsewhere(key)) {
-            bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
-        }
-    }
-    if *key == PostKey::Reviewed {
-        // For the same reason: with it the run is settled.
-        for living in living(handle) {
             bring_to_form(services, handle, &living, Some(LAST_FORM_WITHIN)).await;
         }
     }
@@ -61,8 +58,10 @@ pub async fn post(services: &Arc<Services>, handle: &Handle, key: &PostKey, look
                 }
             }
         }
-        let may_be_moot =
-            matches!(key, PostKey::AskAt(_) | PostKey::Notice(_) | PostKey::Alert(_) | PostKey::Overdue(_));
+        let may_be_moot = matches!(
+            key,
+            PostKey::AskAt(_) | PostKey::Notice(_) | PostKey::Alert(_) | PostKey::Review(_) | PostKey::Overdue(_)
+        );
         if may_be_moot && !handle.read(|run| is_wanted(run, key)) {
             // It has been decided meanwhile: nobody has to be asked or told any more.
             return refused(handle, key, "it was decided before it could be said".into()).await;
@@ -118,6 +117,7 @@ fn concerns_the_requester(key: &PostKey) -> bool {
         PostKey::Root
         | PostKey::AskAt(_)
         | PostKey::Alert(_)
+        | PostKey::Review(_)
         | PostKey::Overdue(_)
         | PostKey::Notice(_)
         | PostKey::Results => false,
@@ -129,27 +129,38 @@ fn is_wanted(run: &Run, key: &PostKey) -> bool {
     run.owes(&Effect::Post(key.clone())) || run.owes(&Effect::SettlePost(key.clone()))
 }
 
-/// Tries to find a place besides the thread; `None` where it cannot be.
+/// Tries to find a place besides the thread.
 const PLACE_TRIES: u32 = 5;
+/// The same, where nothing is run without it: some two minutes.
+const ALERT_TRIES: u32 = 9;
 
 /// The place, with some patience: what cannot be looked up now may be for good, such as a platform that is not connected.
-async fn place_before(services: &Services, handle: &Handle, key: &PostKey) -> Option<Place> {
+///
+/// # Errors
+/// Why there is none.
+async fn place_before(services: &Services, handle: &Handle, key: &PostKey) -> Result<Place, String> {
     let mut pause = Duration::from_millis(500);
-    for _ in 0..PLACE_TRIES {
-        match place_of(services, handle, key).await {
-            Ok(place) => return Some(place),
-            Err(ChatError::Refused(cause)) => {
-                tracing::warn!(run = %handle.id, %key, cause, "nobody can be told there");
-                return None;
-            }
-            Err(fault) => {
-                tracing::warn!(run = %handle.id, %key, %fault, "nobody can be told there yet")
-            }
+    let most = match key {
+        PostKey::Alert(_) => ALERT_TRIES,
+        // Nobody waits for it, and it has to be said.
+        PostKey::Review(_) | PostKey::Overdue(_) => u32::MAX,
+        _ => PLACE_TRIES,
+    };
+    let mut tries = 0;
+    loop {
+        let fault = match place_of(services, handle, key).await {
+            Ok(place) => return Ok(place),
+            Err(ChatError::Refused(cause)) => return Err(cause),
+            Err(fault) => fault.to_string(),
+        };
+        tries += 1;
+        if tries >= most || !handle.read(|run| is_wanted(run, key)) {
+            return Err(format!("the place cannot be looked up: {fault}"));
         }
+        tracing::warn!(run = %handle.id, %key, fault, "nobody can be told there yet");
         tokio::time::sleep(pause).await;
         pause = longer(pause);
     }
-    None
 }
 
 async fn find(services: &Services, place: &Place, mark: &str) -> Result<Option<MessageRef>, ChatError> {
@@ -170,6 +181,12 @@ async fn done(services: &Arc<Services>, handle: &Handle, key: &PostKey, message:
 }
 
 async fn refused(handle: &Handle, key: &PostKey, cause: String) {
+    let cause = match (key, handle.read(|run| elsewhere(run, key))) {
+        (PostKey::Alert(_), Some(AskAt::Channel(channel))) => {
+            format!("`{channel}`: {cause}; invite me there, or change `notify` under `[break_glass]`")
+        }
+        _ => cause,
+    };
     tracing::error!(run = %handle.id, %key, cause, "a message was refused");
     let _ = handle.input(Input::PostFailed { key: key.clone(), cause }).await;
 }
@@ -226,7 +243,7 @@ fn elsewhere(run: &Run, key: &PostKey) -> Option<AskAt> {
     let nth = |number: &u32| (*number as usize).saturating_sub(1);
     match key {
         PostKey::AskAt(number) => run.proposal.asking.at.get(nth(number)).cloned(),
-        PostKey::Alert(number) | PostKey::Overdue(number) => {
+        PostKey::Alert(number) | PostKey::Review(number) | PostKey::Overdue(number) => {
             run.proposal.glass.as_ref()?.notify.get(nth(number)).cloned().map(AskAt::Channel)
         }
         PostKey::Root
@@ -241,10 +258,10 @@ fn elsewhere(run: &Run, key: &PostKey) -> Option<AskAt> {
 
 /// It may stand on another platform, which may be down.
 fn stands_elsewhere(key: &PostKey) -> bool {
-    matches!(key, PostKey::AskAt(_) | PostKey::Alert(_))
+    matches!(key, PostKey::AskAt(_) | PostKey::Alert(_) | PostKey::Review(_))
 }
 
-fn place_in(channel: &ChannelRef) -> Place {
+pub fn place_in(channel: &ChannelRef) -> Place {
     let ChannelRef { platform, tenant, channel } = channel.clone();
     Place { platform, tenant, channel, thread: None }
 }
@@ -272,6 +289,7 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask | PostKey::AskAt(_) => message::ask(&run, &view),
         PostKey::Alert(_) => message::alert(&run, link_of(services, &run).await.as_deref(), &view),
+        PostKey::Review(_) => message::review(&run, link_of(services, &run).await.as_deref(), &view),
         PostKey::Overdue(_) => message::overdue(&run, link_of(services, &run).await.as_deref(), &view),
         PostKey::Reviewed => message::reviewed(&run, &view),
         PostKey::Notice(number) => message::notice(&run, *number, &view),
@@ -324,8 +342,8 @@ fn living(handle: &Handle) -> Vec<PostKey> {
     let places = handle.read(|run| run.proposal.asking.at.len());
     let asks = (1..).take(places).map(PostKey::AskAt);
     let told = handle.read(|run| run.proposal.glass.as_ref().map_or(0, |glass| glass.notify.len()));
-    let alerts = (1..).take(told).map(PostKey::Alert);
-    [PostKey::Root, PostKey::Ask].into_iter().chain(asks).chain(alerts).chain(holds).collect()
+    let told = (1..).take(told).flat_map(|n| [PostKey::Alert(n), PostKey::Review(n)]);
+    [PostKey::Root, PostKey::Ask].into_iter().chain(asks).chain(told).chain(holds).collect()
 }
 
 /// Edits the living cards whenever what they say has changed, until the run is over and their last form is shown. The

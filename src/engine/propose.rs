@@ -129,7 +129,8 @@ pub async fn propose(
     let question = Request::of(asker, &plan, moment);
     let policy = rules.policy.revision;
     if request.emergency {
-        let decision = policy::decide_in_emergency(&rules.policy, &question, &justification(request));
+        let decision =
+            policy::decide_in_emergency(&rules.policy, &question, request.reason.as_deref().unwrap_or_default());
         let is_forbidden = decision.verdict == Verdict::Forbid;
         if !is_forbidden && policy::overridden(&rules.policy, &question).is_empty() {
             return Err(NotProposed::NoEmergency);
@@ -148,13 +149,8 @@ pub async fn propose(
     Ok(Proposed { plan, decision, policy, part, glass: None, breakable })
 }
 
-/// The reason as it will be written down: what is taken out of it justifies nothing.
-fn justification(request: &command::Request) -> String {
-    let redactor = Redactor::new(b"only asked how long");
-    request.reason.as_deref().map(|reason| redactor.redact(reason).text).unwrap_or_default()
-}
-
-fn owed(rule: &BreakGlass) -> Glass {
+/// What breaking the glass by this rule owes.
+pub(super) fn owed(rule: &BreakGlass) -> Glass {
     Glass {
         notify: rule.notify.iter().cloned().collect(),
         review: rule.review.iter().cloned().collect(),
@@ -169,6 +165,8 @@ pub(super) fn secret_in(request: &command::Request) -> Option<String> {
     let argument = request.arguments.iter().find(|(name, value)| is_secret(&format!("{name}={value}")));
     match argument {
         Some((name, _)) => Some(name.clone()),
+        // What is taken out of a justification justifies nothing.
+        None if request.emergency && request.reason.as_deref().is_some_and(is_secret) => Some("because".to_owned()),
         None => is_secret(&request.selector.to_string()).then(|| "on".to_owned()),
     }
 }

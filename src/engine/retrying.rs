@@ -68,7 +68,7 @@ pub(super) async fn retry(
     coverage.left_out = 0;
     coverage.gone = u32::try_from(wanted.len().saturating_sub(proposed.plan.targets.len())).unwrap_or(u32::MAX);
     if proposed.decision.verdict == Verdict::Forbid {
-        return Answer::Whisper(doors::refuse(services, &row, request, proposed));
+        return Answer::Whisper(doors::refuse(services, &row, request, proposed, true));
     }
     let sealed = sealed(services, &old, &proposed.plan, asker).await;
     let retry = Retry { of: old.id, attempt: old.attempt() + 1, which, sealed };

@@ -43,8 +43,10 @@ pub(super) async fn typed(
     handle: &Handle,
     found: &str,
 ) -> Answer {
-    let found: String = found.chars().take(usize::from(message::form::WHY_MAX)).collect();
-    match close(services, asker, handle, &found).await {
+    if let Some(fault) = message::form::found_fault(found) {
+        return Answer::Whisper(message::refusal::not_understood(&fault, &services.view_for(row)));
+    }
+    match close(services, asker, handle, found).await {
         Answer::Shown => {
             Answer::Whisper(message::review_closed(&services.view_of(handle.id, Some(&row.delivery.place))))
         }

@@ -74,7 +74,12 @@ impl Handle {
     /// What the card shows, where it is one that is edited.
     pub fn shown(&self, key: &PostKey) -> Option<Arc<Mutex<Option<Card>>>> {
         match key {
-            PostKey::Root | PostKey::Ask | PostKey::AskAt(_) | PostKey::Alert(_) | PostKey::Hold(_) => {
+            PostKey::Root
+            | PostKey::Ask
+            | PostKey::AskAt(_)
+            | PostKey::Alert(_)
+            | PostKey::Review(_)
+            | PostKey::Hold(_) => {
                 let mut living = self.living.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 Some(living.entry(key.clone()).or_default().clone())
             }

@@ -8,15 +8,20 @@ use crate::message;
 use crate::plan::Plan;
 use crate::policy::{self, Asker, Decision, Moment, Request};
 use crate::ports::{ChatError, DirectoryError, Reply};
-use crate::run::{Effect, Input, PostKey, Today};
+use crate::run::{Effect, Input, PostKey, Run, Today};
 
-use super::Services;
 use super::membership::asker_again;
 use super::rulebook::Rules;
 use super::runner::Handle;
+use super::{Services, propose};
 
 /// Decides once more and starts or withdraws. A failed look-up starts nothing.
 pub async fn start(services: &Arc<Services>, handle: &Handle) {
+    if let Some(why) = handle.read(Run::untold) {
+        // It waits for nothing else any more.
+        let _ = handle.input(Input::Withdraw { why }).await;
+        return;
+    }
     let plan = handle.read(|run| run.proposal.plan.clone());
     // The runner drops this where the start is no longer owed.
     services.halting.lifted(|| true).await;
@@ -82,7 +87,8 @@ async fn people(services: &Services, handle: &Handle, rules: &Rules) -> Result<P
 impl People {
     fn today(self, services: &Services, handle: &Handle, rules: &Rules) -> Today {
         let decision = decide(services, handle, rules, &self.requester);
-        Today { decision, policy: rules.policy.revision, approvers: self.approvers }
+        let glass = rules.policy.glass.as_ref().map(propose::owed);
+        Today { decision, policy: rules.policy.revision, approvers: self.approvers, glass }
     }
 }
 

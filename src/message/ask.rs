@@ -38,6 +38,11 @@ pub fn ask(run: &Run, view: &View) -> Card {
     blocks.push(Block::Fields(plan::facts(&p.plan)));
     blocks.extend(plan::not_reached(&p.plan));
     if run.phase == Phase::AwaitingApproval {
+        let overridden: Vec<Line> = super::glass::overridden(run).collect();
+        if !overridden.is_empty() {
+            let head = Line::default().bold("What it overrides");
+            blocks.push(Block::Text(lines([head].into_iter().chain(overridden))));
+        }
         let rules = plan::reasons(&p.decision);
         if !rules.is_empty() {
             let head = Line::default().bold("Why it needs approval");

@@ -2,7 +2,7 @@
 //! looked at it.
 
 use crate::command::Request;
-use crate::policy::{CannotApprove, Reason};
+use crate::policy::CannotApprove;
 use crate::run::{Phase, Run};
 
 use super::refusal::refusal;
@@ -10,9 +10,6 @@ use super::root::{approvers, open_seats, seats};
 use super::verdict::{self, TITLE_MAX, subject};
 use super::words::{Line, cut, lines, prose, say, sentence, size};
 use super::{Block, Button, Card, Span, Style, Tone, Verb, View, blast, plan};
-
-/// How the reason of a rule begins that is passed over; `policy` says it so.
-const OVERRIDDEN: &str = "overridden: ";
 
 /// The notice in a channel that has to be told, as the run stands now. `link`: where its thread is read.
 #[must_use]
@@ -30,7 +27,8 @@ pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
             (Tone::Neutral, format!("{asked}, nothing was run"))
         }
     };
-    let mut told = vec![Line::default().bold("Rules are overridden in an emergency.")];
+    let mut told: Vec<Line> = super::halt::line(run, view).into_iter().collect();
+    told.push(Line::default().bold("Rules are overridden in an emergency."));
     match run.phase {
         Phase::Finished => told = vec![say("It ended: ").plain(verdict::counts(&run.counts)).plain(".")],
         Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
@@ -38,7 +36,7 @@ pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
         }
         Phase::AwaitingApproval | Phase::Running => {}
     }
-    told.extend(review(run, view));
+    told.extend(looked(run, view));
     if let Some(url) = link {
         let text = "Read all of it: script, values, exact targets and results".to_owned();
         told.push(Line::default().span(Span::Link { url: url.to_owned(), text }));
@@ -61,36 +59,29 @@ pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
     let blocks =
         vec![Block::Text(lines(told)), Block::Fields(fields), rules, say("Plan ").code(p.digest.short(12)).note()];
     let title = format!("Break-glass {}: {what}", view.short);
-    Card { tone, title: cut(&title, TITLE_MAX), blocks, buttons: buttons(run) }
+    Card { tone, title: cut(&title, TITLE_MAX), blocks, buttons: Vec::new() }
 }
 
 /// Each rule that is passed over, with what it says.
 pub(super) fn overridden(run: &Run) -> impl Iterator<Item = Line> {
-    let passed =
-        |reason: &Reason| reason.text.strip_prefix(OVERRIDDEN).map(|text| (reason.rule.clone(), text.to_owned()));
-    let rules: Vec<(String, String)> = run.proposal.decision.reasons.iter().filter_map(passed).collect();
-    rules.into_iter().map(|(rule, text)| say("• ").code(rule).plain(": ").prose(&text))
+    run.proposal.decision.overridden.iter().map(|r| say("• ").code(&r.rule).plain(": ").prose(&r.text))
 }
 
-/// `` `black-friday` and `prod-needs-two` ``.
+/// ``overrides `black-friday` and `prod-needs-two` ``.
 pub(super) fn rules(run: &Run) -> Option<Line> {
     run.proposal.glass.as_ref()?;
-    let passed: Vec<&str> = run
-        .proposal
-        .decision
-        .reasons
-        .iter()
-        .filter(|r| r.text.starts_with(OVERRIDDEN))
-        .map(|r| r.rule.as_str())
-        .collect();
-    Some(passed.iter().enumerate().fold(say("overrides "), |line, (i, rule)| {
+    let rules = &run.proposal.decision.overridden;
+    if rules.is_empty() {
+        return Some(say("nothing stands in its way any more"));
+    }
+    Some(rules.iter().enumerate().fold(say("overrides "), |line, (i, rule)| {
         let line = if i > 0 { line.plain(" and ") } else { line };
-        line.code(*rule)
+        line.code(&rule.rule)
     }))
 }
 
 /// Who has to look at it until when, or who has and found what.
-pub(super) fn review(run: &Run, view: &View) -> Option<Line> {
+pub(super) fn looked(run: &Run, view: &View) -> Option<Line> {
     if let Some(review) = &run.review {
         return Some(
             say("Reviewed by ").person(&review.by).plain(" ").when(review.at).plain(": ").prose(review.found.trim()),
@@ -117,29 +108,47 @@ fn reviewers(run: &Run, view: &View) -> Line {
     })
 }
 
-/// Nobody has looked at it in time: a message of its own, because an edit notifies nobody.
+/// Somebody has to look at it, or has: a message of its own, because an edit notifies nobody.
+#[must_use]
+pub fn review(run: &Run, link: Option<&str>, view: &View) -> Card {
+    let p = &run.proposal;
+    let asked = subject(p.plan.runbook.as_str(), size(p.plan.targets.len()));
+    let (tone, what) = match &run.review {
+        Some(_) => (Tone::Good, "reviewed"),
+        None => (Tone::Waiting, "please look at what was done"),
+    };
+    let mut told: Vec<Line> = looked(run, view).into_iter().collect();
+    told.push(say("It ended: ").plain(verdict::counts(&run.counts)).plain("."));
+    told.push(say("Why: ").plain(p.reason.as_deref().unwrap_or_default()));
+    told.extend(rules(run).map(|rules| say("It ").then(rules).plain(".")));
+    told.extend(read_it(link));
+    let title = format!("Break-glass {}: {asked}, {what}", view.short);
+    Card { tone, title: cut(&title, TITLE_MAX), blocks: vec![Block::Text(lines(told))], buttons: buttons(run) }
+}
+
+fn read_it(link: Option<&str>) -> Option<Line> {
+    let text = "Read all of it: script, values, exact targets and results".to_owned();
+    link.map(|url| Line::default().span(Span::Link { url: url.to_owned(), text }))
+}
+
+/// Nobody has looked at it in time.
 #[must_use]
 pub fn overdue(run: &Run, link: Option<&str>, view: &View) -> Card {
     let p = &run.proposal;
     let asked = subject(p.plan.runbook.as_str(), size(p.plan.targets.len()));
-    let mut told: Vec<Line> = review(run, view).into_iter().collect();
-    if let Some(url) = link {
-        told.push(Line::default().span(Span::Link { url: url.to_owned(), text: "Read what was done".to_owned() }));
-    }
-    let title = format!("Break-glass {}: {asked} still waits for its review", view.short);
-    Card {
-        tone: Tone::Bad,
-        title: cut(&title, TITLE_MAX),
-        blocks: vec![Block::Text(lines(told))],
-        buttons: buttons(run),
-    }
+    let mut told: Vec<Line> = looked(run, view).into_iter().collect();
+    let short = &view.short;
+    told.push(say("To close it: ").code(format!("{} review {short} because \"…\"", view.command)));
+    told.extend(read_it(link));
+    let title = format!("Break-glass {short}: {asked} still waits for its review");
+    Card { tone: Tone::Bad, title: cut(&title, TITLE_MAX), blocks: vec![Block::Text(lines(told))], buttons: Vec::new() }
 }
 
 /// Somebody has looked at it: to whoever asked, in the thread.
 #[must_use]
 pub fn reviewed(run: &Run, view: &View) -> Card {
     let told = Line::default().person(&run.proposal.by).plain(": ");
-    let told = review(run, view).map_or(told.clone(), |review| told.then(review));
+    let told = looked(run, view).map_or(told.clone(), |review| told.then(review));
     let title = format!("The review of {} is closed", view.short);
     Card { tone: Tone::Good, title, blocks: vec![told.text()], buttons: Vec::new() }
 }
@@ -156,11 +165,15 @@ pub fn review_closed(view: &View) -> Card {
 }
 
 pub(super) fn buttons(run: &Run) -> Vec<Button> {
-    if !run.phase.is_over() || !run.owes_review() {
+    if !run.owes_review() {
         return Vec::new();
     }
-    let label = "Close the review".to_owned();
-    vec![Button { verb: Verb::Review, label, style: Style::Primary, run: run.id, revision: run.revision }]
+    let button =
+        |verb, label: &str, style| Button { verb, label: label.to_owned(), style, run: run.id, revision: run.revision };
+    vec![
+        button(Verb::Review, "Close the review", Style::Primary),
+        button(Verb::Output, "See the outputs", Style::Plain),
+    ]
 }
 
 /// A refusal that could be overridden by this person. `typed`: the request as break-glass, without its reason.
@@ -224,6 +237,24 @@ pub fn cannot_review(why: &CannotApprove, run: &Run, view: &View) -> Card {
             "it was asked in another workspace than yours, where Muster does not know you".to_owned()
         }
     };
-    let waits = review(run, view).map(Line::spans);
+    let waits = looked(run, view).map(Line::spans);
     refusal("You cannot close this review", vec![prose(&sentence(&why))], waits.into_iter().collect())
+}
+
+/// A channel that has to be told cannot be: nothing is proposed.
+#[must_use]
+pub fn cannot_tell(channel: &str, shared: bool) -> Card {
+    let why = if shared { "is shared with another organisation" } else { "does not have me as a member" };
+    refusal(
+        "Nobody can be told that rules are overridden, so nothing was run",
+        vec![say("The policy names ").code(channel).plain(format!(", which {why}.")).spans()],
+        vec![
+            say("Invite me there, or change ")
+                .code("notify")
+                .plain(" under ")
+                .code("[break_glass]")
+                .plain(" of the policy.")
+                .spans(),
+        ],
+    )
 }

@@ -145,7 +145,7 @@ fn review(told: &Told, view: &View) -> Card {
         say("Why: ").plain(cut(p.reason.as_deref().unwrap_or_default(), 300)),
         say("It ended: ").plain(super::verdict::counts(&run.counts)),
     ];
-    told_lines.extend(super::glass::review(run, view));
+    told_lines.extend(super::glass::looked(run, view));
     if let Some(url) = &told.link {
         let text = "Read what was done".to_owned();
         told_lines.push(Line::default().span(super::Span::Link { url: url.clone(), text }));

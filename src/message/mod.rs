@@ -44,7 +44,7 @@ pub use fit::{Limits, fit};
 pub use form::{
     Choice, FieldKind, Form, FormField, FormKind, Suggestions, Values, deny_form, narrow_form, review_form,
 };
-pub use glass::{alert, overdue, review_closed, reviewed};
+pub use glass::{alert, overdue, review, review_closed, reviewed};
 pub use hold::hold;
 pub use home::{Home, home};
 pub use notice::notice;

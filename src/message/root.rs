@@ -165,7 +165,7 @@ fn state(run: &Run, view: &View) -> Vec<Span> {
                 }
             }
             told.push(say("The results stand in this thread."));
-            told.extend(super::glass::review(run, view));
+            told.extend(super::glass::looked(run, view));
             let unknown = run.counts.unknown;
             if unknown > 0 {
                 told.push(say(format!(

@@ -214,6 +214,7 @@ fn refusal(text: &str) -> Decision {
         quorum: Vec::new(),
         expires: None,
         reasons: vec![Reason { rule: BUILT_IN.into(), text: text.into() }],
+        overridden: Vec::new(),
         could: Vec::new(),
     }
 }
@@ -283,8 +284,14 @@ fn glass_lacks(question: &Question<'_>) -> Vec<String> {
 }
 
 fn judge(policy: &PolicySet, question: &Question<'_>) -> Decision {
-    let mut decision =
-        Decision { verdict: Verdict::Forbid, quorum: vec![], expires: None, reasons: vec![], could: vec![] };
+    let mut decision = Decision {
+        verdict: Verdict::Forbid,
+        quorum: vec![],
+        expires: None,
+        reasons: vec![],
+        overridden: vec![],
+        could: vec![],
+    };
 
     let forbids = policy.forbids.iter().filter(|f| fires(f, question));
     let forbids = forbids.map(|f| Reason { rule: f.id.clone(), text: f.because.clone() });

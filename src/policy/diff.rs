@@ -319,21 +319,20 @@ fn rules(old: &PolicySet, new: &PolicySet) -> Vec<RuleChange> {
         vec![format!("+ {now}"), format!("- {then}")]
     });
     named(&mut changes, "approvers", &old.approvers, &new.approvers, |_, _| Vec::new());
-    let glass = |policy: &PolicySet| -> BTreeMap<String, BreakGlass> {
-        policy.glass.iter().map(|glass| (GLASS.to_owned(), glass.clone())).collect()
-    };
-    named(&mut changes, "emergency", &glass(old), &glass(new), |then, now| {
-        let words = |glass: &BreakGlass| -> BTreeSet<String> {
-            let overrides = glass.overrides.iter().map(|kind| match kind {
-                Overridden::Freeze => "overrides freeze".to_owned(),
-                Overridden::Approval => "overrides approval".to_owned(),
-            });
-            let who = glass.who.iter().map(|group| format!("who {group}"));
-            let limits = [format!("max_targets {}", glass.max_targets), format!("second {}", glass.second)];
-            overrides.chain(who).chain(limits).collect()
+    if old.glass != new.glass {
+        let [then, now] = [&old.glass, &new.glass].map(|glass| glass.as_ref().map(in_words).unwrap_or_default());
+        let change = match (&old.glass, &new.glass) {
+            (None, _) => Change::Added,
+            (_, None) => Change::Removed,
+            (Some(_), Some(_)) => Change::Changed,
         };
-        came_and_went(&words(then), &words(now))
-    });
+        changes.push(RuleChange {
+            kind: "emergency",
+            name: GLASS.to_owned(),
+            change,
+            details: came_and_went(&then, &now),
+        });
+    }
     for (name, then, now) in [("who", &old.halt.who, &new.halt.who), ("resume", &old.halt.resume, &new.halt.resume)] {
         if then != now {
             let details = came_and_went(then, now);
@@ -341,6 +340,25 @@ fn rules(old: &PolicySet, new: &PolicySet) -> Vec<RuleChange> {
         }
     }
     changes
+}
+
+/// Each thing that it says.
+fn in_words(glass: &BreakGlass) -> BTreeSet<String> {
+    let overrides = glass.overrides.iter().map(|kind| match kind {
+        Overridden::Freeze => "overrides freeze".to_owned(),
+        Overridden::Approval => "overrides approval".to_owned(),
+    });
+    let who = glass.who.iter().map(|group| format!("who {group}"));
+    let notify = glass.notify.iter().map(|channel| format!("notify {channel}"));
+    let review = glass.review.iter().map(|group| format!("review {group}"));
+    let limits = [
+        format!("second {}", glass.second),
+        format!("justification_min {}", glass.justification_min),
+        format!("max_targets {}", glass.max_targets),
+        format!("expires {}", glass.expires),
+        format!("review_within {}", glass.review_within),
+    ];
+    overrides.chain(who).chain(notify).chain(review).chain(limits).collect()
 }
 
 /// `+ x` and `- y`.

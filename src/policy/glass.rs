@@ -41,8 +41,8 @@ impl Glass<'_> {
 
 /// Asks for the second person, and says which rules are `passed` over.
 pub(super) fn add(decision: &mut Decision, rule: &BreakGlass, passed: Vec<(&str, String)>) {
-    let passed = passed.into_iter().map(|(id, why)| Reason { rule: id.to_owned(), text: format!("overridden: {why}") });
-    decision.reasons.extend(passed);
+    decision.overridden = passed.into_iter().map(|(id, text)| Reason { rule: id.to_owned(), text }).collect();
+    decision.overridden.sort_by(|a, b| a.rule.cmp(&b.rule));
     let text = format!("a member of `{}` has to agree, whatever else is overridden", rule.second);
     decision.reasons.push(Reason { rule: GLASS.into(), text });
     decision.verdict = Verdict::PermitWithApproval;
@@ -67,6 +67,7 @@ pub fn may_review(
         quorum: reviewers.iter().map(seat).collect(),
         expires: None,
         reasons: Vec::new(),
+        overridden: Vec::new(),
         could: Vec::new(),
     };
     // They fill no seat here; they are only people who may not.

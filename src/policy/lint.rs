@@ -11,7 +11,7 @@ use crate::runbook::{Arguments, Risk, Runbook};
 use super::ground::is_classified;
 use super::offer::{can_meet, imaginable_tags};
 use super::request::{Request, RunbookFacts, TargetFacts};
-use super::set::{Audience, GLASS, Grant, Granted, ParameterRule, PolicySet, Where};
+use super::set::{Audience, BreakGlass, GLASS, Grant, Granted, ParameterRule, PolicySet, Where};
 use super::specimen::{Attributes, Specimen, somebody, specimens};
 use super::{Verdict, decide, words};
 
@@ -52,10 +52,7 @@ pub fn lint(policy: &PolicySet, runbooks: &[&Runbook]) -> Vec<Advice> {
             .flat_map(|rule| rule.need.iter().filter_map(|(group, count)| short(policy, &rule.id, group, *count))),
     );
     if let Some(glass) = &policy.glass {
-        advice.extend(short(policy, GLASS, &glass.second, 1));
-        // Whoever asked and whoever agreed may be in it too.
-        let short = glass.review.iter().map(|group| short(policy, GLASS, group, 1)).collect::<Option<Vec<_>>>();
-        advice.extend(short.into_iter().flatten());
+        advice.extend(nobody_else(policy, glass));
     }
     advice.extend(unused(policy, runbooks));
     advice.sort();
@@ -244,9 +241,7 @@ fn is_free(policy: &PolicySet, grant: &Grant, runbook: &Runbook, targets: &[Spec
 /// A seat of a group whose members the file lists, and lists too few.
 fn short(policy: &PolicySet, rule: &str, group: &GroupName, count: u32) -> Option<Advice> {
     let members = policy.groups.get(group)?;
-    // Accounts of one person are one.
-    let first = |user: &Principal| policy.twins(user).into_iter().chain([user.clone()]).min();
-    let people: BTreeSet<_> = members.users.iter().map(first).collect();
+    let people: BTreeSet<_> = members.users.iter().map(|user| first_account(policy, user)).collect();
     if !members.refs.is_empty() || people.len() >= count as usize {
         return None;
     }
@@ -257,6 +252,46 @@ fn short(policy: &PolicySet, rule: &str, group: &GroupName, count: u32) -> Optio
         what,
         remedy: "ask for fewer, or add people to the group".into(),
     })
+}
+
+/// Breaking the glass takes a second person and, afterwards, somebody else who looks at it. Told only where every group
+/// lists its people.
+fn nobody_else(policy: &PolicySet, glass: &BreakGlass) -> Option<Advice> {
+    let people = |groups: &mut dyn Iterator<Item = &GroupName>| -> Option<BTreeSet<Principal>> {
+        let mut all = BTreeSet::new();
+        for members in groups.filter_map(|name| policy.groups.get(name)) {
+            if !members.refs.is_empty() {
+                return None;
+            }
+            all.extend(members.users.iter().map(|user| first_account(policy, user)));
+        }
+        Some(all)
+    };
+    let (who, second) = (people(&mut glass.who.iter())?, people(&mut [&glass.second].into_iter())?);
+    let advise = |what: String, remedy: &str| {
+        Some(Advice { about: About::Rule(GLASS.to_owned()), what, remedy: remedy.to_owned() })
+    };
+    if !who.iter().any(|asks| second.iter().any(|agrees| agrees != asks)) {
+        let what = format!("nobody can break the glass: in `{}` is nobody besides whoever asks", glass.second);
+        return advise(what, "add people to the group, or name another one as `second`");
+    }
+    let review = people(&mut glass.review.iter())?;
+    let pair = |asks: &Principal| second.iter().filter(|agrees| *agrees != asks).cloned().collect::<Vec<_>>();
+    let lonely = who
+        .iter()
+        .any(|asks| pair(asks).iter().any(|agrees| !review.iter().any(|looks| looks != asks && looks != agrees)));
+    if lonely {
+        let groups = words::list(&glass.review, "and");
+        let what =
+            format!("nobody may be left to review it: in {groups} can be nobody besides whoever asked and agreed");
+        return advise(what, "add people to the group, or name another one under `review`");
+    }
+    None
+}
+
+/// Accounts of one person are one.
+fn first_account(policy: &PolicySet, user: &Principal) -> Principal {
+    policy.twins(user).into_iter().chain([user.clone()]).min().unwrap_or_else(|| user.clone())
 }
 
 /// Groups and sets that nothing refers to.

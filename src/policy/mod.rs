@@ -50,6 +50,9 @@ pub struct Decision {
     pub expires: Option<Millis>,
     /// Rules that made the decision, or, for a refusal, the false clauses of the closest grant.
     pub reasons: Vec<Reason>,
+    /// Rules that stand in the way and do not count in this emergency, each with what it says; by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub overridden: Vec<Reason>,
     /// Groups whose members could run it as asked, for a refusal's "who could".
     pub could: Vec<GroupName>,
 }

@@ -45,5 +45,8 @@ pub fn stricter(a: &Decision, b: &Decision) -> Decision {
         Verdict::Permit | Verdict::Forbid => None,
         Verdict::PermitWithApproval => strict.iter().filter_map(|d| d.expires).min(),
     };
-    Decision { verdict, quorum, expires, reasons, could }
+    let mut overridden: Vec<Reason> = strict.iter().flat_map(|d| &d.overridden).cloned().collect();
+    overridden.sort_by(|a, b| (&a.rule, &a.text).cmp(&(&b.rule, &b.text)));
+    overridden.dedup_by(|a, b| a.rule == b.rule);
+    Decision { verdict, quorum, expires, reasons, overridden, could }
 }

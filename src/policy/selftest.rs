@@ -76,10 +76,17 @@ impl SelfTest {
             Some(justification) => decide_in_emergency(policy, &request, justification),
             None => decide(policy, &request),
         };
-        if self.at.is_some() {
-            return Ok(ask(policy));
+        let decision = match self.at {
+            Some(_) => ask(policy),
+            None => ask(&PolicySet { freezes: Vec::new(), ..policy.clone() }),
+        };
+        if self.emergency.is_some() && decision.verdict != Verdict::Forbid && decision.overridden.is_empty() {
+            return Err((
+                "nothing stands in its way that break-glass would override".to_owned(),
+                "set `at` to a time inside a freeze, or take `break_glass` out of the test".to_owned(),
+            ));
         }
-        Ok(ask(&PolicySet { freezes: Vec::new(), ..policy.clone() }))
+        Ok(decision)
     }
 
     /// Asks and compares.

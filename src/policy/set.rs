@@ -403,7 +403,7 @@ pub struct BreakGlass {
     pub notify: BTreeSet<ChannelRef>,
     /// One of these looks at it afterwards: neither who asked nor who agreed.
     pub review: BTreeSet<GroupName>,
-    /// After the start. A review that is late is still owed.
+    /// After the end of the run. A review that is late is still owed.
     pub review_within: Millis,
 }
 

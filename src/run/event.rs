@@ -288,8 +288,10 @@ pub enum PostKey {
     /// What whoever waits has to hear of while it waits, in the thread: by its number, from 1.
     Notice(u32),
     /// That rules are overridden, in a channel that has to be told before it starts: by its number in
-    /// [`Glass::notify`](super::Glass::notify), from 1. It is edited until its review is closed.
+    /// [`Glass::notify`](super::Glass::notify), from 1. It is edited as the run goes on.
     Alert(u32),
+    /// That somebody has to look at it, in the same channel: it has ended. Edited until somebody has.
+    Review(u32),
     /// That nobody has looked at it in time, in the same channel.
     Overdue(u32),
     /// That somebody has, in the thread.
@@ -310,6 +312,7 @@ impl fmt::Display for PostKey {
             PostKey::AskAt(number) => write!(f, "ask-{number}"),
             PostKey::Notice(number) => write!(f, "notice-{number}"),
             PostKey::Alert(number) => write!(f, "alert-{number}"),
+            PostKey::Review(number) => write!(f, "review-{number}"),
             PostKey::Overdue(number) => write!(f, "overdue-{number}"),
             PostKey::Reviewed => f.write_str("reviewed"),
             PostKey::Hold(number) => write!(f, "hold-{number}"),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{ChannelRef, GroupName, Millis, Principal, Timestamp};
-use crate::policy::{Asker, may_review};
+use crate::policy::{Asker, Vote, may_review};
 
 use super::decide::Refusal;
 use super::event::{Event, PostKey};
@@ -21,7 +21,7 @@ pub struct Glass {
     pub notify: Vec<ChannelRef>,
     /// One of these closes the review.
     pub review: Vec<GroupName>,
-    /// After the start.
+    /// After its end.
     pub review_within: Millis,
 }
 
@@ -48,9 +48,10 @@ impl Run {
     }
 
     /// Why it may not start: a channel could not be told.
-    pub(super) fn untold(&self) -> Option<String> {
+    #[must_use]
+    pub fn untold(&self) -> Option<String> {
         let cause = self.told_channels().find_map(|n| self.failed_posts.get(&PostKey::Alert(n)))?;
-        Some(format!("a channel that has to be told before a rule is overridden could not be: {cause}"))
+        Some(format!("a channel that has to be told before a rule is overridden could not be told: {cause}"))
     }
 
     /// The notices that are owed: while it is about to start, and whatever becomes of it once they were begun.
@@ -60,32 +61,33 @@ impl Run {
         self.told_channels().map(PostKey::Alert).filter(move |key| about_to || begun(key))
     }
 
-    /// It overrode rules, and nobody has looked at it yet.
+    /// It overrode rules, is over, and nobody has looked at it yet.
     #[must_use]
     pub fn owes_review(&self) -> bool {
-        self.proposal.glass.is_some() && self.started.is_some() && self.review.is_none()
+        self.proposal.glass.is_some() && self.started.is_some() && self.phase.is_over() && self.review.is_none()
     }
 
     /// Until when somebody should have looked at it.
     #[must_use]
     pub fn review_by(&self) -> Option<Timestamp> {
         let within = self.proposal.glass.as_ref()?.review_within.signed();
-        self.started?.saturating_add(within).ok()
+        self.ended?.saturating_add(within).ok()
     }
 
     /// When it has to be said that nobody did.
     pub(super) fn review_alarm(&self) -> Option<Timestamp> {
-        let waits = self.phase.is_over() && self.owes_review() && !self.review_late;
+        let waits = self.owes_review() && !self.review_late;
         self.review_by().filter(|_| waits)
     }
 
-    /// What is owed in words about the review: that it is late, in each channel that was told, and that it is closed.
+    /// What is owed in words about the review: in each channel that was told that somebody has to, and where nobody has in
+    /// time; and that it is closed.
     pub(super) fn review_posts(&self) -> Vec<PostKey> {
-        match &self.review {
-            Some(_) => vec![PostKey::Reviewed],
-            None if self.review_late => self.told_channels().map(PostKey::Overdue).collect(),
-            None => Vec::new(),
+        if !self.owes_review() {
+            return self.review.iter().map(|_| PostKey::Reviewed).collect();
         }
+        let late = self.told_channels().filter(|_| self.review_late).map(PostKey::Overdue);
+        self.told_channels().map(PostKey::Review).chain(late).collect()
     }
 
     /// Somebody of `reviewers` has looked at it and found this.
@@ -99,13 +101,16 @@ impl Run {
         reviewers: &BTreeSet<GroupName>,
         now: Timestamp,
     ) -> Result<Vec<Event>, Refusal> {
+        if self.proposal.glass.is_some() && self.phase == Phase::Running {
+            return Err(Refusal::NotOver);
+        }
         if !self.owes_review() {
             return Err(Refusal::NoReview);
         }
-        if !self.phase.is_over() {
-            return Err(Refusal::NotOver);
-        }
-        let agreed: Vec<_> = self.approvals.iter().map(Approval::vote).collect();
+        let decided = self.holds.iter().filter_map(|hold| hold.ended.as_ref()?.1.as_ref());
+        let decided = decided.map(|by| Vote { by, stands_for: None, groups: &[] });
+        let votes = self.holds.iter().flat_map(|hold| &hold.votes).chain(&self.approvals).map(Approval::vote);
+        let agreed: Vec<Vote<'_>> = votes.chain(decided).collect();
         may_review(reviewers, &self.proposal.by, &agreed, &by).map_err(Refusal::MayNotReview)?;
         Ok(vec![Event::Reviewed { by: by.principal, found, at: now }])
     }

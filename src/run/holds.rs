@@ -126,6 +126,11 @@ impl Run {
 
     /// A freeze that has begun, or a grant that was taken away, counts for what is left.
     fn still_permitted(&self, decision: &Decision) -> Result<(), Refusal> {
+        if let Some(rule) = self.more_overridden(decision) {
+            return Err(Refusal::NoLongerPermitted(format!(
+                "`{rule}` stands in the way now, and nobody agreed to override it"
+            )));
+        }
         match decision.verdict {
             Verdict::Permit => Ok(()),
             Verdict::PermitWithApproval if self.quorum_met(decision) => Ok(()),
@@ -194,6 +199,7 @@ fn asks(gate: &Gate) -> Decision {
         quorum: vec![Seats { group: gate.from.clone(), count: gate.count, rules: Vec::new() }],
         expires: Some(gate.expires),
         reasons: Vec::new(),
+        overridden: Vec::new(),
         could: Vec::new(),
     }
 }

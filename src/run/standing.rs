@@ -9,6 +9,7 @@ use crate::policy::{Asker, CannotApprove, Decision, Reason, Verdict, Vote, Yes, 
 
 use super::decide::Refusal;
 use super::event::Event;
+use super::glass::Glass;
 use super::retry::is_part;
 use super::state::{Approval, Phase, Run};
 
@@ -21,6 +22,8 @@ pub struct Today {
     pub policy: Digest,
     /// Those who have agreed, as they are now. An approval whose person is not among them came later, and stands.
     pub approvers: Vec<Asker>,
+    /// What breaking the glass owes by the rules of this moment.
+    pub glass: Option<Glass>,
 }
 
 /// An approval that no longer counts.
@@ -92,15 +95,35 @@ impl Run {
     }
 
     fn withdrawn(&self, today: &Today, now: Timestamp) -> Option<Event> {
+        if self.proposal.glass.is_some()
+            && today.decision.verdict != Verdict::Forbid
+            && today.glass != self.proposal.glass
+        {
+            let why = "who has to be told or to look at it has changed in the rules; ask for it again".to_owned();
+            return Some(Event::Withdrawn { why, at: now });
+        }
         let why = today.decision.reasons.first().map_or("no rule permits it any more", |r| r.text.as_str());
         let why = format!("the policy no longer permits it: {why}");
         (today.decision.verdict == Verdict::Forbid).then_some(Event::Withdrawn { why, at: now })
     }
 
+    /// A rule that would be overridden now and that nobody was told of.
+    pub(super) fn more_overridden(&self, now: &Decision) -> Option<String> {
+        let known = &self.proposal.decision.overridden;
+        let new = now.overridden.iter().find(|rule| !known.iter().any(|other| other.rule == rule.rule));
+        new.map(|rule| rule.rule.clone())
+    }
+
     fn standing(&self, today: &Today) -> Standing {
         let decision = joined(&self.proposal.decision, &today.decision);
         let (mut approvals, mut lapsed): (Vec<Approval>, Vec<Lapsed>) = (Vec::new(), Vec::new());
+        // Whoever agreed has not seen what would be overridden besides.
+        let more = self.more_overridden(&today.decision);
         for approval in &self.approvals {
+            if let Some(rule) = &more {
+                lapsed.push(Lapsed { by: approval.by.clone(), why: format!("`{rule}` would be overridden too now") });
+                continue;
+            }
             let person = today.approvers.iter().find(|person| person.principal == approval.by);
             let Some(person) = person.filter(|_| decision.verdict == Verdict::PermitWithApproval) else {
                 approvals.push(approval.clone());
@@ -192,6 +215,7 @@ impl Standing {
         };
         let same = (old.verdict, old.expires, people(old))
             == (self.decision.verdict, self.decision.expires, people(&self.decision));
+        let same = same && run.more_overridden(&self.decision).is_none();
         if same && self.approvals == run.approvals {
             return None;
         }

@@ -38,7 +38,14 @@ fn asker(user: &str, groups: &[&str]) -> Asker {
 }
 
 fn permit() -> Decision {
-    Decision { verdict: Verdict::Permit, quorum: vec![], expires: None, reasons: vec![], could: vec![] }
+    Decision {
+        verdict: Verdict::Permit,
+        quorum: vec![],
+        expires: None,
+        reasons: vec![],
+        overridden: vec![],
+        could: vec![],
+    }
 }
 
 fn forbid() -> Decision {
@@ -57,7 +64,7 @@ fn needs(count: u32) -> Decision {
 
 /// What the rules of this moment say; those who agreed are looked at by nobody.
 fn today(decision: Decision) -> Today {
-    Today { decision, policy: Digest::of(b"policy of today"), approvers: vec![] }
+    Today { decision, policy: Digest::of(b"policy of today"), approvers: vec![], glass: None }
 }
 
 fn proposal(

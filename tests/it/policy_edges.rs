@@ -31,6 +31,7 @@ fn one_of(groups: &[(&str, u32)]) -> Decision {
         quorum: groups.iter().map(seat).collect(),
         expires: Some(Millis::from_secs(60)),
         reasons: vec![],
+        overridden: Vec::new(),
         could: vec![],
     }
 }
@@ -276,4 +277,61 @@ fn a_grant_for_other_owners_says_whose_runbooks_it_covers() {
     let decision = muster::policy::may_run_at_all(&policy, &person("U1", &["sre"]), book.as_ref().into());
     let texts: Vec<&str> = decision.reasons.iter().map(|reason| reason.text.as_str()).collect();
     assert_eq!(texts, ["covers runbooks owned by `data` and `web`, not by `platform`"]);
+}
+
+fn advice(text: &str) -> Vec<String> {
+    let library = library();
+    let books: Vec<&Runbook> = library.runbooks.values().map(AsRef::as_ref).collect();
+    let loaded = read(&[(PathBuf::from("p.toml"), format!("version = 1\n{text}"))], Some(&books));
+    loaded.unwrap_or_else(|f| panic!("{f:#?}")).advice(&books).into_iter().map(|advice| advice.what).collect()
+}
+
+#[test]
+fn a_grant_that_restricts_values_is_advised_on_like_any_other() {
+    let text = "[groups]\nsre = { users = ['slack:T1:U1'] }\n\
+        [sets.prod]\naccounts = ['111111111111']\nproduction = true\n\
+        [[grant]]\nid = 'g'\nwho = ['sre']\nrun = { names = ['restart-service'], parameters = { service = { one_of = ['nginx'] } } }\n\
+        where = ['prod']\nmax_targets = 9\n";
+    let found = advice(text);
+    assert_eq!(found, ["`sre` may run `restart-service` in `prod`, which is production, without anybody's approval"]);
+}
+
+#[test]
+fn an_account_is_unclassified_only_where_no_set_says_what_it_is() {
+    let policy = rules(
+        "[groups]\nsre = { users = ['slack:T1:U1'] }\n[sets.prod]\naccounts = ['111111111111']\nproduction = true\n\
+         [sets.web]\ntags = { service = ['web'] }\naccounts = ['333333333333']\nproduction = false\n\
+         [sets.quiet]\naccounts = ['222222222222']\n",
+    );
+    let account = |id: &str| muster::domain::Account {
+        id: id.parse().unwrap(),
+        name: id.into(),
+        regions: vec!["eu-west-1".parse().unwrap()],
+        labels: BTreeMap::new(),
+        source: muster::domain::AccountSource::Configured,
+    };
+    let accounts = ["111111111111", "222222222222", "333333333333"].map(account);
+    let found = muster::policy::unclassified(&policy, &accounts);
+    let ids: Vec<&str> = found.iter().map(|account| account.id.as_str()).collect();
+    assert_eq!(ids, ["222222222222"], "what a node's tags could decide does not count");
+}
+
+#[test]
+fn a_runbook_that_differs_in_its_limit_alone_is_told_by_its_limit_alone() {
+    let with = |change: &dyn Fn(String) -> String| {
+        let file = |(name, text): &(&'static str, &'static str)| {
+            let text =
+                if name.ends_with("restart-service.toml") { change((*text).to_owned()) } else { (*text).to_owned() };
+            ((*name).to_owned(), text)
+        };
+        Library::load(muster::shipped::RUNBOOKS.iter().map(file)).unwrap()
+    };
+    let same = with(&|text| text);
+    let max = same.runbooks[&"restart-service".parse().unwrap()].targets.max;
+    let fewer = with(&|text| text.replace(&format!("max = {max}"), "max = 7"));
+    let policy = rules(TWO_ACCOUNTS);
+    let side = |runbooks| muster::policy::Side { policy: &policy, runbooks };
+    let found = muster::policy::diff(side(&same), side(&fewer), &Default::default());
+    let details: Vec<&Vec<String>> = found.runbooks.iter().map(|change| &change.details).collect();
+    assert_eq!(details, [&vec![format!("at most {max} → 7 targets")]]);
 }

@@ -24,11 +24,20 @@ pub struct Answer {
     pub expires_secs: Option<u64>,
     /// Rule ids of the reasons, one for each reason.
     pub rules: Vec<String>,
+    /// Rules that stand in the way and do not count.
+    pub overridden: Vec<String>,
     pub could: Vec<String>,
 }
 
 fn no(rules: Vec<String>) -> Answer {
-    Answer { verdict: Verdict::Forbid, quorum: BTreeMap::new(), expires_secs: None, rules, could: vec![] }
+    Answer {
+        verdict: Verdict::Forbid,
+        quorum: BTreeMap::new(),
+        expires_secs: None,
+        rules,
+        overridden: vec![],
+        could: vec![],
+    }
 }
 
 pub fn answer(policy: &PolicySet, asked: &Asked) -> Answer {
@@ -313,12 +322,13 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             expiries.push(expires.0 / 1000);
         }
     }
+    let mut overridden = Vec::new();
     // A second person always has to agree to what overrides rules.
     if asked.emergency.is_some() {
         if let Some(glass) = &policy.glass {
-            approvals_passed_over.sort();
-            rules.extend(passed_over);
-            rules.extend(approvals_passed_over);
+            passed_over.extend(approvals_passed_over);
+            passed_over.sort();
+            overridden = passed_over;
             rules.push("break-glass".into());
             if quorum.get(&glass.second).copied().unwrap_or(0) < 1 {
                 quorum.insert(glass.second.clone(), 1);
@@ -326,13 +336,20 @@ fn answer_for(policy: &PolicySet, asked: &Asked, groups: &BTreeSet<String>) -> A
             expiries.push(glass.expires.0 / 1000);
         }
     } else if fired_rules.is_empty() {
-        return Answer { verdict: Verdict::Permit, quorum, expires_secs: None, rules, could: vec![] };
+        return Answer {
+            verdict: Verdict::Permit,
+            quorum,
+            expires_secs: None,
+            rules,
+            overridden: vec![],
+            could: vec![],
+        };
     }
     fired_rules.sort();
     rules.extend(fired_rules);
     expiries.sort();
     let expires_secs = Some(expiries.first().copied().unwrap_or(1800));
-    Answer { verdict: Verdict::PermitWithApproval, quorum, expires_secs, rules, could: vec![] }
+    Answer { verdict: Verdict::PermitWithApproval, quorum, expires_secs, rules, overridden, could: vec![] }
 }
 
 fn count(targets: &[AskedTarget], recent: &BTreeSet<Target>) -> usize {

@@ -294,7 +294,7 @@ pub struct BreakGlass {
     /// Groups of which somebody looks at it afterwards
     #[schemars(length(min = 1))]
     pub review: Vec<String>,
-    /// Such as `24h`, from the start on
+    /// Such as `24h`, from the end of the run on
     pub review_within: String,
 }
 

@@ -118,6 +118,7 @@ pub fn needs(count: u32) -> Decision {
         quorum: vec![Seats { group: "sre".into(), count, rules: vec!["prod-needs-one".into()] }],
         expires: Some(Millis::from_secs(30 * 60)),
         reasons: vec![Reason { rule: "prod-needs-one".into(), text: "8 of 12 targets are in `production`".into() }],
+        overridden: Vec::new(),
         could: Vec::new(),
     }
 }
@@ -130,6 +131,7 @@ pub fn permit() -> Decision {
             rule: "support-staging".into(),
             text: "`support` may run `restart-service` in `staging`".into(),
         }],
+        overridden: Vec::new(),
         could: Vec::new(),
     }
 }
@@ -145,6 +147,7 @@ pub fn forbid() -> Decision {
                 text: "`service` is `sshd`, allowed are `nginx` and `api`".into(),
             },
         ],
+        overridden: Vec::new(),
         could: vec!["sre".into()],
     }
 }

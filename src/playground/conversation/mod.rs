@@ -15,7 +15,8 @@
 //! @support opens home                                   opens the app's own tab
 //! @support searches "disk" in "Runbook"                 types into a field that asks the app for options
 //! @support picks "Disk usage" in "Runbook"              picks in the open form, else in the App Home
-//! look in #incidents                                    from here on the thread is that of the app's newest message there
+//! look in #incidents for "[Close]"                       from here on the thread is that of the app's newest message there
+//!                                                       that shows the text
 //! wait done 60s                                         until the closing reply stands in the thread
 //! wait for "2 of 4"                                     until the thread shows it
 //! wait connected                                        until the app listens
@@ -105,9 +106,10 @@ pub enum Step {
         option: String,
         field: String,
     },
-    /// From here on the thread is that of the app's newest message in this channel.
+    /// From here on the thread is that of the app's newest message in this channel that shows the text.
     LookIn {
         channel: String,
+        text: String,
     },
     WaitDone {
         timeout: Duration,

@@ -64,9 +64,11 @@ fn step(line: &str) -> Result<Step, Wrong> {
     let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
     let rest = rest.trim();
     match first {
-        "look" => match rest.strip_prefix("in #") {
-            Some(name) if !name.is_empty() => Ok(Step::LookIn { channel: format!("#{name}") }),
-            _ => Err((format!("cannot look `{rest}`"), "write `look in #channel`".to_owned())),
+        "look" => match rest.strip_prefix("in #").and_then(|rest| rest.split_once(" for ")) {
+            Some((name, text)) if !name.is_empty() => {
+                Ok(Step::LookIn { channel: format!("#{name}"), text: quoted(text)? })
+            }
+            _ => Err((format!("cannot look `{rest}`"), "write `look in #channel for \"text\"`".to_owned())),
         },
         "wait" => wait(rest),
         "plant" => plant::fault(rest).map(|(at, fault)| Step::Plant { at, fault }),

@@ -182,7 +182,7 @@ impl Player<'_> {
             Step::Pick { who, option, field } => self.pick(who, option, field).await,
             Step::FormHas { text } => self.form_has(text).await,
             Step::HomeHas { who, text } => self.home_has(who, text).await,
-            Step::LookIn { channel } => self.look_in(channel).await,
+            Step::LookIn { channel, text } => self.look_in(channel, text).await,
             Step::WaitDone { timeout } => {
                 let result = self.until(*timeout, "the closing reply", Self::closing).await;
                 self.tell_news().await;

@@ -9,7 +9,7 @@
 
 use serde_json::Value;
 
-use super::player::{Command, PATIENCE, Player, Unmet, unmet};
+use super::player::{Command, PATIENCE, Player, Unmet, squeeze, unmet};
 
 impl Player<'_> {
     pub(super) async fn thread_at(&self, channel: &str, ts: &str) -> Result<Value, Unmet> {
@@ -58,22 +58,29 @@ impl Player<'_> {
         Ok(roots.filter_map(|m| m["ts"].as_str()).map(str::to_owned).collect())
     }
 
-    /// From here on the thread is that of the newest message that the app has posted in this channel since the last command.
-    pub(super) async fn look_in(&mut self, channel: &str) -> Result<(), Unmet> {
+    /// From here on the thread is that of the newest message that the app has posted in this channel since the last command
+    /// and that shows the text.
+    pub(super) async fn look_in(&mut self, channel: &str, text: &str) -> Result<(), Unmet> {
         let Some(after) = self.command.as_ref().map(|c| c.ts.clone()) else {
             return Err(("a command first".to_owned(), "nothing was typed yet".to_owned()));
         };
-        let wanted = format!("a message of the app in {channel}");
-        self.until(PATIENCE, &wanted, async |p| Ok(p.last_root(channel, &after).await?.is_some())).await?;
-        let newest = self.last_root(channel, &after).await?;
+        let wanted = format!("a message in {channel} that shows `{text}`");
+        self.until(PATIENCE, &wanted, async |p| Ok(p.showing(channel, &after, text).await?.is_some())).await?;
+        let found = self.showing(channel, &after, text).await?;
         if let Some(command) = &mut self.command {
-            (command.channel, command.own_thread, command.anywhere) = (channel.to_owned(), newest, false);
+            (command.channel, command.own_thread, command.anywhere) = (channel.to_owned(), found, false);
         }
         Ok(())
     }
 
-    async fn last_root(&self, channel: &str, ts: &str) -> Result<Option<String>, Unmet> {
-        Ok(self.roots(channel, ts).await?.pop())
+    async fn showing(&self, channel: &str, ts: &str, text: &str) -> Result<Option<String>, Unmet> {
+        for root in self.roots(channel, ts).await?.into_iter().rev() {
+            let thread = self.thread_at(channel, &root).await?;
+            if squeeze(thread["text"].as_str().unwrap_or_default()).contains(&squeeze(text)) {
+                return Ok(Some(root));
+            }
+        }
+        Ok(None)
     }
 
     /// In another channel, those of many people before direct messages.

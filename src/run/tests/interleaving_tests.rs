@@ -76,7 +76,7 @@ impl Outside {
     fn today(&self, run: &Run) -> Today {
         let name = |by: &Principal| PEOPLE.into_iter().find(|who| *who == by.user).unwrap();
         let approvers = run.approvals.iter().map(|approval| self.asker(name(&approval.by))).collect();
-        Today { approvers, ..today(decision(&self.demand)) }
+        Today { approvers, glass: run.proposal.glass.clone(), ..today(decision(&self.demand)) }
     }
 }
 

@@ -124,7 +124,7 @@ pub fn feed(run: &mut Run, input: Input) -> bool {
 }
 
 pub fn today(run: &Run) -> Today {
-    Today { decision: run.proposal.decision.clone(), policy: run.proposal.policy, approvers: Vec::new() }
+    Today { decision: run.proposal.decision.clone(), policy: run.proposal.policy, approvers: Vec::new(), glass: None }
 }
 
 pub fn started(run: &Run) -> bool {

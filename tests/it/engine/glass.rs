@@ -135,7 +135,7 @@ async fn others_are_told_before_the_first_send_and_look_at_it_afterwards() {
     world.cloud.let_end.store(true, Ordering::Relaxed);
     agreed(&world, &engine, EMERGENCY).await;
     last_words(&world, 1).await;
-    let (alert, buttons) = shows(&world, "alert-1", "needs a review").await;
+    let (alert, _) = shows(&world, "alert-1", "needs a review").await;
     insta::assert_snapshot!(seen(&alert), @"
     Break-glass r-XXXX: top-processes on 2 nodes is over and needs a review
 
@@ -154,8 +154,18 @@ async fn others_are_told_before_the_first_send_and_look_at_it_afterwards() {
     • `turn-of-the-year`: the freeze until <date>: Nobody is there to repair it.
 
     (Plan `<hash>`)
+    ");
+    let (asks, buttons) = shows(&world, "review-1", "please look").await;
+    insta::assert_snapshot!(seen(&asks), @"
+    Break-glass r-XXXX: top-processes on 2 nodes, please look at what was done
 
-    [Close the review]
+    Somebody has to look at it: @security, by <date>.
+    It ended: both nodes succeeded.
+    Why: INC-7: logins fail everywhere
+    It overrides `turn-of-the-year`.
+    Read all of it: script, values, exact targets and results <https://chat.example/C0OPS/<run>:root>
+
+    [Close the review] [See the outputs]
     ");
     let order = posted(&world);
     assert_eq!(order[..3], ["root", "ask", "alert-1"], "{order:?}");
@@ -179,11 +189,13 @@ async fn others_are_told_before_the_first_send_and_look_at_it_afterwards() {
     ");
     engine.stop();
     let engine = world.engine_with(settings(), frozen).await;
-    assert_eq!(buttons.iter().map(|b| b.verb).collect::<Vec<_>>(), [Verb::Review]);
+    assert_eq!(buttons.iter().map(|b| b.verb).collect::<Vec<_>>(), [Verb::Review, Verb::Output]);
     let closed = world.asks_as(OMAR, "C0OPS", &engine, &format!("review {run} because \"logins work again\"")).await;
     assert!(closed.contains("is closed"), "{closed}");
-    let (alert, buttons) = shows(&world, "alert-1", "Reviewed by").await;
-    assert!(alert.contains("logins work again") && buttons.is_empty(), "{alert}");
+    for place in ["alert-1", "review-1"] {
+        let (told, buttons) = shows(&world, place, "Reviewed by").await;
+        assert!(told.contains("logins work again") && buttons.is_empty(), "{told}");
+    }
     shows(&world, "reviewed", "logins work again").await;
     card_says(&world, "Reviewed by").await;
     let again = world.asks_as(OMAR, "C0OPS", &engine, &format!("review {run} because \"twice\"")).await;
@@ -203,7 +215,7 @@ async fn where_nobody_can_be_told_nothing_is_run() {
     insta::assert_snapshot!(seen(&told), @"
     top-processes on 2 nodes: withdrawn, nothing was run
 
-    Withdrawn: a channel that has to be told before a rule is overridden could not be: is_archived
+    Withdrawn: a channel that has to be told before a rule is overridden could not be told: `slack:T0MUSTER:C0SEC`: is_archived; invite me there, or change `notify` under `[break_glass]`
 
     What:        Show the busiest processes (`top-processes`, risk read, owned by platform)
     Arguments:   `by=cpu` `top=10`
@@ -244,15 +256,14 @@ async fn a_review_that_is_late_is_told_where_it_was_announced_and_stays_owed() {
     world.clock.forward(Duration::from_secs(24 * 3600 + 60));
     let _engine = world.engine_with(settings(), frozen).await;
     let (overdue, buttons) = shows(&world, "overdue-1", "still waits").await;
-    insta::assert_snapshot!(seen(&overdue), @"
+    insta::assert_snapshot!(seen(&overdue), @r#"
     Break-glass r-XXXX: top-processes on 2 nodes still waits for its review
 
     Nobody has looked at it: @security, who had until <date>.
-    Read what was done <https://chat.example/C0OPS/<run>:root>
-
-    [Close the review]
-    ");
-    assert_eq!(buttons.len(), 1);
+    To close it: `/runbook review r-XXXX because "…"`
+    Read all of it: script, values, exact targets and results <https://chat.example/C0OPS/<run>:root>
+    "#);
+    assert!(buttons.is_empty(), "the button stands on the request for the review");
     shows(&world, "alert-1", "nobody has reviewed it in time").await;
 }
 

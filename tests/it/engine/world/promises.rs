@@ -282,7 +282,9 @@ impl World {
             PostKey::Alert(_) => message::alert(run, None, &view),
             PostKey::Hold(number) => message::hold(run, *number, &summary, &view),
             PostKey::Closing => message::closing(run, &summary, &view),
-            PostKey::Notice(_) | PostKey::Overdue(_) | PostKey::Reviewed | PostKey::Results => return None,
+            PostKey::Notice(_) | PostKey::Review(_) | PostKey::Overdue(_) | PostKey::Reviewed | PostKey::Results => {
+                return None;
+            }
         };
         Some(fit(card, &Limits { file: false, ..Limits::default() }).0)
     }
