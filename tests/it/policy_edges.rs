@@ -335,3 +335,78 @@ fn a_runbook_that_differs_in_its_limit_alone_is_told_by_its_limit_alone() {
     let details: Vec<&Vec<String>> = found.runbooks.iter().map(|change| &change.details).collect();
     assert_eq!(details, [&vec![format!("at most {max} → 7 targets")]]);
 }
+
+/// The advice is about the grant alone: where it may be asked, what else forbids and what is frozen hide nothing.
+#[test]
+fn advice_on_a_grant_looks_at_nothing_but_the_grant_and_the_approvals() {
+    let base = "[groups]\nsre = { users = ['slack:T1:U1'] }\nops = { users = ['slack:T1:U2'] }\n\
+        [sets.prod]\naccounts = ['111111111111']\nproduction = true\n\
+        [sets.odd]\naccounts = ['111111111111']\ntags = { odd = ['yes'] }\n\
+        [[grant]]\nid = 'g'\nwho = ['sre']\nrun = { names = ['restart-service'] }\nwhere = ['prod']\nmax_targets = 9\n";
+    let wanted = "`sre` may run `restart-service` in `prod`, which is production, without anybody's approval";
+    let told = |more: &str| advice(&format!("{base}{more}")).iter().any(|what| what == wanted);
+    assert!(told(""));
+    assert!(told("channels = ['slack:T1:C1']\n"));
+    assert!(told("[[forbid]]\nid = 'f'\nwhere = ['odd']\nbecause = 'x'\n"));
+    assert!(told(
+        "[[freeze]]\nid = 'z'\nfrom = '1960-01-01T00:00:00Z'\nto = '2100-01-01T00:00:00Z'\nwhere = ['*']\nbecause = 'x'\n"
+    ));
+    let approval = "[[approval]]\nid = 'a'\nwhen = { production = true }\nneed = [{ from = 'ops', count = 1 }]\n";
+    assert!(!told(approval));
+    // A grant that stands beside it does not make up for what this one does not let them do.
+    let reads = base.replace("names = ['restart-service']", "names = ['disk-usage']");
+    let other =
+        "[[grant]]\nid = 'h'\nwho = ['sre']\nrun = { names = ['restart-service'] }\nwhere = ['odd']\nmax_targets = 9\n";
+    assert!(!advice(&format!("{reads}{other}")).iter().any(|what| what.contains("`disk-usage`")));
+}
+
+#[test]
+fn breaking_the_glass_is_advised_on_where_nobody_is_left_to_agree_or_to_look() {
+    let glass = |who: &str, second: &str, review: &str| {
+        advice(&format!(
+            "[groups]\none = {{ users = ['slack:T1:U1'] }}\ntwo = {{ users = ['slack:T1:U1', 'slack:T1:U2'] }}\n\
+             three = {{ users = ['slack:T1:U1', 'slack:T1:U2', 'slack:T1:U3'] }}\nmany = {{ slack_usergroups = ['slack:T1:S1'] }}\n\
+             [break_glass]\nwho = ['{who}']\noverrides = ['freeze']\nsecond = '{second}'\njustification_min = 10\n\
+             max_targets = 5\nnotify = ['slack:T1:C1']\nreview = ['{review}']\nreview_within = '1h'\n"
+        ))
+    };
+    let about = |advice: Vec<String>, text: &str| advice.iter().any(|what| what.contains(text));
+    assert!(about(glass("one", "one", "three"), "nobody can break the glass"));
+    assert!(about(glass("two", "two", "two"), "nobody may be left to review it"));
+    for (who, second, review) in [("three", "three", "three"), ("one", "two", "three"), ("one", "many", "two")] {
+        let found = glass(who, second, review);
+        assert!(!found.iter().any(|what| what.contains("glass") || what.contains("review it")), "{found:?}");
+    }
+}
+
+#[test]
+fn a_value_is_listed_as_the_runbook_reads_it() {
+    let library = library();
+    let books: Vec<&Runbook> = library.runbooks.values().map(AsRef::as_ref).collect();
+    let listed = |value: &str| {
+        let text = format!(
+            "version = 1\n[groups]\nsre = {{ users = ['slack:T1:U1'] }}\n[[grant]]\nid = 'g'\nwho = ['sre']\n\
+             run = {{ names = ['top-processes'], parameters = {{ top = {{ one_of = ['{value}'] }} }} }}\nwhere = ['*']\nmax_targets = 9\n"
+        );
+        load(&[(PathBuf::from("p.toml"), text)], Some(&books)).map(drop)
+    };
+    assert_eq!(listed("5"), Ok(()));
+    let faults = listed("05").unwrap_err();
+    assert!(
+        faults[0].what.contains("reads `05` as `5`") || faults[0].what.contains("does not take `05`"),
+        "{faults:?}"
+    );
+    assert!(!faults[0].remedy.is_empty());
+}
+
+#[test]
+fn of_nothing_at_all_nobody_reads_anything() {
+    let view =
+        ViewRule { id: "v".into(), audience: Audience::Groups(["sre".to_owned()].into()), place: Where::Anywhere };
+    let policy = PolicySet { view: vec![view], ..PolicySet::deny_all() };
+    let reads = |targets: &[muster::policy::TargetFacts<'_>]| {
+        let requester = Principal::slack("T1", "U0");
+        muster::policy::may_view(&policy, &person("U1", &["sre"]), &requester, &one_of(&[]), targets)
+    };
+    assert!(!reads(&[]));
+}

@@ -290,3 +290,29 @@ fn a_plan_that_is_changed_in_any_field_after_its_approval_never_starts() {
     println!("{changed} changes in {} of {} fields, all noticed", fields.len(), paths.len());
     assert_eq!(missed, Vec::<&String>::new(), "these were not changed");
 }
+
+#[test]
+fn a_rule_that_says_it_in_other_words_is_told_in_its_new_words_alone() {
+    let says = |text: &str, count: u32| {
+        let reasons = vec![Reason { rule: "prod".into(), text: text.into() }];
+        Decision { reasons, ..needs(count) }
+    };
+    let (mut run, mut log) = waiting(says("8 targets are production", 1));
+    feed(&mut run, &mut log, Input::Reconsider { today: today(says("9 targets are production", 2)) }, at(5)).unwrap();
+    let texts: Vec<&str> = run.proposal.decision.reasons.iter().map(|r| r.text.as_str()).collect();
+    assert_eq!(texts, ["9 targets are production"]);
+}
+
+#[test]
+fn whoever_agreed_stands_for_the_account_that_it_is_linked_to_now() {
+    let (mut run, mut log) = waiting(needs(2));
+    yes(&mut run, &mut log, &asker("U0ARNE", &["sre"])).unwrap();
+    assert_eq!(run.approvals[0].stands_for, None);
+    // Since then linked to an account of the same workspace that comes before it.
+    let linked = Asker { twins: [Principal::slack("T0MUSTER", "U0AAA")].into(), ..asker("U0ARNE", &["sre"]) };
+    feed(&mut run, &mut log, Input::Reconsider { today: with(needs(2), &[linked]) }, at(12)).unwrap();
+    assert_eq!(run.approvals[0].stands_for, Some(Principal::slack("T0MUSTER", "U0AAA")));
+    // Which therefore fills no second seat.
+    let twin = Asker { twins: [Principal::slack("T0MUSTER", "U0ARNE")].into(), ..asker("U0AAA", &["sre"]) };
+    assert_eq!(yes(&mut run, &mut log, &twin), Err(Refusal::MayNotDecide(CannotApprove::Already)));
+}
