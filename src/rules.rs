@@ -184,30 +184,34 @@ pub async fn keep_current(source: Source, rulebook: Arc<Rulebook>, mut seen: See
             () = tokio::time::sleep(LOOK_EVERY) => false,
             () = nudged.notified() => true,
         };
-        let source = source.clone();
+        let (source, rulebook) = (source.clone(), rulebook.clone());
         // Tests are asked too, which may take a while.
-        let judged = tokio::task::spawn_blocking(move || {
-            let judged = seen.judge(source.read(), forced);
-            (seen, judged)
+        let looked = tokio::task::spawn_blocking(move || {
+            look(source.read(), &rulebook, &mut seen, forced);
+            seen
         });
-        let Ok((now, judged)) = judged.await else { continue };
+        let Ok(now) = looked.await else { continue };
         seen = now;
-        match judged {
-            None => {}
-            Some(Ok(rules)) => {
-                tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");
-                rulebook.swap(rules);
-                metrics::gauge!(telemetry::RULES_STALE).set(0.0);
-            }
-            Some(Err(faults)) => {
-                metrics::gauge!(telemetry::RULES_STALE).set(1.0);
-                tracing::error!(
-                    faults = faults.len(),
-                    "the changed runbooks or policies are not valid; those before stay in force"
-                );
-                for fault in &faults {
-                    tracing::error!("{fault}");
-                }
+    }
+}
+
+/// One look: what is new and valid is in force when it returns, and nothing else is.
+fn look(read: Result<(Files, Files), Vec<Fault>>, rulebook: &Rulebook, seen: &mut Seen, forced: bool) {
+    match seen.judge(read, forced) {
+        None => {}
+        Some(Ok(rules)) => {
+            tracing::info!(runbooks = rules.runbooks.runbooks.len(), policy = %rules.policy.revision.short(12), "runbooks and policies are in force");
+            rulebook.swap(rules);
+            metrics::gauge!(telemetry::RULES_STALE).set(0.0);
+        }
+        Some(Err(faults)) => {
+            metrics::gauge!(telemetry::RULES_STALE).set(1.0);
+            tracing::error!(
+                faults = faults.len(),
+                "the changed runbooks or policies are not valid; those before stay in force"
+            );
+            for fault in &faults {
+                tracing::error!("{fault}");
             }
         }
     }
@@ -273,6 +277,29 @@ mod tests {
         }
         println!("1000 torn readings, {valid} of them valid in themselves, {milder} with fewer forbids");
         assert!(valid > 50 && milder > 10, "too few to mean anything: {valid}, {milder}");
+    }
+
+    #[test]
+    fn a_thousand_corrupted_files_that_stay_as_they_are_change_nothing() {
+        let seed = std::env::var("MUSTER_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(20_261_130);
+        println!("MUSTER_SEED={seed}");
+        let mut rng = StdRng::seed_from_u64(seed);
+        let (rulebook, mut seen, _) = first(&Source::Shipped);
+        let before = rulebook.current();
+        let mut corrupted = 0;
+        while corrupted < 1_000 {
+            let mut torn = damaged(shipped(), &mut rng);
+            // To read them all a thousand times would show nothing more: the policy itself is broken.
+            torn.0.truncate(1);
+            if policy::load(&torn.1, None).is_ok() {
+                // A valid file is a change that somebody may have made.
+                continue;
+            }
+            corrupted += 1;
+            look(Ok(torn.clone()), &rulebook, &mut seen, false);
+            look(Ok(torn), &rulebook, &mut seen, rng.random_bool(0.1));
+            assert!(Arc::ptr_eq(&before, &rulebook.current()), "after {corrupted} files");
+        }
     }
 
     #[test]
