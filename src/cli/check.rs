@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use crate::config::{Config, Environment, Host, NotLookedUp, Paths};
-use crate::domain::{Account, Fault, Position};
+use crate::domain::{Account, ChatPlatform, Fault, Position};
 use crate::policy::{self, PolicySet};
 use crate::rules::{Files, read_folder, unknown_gatekeepers};
 use crate::runbook::{Library, Runbook};
@@ -77,14 +77,16 @@ pub fn check(args: &Args) -> Report {
     let mut report = Report::default();
     let configuration = super::configuration(args.config.as_ref());
     let configured = configuration.as_ref().and_then(|file| report.configuration(file, args.secrets));
-    let (configured, accounts) = configured.unzip();
+    let (configured, config) = configured.unzip();
     let runbooks = super::folder(args.runbooks.as_ref(), configured.as_ref().map(|p| &p.runbooks), "runbooks");
     let policies = super::folder(args.policies.as_ref(), configured.as_ref().map(|p| &p.policies), "policies");
 
     let books = report.runbooks(&runbooks);
     let policy = report.policies(&policies, books.as_ref());
-    if let (Some(policy), Some(file), Some(accounts)) = (policy, configuration, accounts) {
+    if let (Some(policy), Some(file), Some(Some(config))) = (policy, configuration, config) {
+        let accounts: Vec<Account> = config.accounts.iter().map(|settings| settings.account.clone()).collect();
         report.unclassified(&policy, &file, &accounts);
+        report.untold(&policy, &file, &config);
     }
     for faults in [&mut report.faults, &mut report.advice] {
         faults.sort_by(|a, b| (&a.file, a.at).cmp(&(&b.file, b.at)));
@@ -93,20 +95,20 @@ pub fn check(args: &Args) -> Report {
 }
 
 impl Report {
-    /// Paths, and the accounts as far as they could be read.
-    fn configuration(&mut self, file: &Path, secrets: bool) -> Option<(Paths, Vec<Account>)> {
+    /// Paths, and the rest if all of it could be read.
+    fn configuration(&mut self, file: &Path, secrets: bool) -> Option<(Paths, Option<Config>)> {
         let environment: &dyn Environment = if secrets { &Host } else { &NotLookedUp };
         self.secrets_skipped = !secrets;
-        let accounts = match Config::load(file, environment) {
-            Ok(config) => config.accounts.into_iter().map(|settings| settings.account).collect(),
+        let config = match Config::load(file, environment) {
+            Ok(config) => Some(config),
             Err(faults) => {
                 self.faults.extend(faults);
-                Vec::new()
+                None
             }
         };
         let text = environment.read(file).ok()?;
         self.files += 1;
-        Some((Config::paths(file, &text), accounts))
+        Some((Config::paths(file, &text), config))
     }
 
     fn runbooks(&mut self, folder: &Path) -> Option<(Files, Library)> {
@@ -150,6 +152,23 @@ impl Report {
                 at: text.find(account.id.as_str()).map(|byte| Position::of(&text, byte)),
                 what: format!("no set says whether `{}` is production, so it counts as production", account.name),
                 remedy: "put it in a set of the policy with `production = true` or `false`".into(),
+            });
+        }
+    }
+
+    /// Channels that have to be told before broken glass starts anything, on a platform that is not set up.
+    fn untold(&mut self, policy: &PolicySet, file: &Path, config: &Config) {
+        let is_set_up = |platform: ChatPlatform| match platform {
+            ChatPlatform::Slack => config.slack.is_some(),
+            ChatPlatform::Discord => config.discord.is_some(),
+            ChatPlatform::Host => false,
+        };
+        for channel in policy.glass.iter().flat_map(|glass| &glass.notify).filter(|c| !is_set_up(c.platform)) {
+            self.advice.push(Fault {
+                file: file.to_owned(),
+                at: None,
+                what: format!("nobody can break the glass: `{channel}` has to be told, and its platform is not set up"),
+                remedy: "set it up, or take the channel out of `notify` under `[break_glass]`".into(),
             });
         }
     }

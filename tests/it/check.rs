@@ -100,6 +100,15 @@ who = ["ops"]
 run = { risk = ["read", "change"] }
 where = ["*"]
 max_targets = 5
+[break_glass]
+who = ["ops"]
+overrides = ["freeze"]
+second = "ops"
+justification_min = 20
+max_targets = 5
+notify = ["slack:T1:C1", "discord:11000000000000001:11000000000000202"]
+review = ["ops"]
+review_within = "24h"
 "#,
     );
     let args = Args { config: Some(folder.path().join("muster.toml")), ..Args::default() };
@@ -107,7 +116,7 @@ max_targets = 5
     let told = report.text().replace(&folder.path().display().to_string(), "");
     insta::assert_snapshot!(told);
     assert_eq!(report.json()["ok"], true);
-    assert_eq!(report.json()["advice"].as_array().unwrap().len(), 2);
+    assert_eq!(report.json()["advice"].as_array().unwrap().len(), 4);
 }
 
 #[test]

@@ -89,6 +89,10 @@ async fn groups<S: Directory>(report: &mut Report, slack: &S, policy: &PolicySet
     }
 }
 
+fn tells_of_glass(policy: &PolicySet, channel: &ChannelRef) -> bool {
+    policy.glass.as_ref().is_some_and(|glass| glass.notify.contains(channel))
+}
+
 async fn channels<S: ChatProbe>(report: &mut Report, slack: &S, policy: &PolicySet, tenant: &str) {
     let channels: Vec<&ChannelRef> =
         policy.channel_refs().into_iter().filter(|c| c.platform == ChatPlatform::Slack).collect();
@@ -115,6 +119,14 @@ async fn channels<S: ChatProbe>(report: &mut Report, slack: &S, policy: &PolicyS
                 "there is no such channel, or it is private and the bot is not in it: type `/invite @muster` there, or \
                  correct the policy"
                     .to_owned(),
+            ),
+            Some(Ok(Some(seen))) if seen.archived && tells_of_glass(policy, channel) => (
+                State::Broken,
+                format!(
+                    "#{} is archived, and break-glass starts nothing that it cannot tell there: name another channel under \
+                     `notify`",
+                    seen.name
+                ),
             ),
             Some(Ok(Some(seen))) if seen.archived => {
                 (State::Warning, format!("#{} is archived: take it out of the policy", seen.name))
