@@ -8,8 +8,8 @@ use muster::message::{Button, Verb, to_text};
 use muster::ports::ChatError;
 use muster::run::Event;
 
-use super::seen::{card_says, last_words, run_of, seen, until};
-use super::stage::{ARNE, OMAR, SUSAN, Said, World, name, settings, world};
+use super::seen::{card_says, halts, last_words, resumes, run_of, seen, until};
+use super::stage::{ARNE, HIDDEN, OMAR, SUSAN, Said, World, name, settings, world};
 
 const EMERGENCY: &str = "break-glass top-processes on accounts=acme-staging because \"INC-7: logins fail everywhere\"";
 const CHANGE: &str = "break-glass time-sync on accounts=acme-staging because \"INC-7: clocks drift and logins fail\"";
@@ -287,4 +287,47 @@ async fn what_was_agreed_to_in_an_emergency_is_not_agreed_to_for_a_retry() {
         (said.iter().filter(asks).count() == 2).then_some(())
     };
     world.chat.until("the question of the retry", waits).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_muster_is_not_in_is_told_before_anybody_is_asked() {
+    let world = world();
+    let hidden = |name: &str, text: String| frozen(name, text).replace("C0SEC", HIDDEN);
+    let engine = world.engine_with(settings(), hidden).await;
+    insta::assert_snapshot!(seen(&world.asks(&engine, EMERGENCY).await), @"
+    Nobody can be told that rules are overridden, so nothing was run
+
+    The policy names `slack:T0MUSTER:C0HIDDEN`, which does not have me as a member.
+
+    Invite me there, or change `notify` under `[break_glass]` of the policy.
+    ");
+    assert_eq!(events(&world).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_rule_that_comes_to_stand_in_the_way_takes_a_new_yes() {
+    let world = world();
+    let engine = world.engine_with(settings(), frozen).await;
+    // Agreed to, and not started yet.
+    halts(&world, &engine).await;
+    agreed(&world, &engine, EMERGENCY).await;
+    card_says(&world, "halted before its start").await;
+    world.swaps(|name, text| {
+        let more = "\n[[freeze]]\nid = \"audit\"\nfrom = \"2020-01-01T00:00:00Z\"\nto = \"2100-01-01T00:00:00Z\"\nwhere = [\"*\"]\nbecause = \"The auditors are here.\"\n";
+        let text = frozen(name, text);
+        if name.ends_with("default.toml") { text + more } else { text }
+    });
+    let (notice, _) = shows(&world, "notice-1", "no longer counts").await;
+    insta::assert_snapshot!(seen(&notice), @"
+    top-processes on 2 nodes: an approval no longer counts, it waits for 1 of @sre
+
+    The approval of slack:T0MUSTER:U0ARNE no longer counts: `audit` would be overridden too now.
+    Waiting for 1 of @sre, expires <date>. The request stands in this thread.
+    ");
+    let (ask, buttons) = shows(&world, "ask", "`audit`").await;
+    assert!(ask.contains("The auditors are here."), "{ask}");
+    assert_eq!(world.cloud.sends.load(Ordering::SeqCst), 0);
+    world.clicks_as(ARNE, &engine, &buttons[0]).await;
+    resumes(&world, &engine).await;
+    until("a send", || world.cloud.sends.load(Ordering::SeqCst) > 0).await;
 }
