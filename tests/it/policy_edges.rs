@@ -410,3 +410,42 @@ fn of_nothing_at_all_nobody_reads_anything() {
     };
     assert!(!reads(&[]));
 }
+
+#[test]
+fn the_values_that_are_left_to_somebody_are_those_that_every_grant_names() {
+    let library = library();
+    let book = &library.runbooks[&"restart-service".parse().unwrap()];
+    let policy = rules(
+        "[groups]\nsupport = { users = ['slack:T1:U1'] }\nsre = { users = ['slack:T1:U2'] }\n\
+         [[grant]]\nid = 'a'\nwho = ['support']\nrun = { names = ['restart-service'], parameters = { service = { one_of = \
+         ['nginx', 'app'] } } }\nwhere = ['*']\nmax_targets = 9\n\
+         [[grant]]\nid = 'b'\nwho = ['support']\nrun = { names = ['restart-service'], parameters = { service = { one_of = \
+         ['worker'] } } }\nwhere = ['*']\nmax_targets = 9\n\
+         [[grant]]\nid = 'c'\nwho = ['sre']\nrun = { names = ['restart-service'] }\nwhere = ['*']\nmax_targets = 9\n",
+    );
+    let left = |groups: &[&str]| muster::policy::values_left(&policy, &person("U1", groups), book, "service");
+    assert_eq!(left(&["support"]), Some(vec!["app".into(), "nginx".into(), "worker".into()]));
+    assert_eq!(left(&["sre"]), None, "the runbook itself decides");
+    assert_eq!(left(&["support", "sre"]), None, "one of the grants leaves it free");
+    assert_eq!(muster::policy::values_left(&policy, &person("U1", &["support"]), book, "nothing"), None);
+}
+
+#[test]
+fn a_node_nobody_has_looked_at_may_carry_any_tags_that_rules_tell_apart() {
+    let set = |n: usize, values: &str| format!("[sets.s{n}]\ntags = {{ k{n} = [{values}] }}\n");
+    let groups = "[groups]\nsre = { users = ['slack:T1:U1'] }\n";
+    let few = rules(&format!("{groups}{}{}", set(1, "'web', 'a*'"), set(2, "'db'")));
+    let tags = muster::policy::imaginable_tags(&few);
+    // Without the tag, with another value, or with one of those: of both keys together.
+    assert_eq!(tags.len(), 4 * 3);
+    assert_eq!(tags.iter().collect::<BTreeSet<_>>().len(), tags.len());
+    let both = |a: &str, b: &str| {
+        tags.iter().any(|t| t.get("k1").is_some_and(|v| v == a) && t.get("k2").is_some_and(|v| v == b))
+    };
+    assert!(both("web", "db") && both("a", "db") && tags.contains(&BTreeMap::new()));
+    // Where all of them together would be too many, those within each set.
+    let many: String = (0..9).map(|n| set(n, "'x'")).collect();
+    let tags = muster::policy::imaginable_tags(&rules(&format!("{groups}{many}")));
+    assert_eq!(tags.len(), 1 + 9 * 2);
+    assert!(tags.iter().all(|t| t.len() <= 1));
+}
