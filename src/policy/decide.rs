@@ -271,10 +271,9 @@ fn ask(
 /// Whether it may run, with or without approval; no words are made.
 fn permits(policy: &PolicySet, question: &Question<'_>) -> bool {
     let mut mine = policy.grants.iter().filter(|g| !g.who.is_disjoint(question.groups));
-    !policy.forbids.iter().any(|f| fires(f, question))
-        && !(question.keeps(Overridden::Freeze) && policy.freezes.iter().any(|f| is_frozen(f, question)))
-        && mine.any(|grant| gap(grant, question).clauses.is_empty())
-        && glass_lacks(question).is_empty()
+    let stopped = policy.forbids.iter().any(|f| fires(f, question))
+        || (question.keeps(Overridden::Freeze) && policy.freezes.iter().any(|f| is_frozen(f, question)));
+    !stopped && mine.any(|grant| gap(grant, question).clauses.is_empty()) && glass_lacks(question).is_empty()
 }
 
 /// What the conditions of `[break_glass]` lack, where the glass is broken.

@@ -28,10 +28,9 @@ fn finished(channels: u32) -> (Run, Vec<Event>) {
     let (mut run, mut log) = agreed(channels);
     (1..=channels).for_each(|n| post(&mut run, &mut log, PostKey::Alert(n)));
     start(&mut run, &mut log).unwrap();
-    for event in [Event::Finished { at: at(20) }] {
-        run.evolve(&event).unwrap();
-        log.push(event);
-    }
+    let end = Event::Finished { at: at(20) };
+    run.evolve(&end).unwrap();
+    log.push(end);
     post(&mut run, &mut log, PostKey::Results);
     post(&mut run, &mut log, PostKey::Closing);
     (1..=channels).for_each(|n| post(&mut run, &mut log, PostKey::Review(n)));
