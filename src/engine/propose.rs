@@ -131,8 +131,7 @@ pub async fn propose(
     if request.emergency {
         let decision =
             policy::decide_in_emergency(&rules.policy, &question, request.reason.as_deref().unwrap_or_default());
-        let is_forbidden = decision.verdict == Verdict::Forbid;
-        if !is_forbidden && policy::overridden(&rules.policy, &question).is_empty() {
+        if decision.verdict != Verdict::Forbid && decision.overridden.is_empty() {
             return Err(NotProposed::NoEmergency);
         }
         let glass = rules.policy.glass.as_ref().map(owed);

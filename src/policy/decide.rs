@@ -47,8 +47,8 @@ pub fn decide_in_emergency(policy: &PolicySet, request: &Request<'_>, justificat
 pub fn could_break_glass(policy: &PolicySet, request: &Request<'_>) -> bool {
     let Some(rule) = &policy.glass else { return false };
     let justification = "x".repeat(rule.justification_min as usize);
-    !overridden(policy, request).is_empty()
-        && decide_in_emergency(policy, request, &justification).verdict != Verdict::Forbid
+    let decision = decide_in_emergency(policy, request, &justification);
+    decision.verdict != Verdict::Forbid && !decision.overridden.is_empty()
 }
 
 fn decide_as(policy: &PolicySet, request: &Request<'_>, glass: Option<Glass<'_>>) -> Decision {
@@ -57,31 +57,6 @@ fn decide_as(policy: &PolicySet, request: &Request<'_>, glass: Option<Glass<'_>>
     }
     let ground = Ground::survey(policy, &request.targets, request.recent);
     ask(policy, request.asker, request.runbook, Some((request.arguments, &ground)), Some(request.now), glass)
-}
-
-/// The rules that stand in the way of `request` and that [`decide_in_emergency`] would not count, by their ids. Nothing
-/// else is said: it may be denied for other reasons.
-#[must_use]
-pub fn overridden(policy: &PolicySet, request: &Request<'_>) -> BTreeSet<String> {
-    let Some(rule) = &policy.glass else { return BTreeSet::new() };
-    let ground = Ground::survey(policy, &request.targets, request.recent);
-    let question = Question {
-        groups: &request.asker.groups,
-        channel: request.asker.channel.as_ref(),
-        runbook: request.runbook,
-        plan: Some((request.arguments, &ground)),
-        now: Some(request.now),
-        glass: None,
-    };
-    let mut ids = BTreeSet::new();
-    if rule.overrides.contains(&Overridden::Freeze) {
-        ids.extend(policy.freezes.iter().filter(|f| is_frozen(f, &question)).map(|f| f.id.clone()));
-    }
-    if rule.overrides.contains(&Overridden::Approval) {
-        let fired = policy.approvals.iter().filter(|rule| why(&rule.when, request.runbook, &ground).is_some());
-        ids.extend(fired.map(|rule| rule.id.clone()));
-    }
-    ids
 }
 
 /// The cheap check before planning: `Forbid` if no plan of this runbook could be permitted, else `Permit`.

@@ -22,7 +22,7 @@ pub mod view;
 pub mod words;
 
 pub use approve::{CannotApprove, Vote, Yes, may_approve, quorum_met, waiting_for};
-pub use decide::{could_break_glass, decide, decide_in_emergency, may_run_at_all, narrowed, overridden};
+pub use decide::{could_break_glass, decide, decide_in_emergency, may_run_at_all, narrowed};
 pub use diff::{Difference, Side, diff};
 pub use glass::may_review;
 pub use halt::{CannotHalt, may_halt, may_resume};

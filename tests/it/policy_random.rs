@@ -6,7 +6,7 @@ use muster::domain::{Millis, Principal};
 use muster::policy::set::{Audience, Forbidden, Granted, Overridden, ParameterRule, PolicySet, Where};
 use muster::policy::{
     Asker, CannotApprove, Decision, Seats, Verdict, Vote, Yes, decide, may_approve, may_halt, may_resume,
-    may_run_at_all, may_show_in_shared, may_view, narrowed, overridden, quorum_met, stricter, waiting_for,
+    may_run_at_all, may_show_in_shared, may_view, narrowed, quorum_met, stricter, waiting_for,
 };
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -186,7 +186,7 @@ fn an_emergency_opens_nothing_but_freezes_and_approvals_and_always_takes_a_secon
         let without = PolicySet { freezes: Vec::new(), approvals: Vec::new(), ..policy.clone() };
         assert_eq!(decide(&without, &asked.request()).verdict, Verdict::Permit, "case {case}: {asked:#?}\n{policy:#?}");
         // And what it passes over is what stood in the way, no more.
-        let overridden = overridden(&policy, &asked.request());
+        let overridden = answer(&policy, &asked).overridden.into_iter().collect();
         let told: BTreeSet<String> = decision.overridden.iter().map(|r| r.rule.clone()).collect();
         assert_eq!(told, overridden, "case {case}");
         let plain = decide(&policy, &asked.request());

@@ -24,31 +24,37 @@ pub fn deny_form(run: &Run, view: &View) -> Form {
             .person(&p.by)
             .plain(format!(" ({}). Denying ends the request; it can be asked again.", view.short))
             .spans(),
-        fields: vec![FormField {
-            name: WHY.to_owned(),
-            label: "Why?".to_owned(),
-            hint: Some("Everybody in the thread sees it.".to_owned()),
-            required: true,
-            kind: FieldKind::Text { value: None, multiline: true, max_length: WHY_MAX, placeholder: None },
-            fault: None,
-        }],
+        fields: vec![words_field("Why?", "Everybody in the thread sees it.")],
         footer: Vec::new(),
     }
 }
 
-pub(super) fn too_long(length: usize) -> String {
-    format!("That is {length} characters; at most {WHY_MAX} fit.")
+/// One text that has to be told, in [`WHY`].
+pub(super) fn words_field(label: &str, hint: &str) -> FormField {
+    FormField {
+        name: WHY.to_owned(),
+        label: label.to_owned(),
+        hint: Some(hint.to_owned()),
+        required: true,
+        kind: FieldKind::Text { value: None, multiline: true, max_length: WHY_MAX, placeholder: None },
+        fault: None,
+    }
+}
+
+/// What is wrong with what is told in [`WHY`]; `empty` is said where that is nothing.
+pub(super) fn words_fault(told: &str, empty: &str) -> Option<String> {
+    let length = told.trim().chars().count();
+    if length == 0 {
+        Some(empty.to_owned())
+    } else if length > usize::from(WHY_MAX) {
+        Some(format!("That is {length} characters; at most {WHY_MAX} fit."))
+    } else {
+        None
+    }
 }
 
 /// What is wrong with a reason, for the form that stays open; `None` if it will do.
 #[must_use]
 pub fn why_fault(why: &str) -> Option<String> {
-    let length = why.trim().chars().count();
-    if length == 0 {
-        Some("Say in a few words why, so that the requester knows what to change.".to_owned())
-    } else if length > usize::from(WHY_MAX) {
-        Some(too_long(length))
-    } else {
-        None
-    }
+    words_fault(why, "Say in a few words why, so that the requester knows what to change.")
 }

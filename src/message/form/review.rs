@@ -5,8 +5,8 @@ use crate::message::verdict::subject;
 use crate::message::words::{say, size};
 use crate::run::Run;
 
-use super::deny::{WHY, WHY_MAX};
-use super::{FieldKind, Form, FormField, FormKind};
+use super::deny::{words_fault, words_field};
+use super::{Form, FormKind};
 
 /// Asks what was found. Submitting it closes the review.
 #[must_use]
@@ -20,14 +20,7 @@ pub fn review_form(run: &Run, view: &View) -> Form {
             .person(&p.by)
             .plain(format!(" ({}), overrode rules. Closing says that you have looked at what it did.", view.short))
             .spans(),
-        fields: vec![FormField {
-            name: WHY.to_owned(),
-            label: "What did you find?".to_owned(),
-            hint: Some("It stands in the log and on the cards.".to_owned()),
-            required: true,
-            kind: FieldKind::Text { value: None, multiline: true, max_length: WHY_MAX, placeholder: None },
-            fault: None,
-        }],
+        fields: vec![words_field("What did you find?", "It stands in the log and on the cards.")],
         footer: Vec::new(),
     }
 }
@@ -35,12 +28,5 @@ pub fn review_form(run: &Run, view: &View) -> Form {
 /// What is wrong with what was found, for the form that stays open; `None` if it will do.
 #[must_use]
 pub fn found_fault(found: &str) -> Option<String> {
-    let length = found.trim().chars().count();
-    if length == 0 {
-        Some("Say in a few words what you found, also where all was well.".to_owned())
-    } else if length > usize::from(WHY_MAX) {
-        Some(super::deny::too_long(length))
-    } else {
-        None
-    }
+    words_fault(found, "Say in a few words what you found, also where all was well.")
 }
