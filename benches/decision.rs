@@ -139,7 +139,8 @@ fn account(n: usize) -> String {
 struct Node {
     target: Target,
     account: String,
-    labels: BTreeMap<String, String>,
+    /// Which of the accounts' labels.
+    labels: usize,
     tags: BTreeMap<String, String>,
 }
 
@@ -152,7 +153,7 @@ fn node(n: usize, of: usize) -> Node {
             node: format!("i-{n:017x}").parse().expect("a node"),
         },
         account: format!("team-{}-{}", place % 7, place % 9),
-        labels: BTreeMap::from([("env".to_owned(), ["prod", "test"][place % 2].to_owned())]),
+        labels: place % 2,
         tags: BTreeMap::from([
             ("service".to_owned(), format!("service-{}", n % 5)),
             ("Name".to_owned(), format!("web-{n}")),
@@ -167,6 +168,8 @@ fn main() {
     let mut nodes: Vec<Node> = (0..args.targets).map(|n| node(n, args.targets)).collect();
     // As plans are.
     nodes.sort_by(|a, b| a.target.cmp(&b.target));
+    // A plan holds the labels of each account once.
+    let labels = ["prod", "test"].map(|env| BTreeMap::from([("env".to_owned(), env.to_owned())]));
     let recent = BTreeSet::new();
     let (mut permitted, mut refused) = (Vec::new(), Vec::new());
     for _ in 0..args.decisions {
@@ -183,7 +186,7 @@ fn main() {
         let targets = nodes.iter().map(|node| TargetFacts {
             target: &node.target,
             account_name: Some(&node.account),
-            labels: &node.labels,
+            labels: &labels[node.labels],
             tags: &node.tags,
         });
         let request = Request {

@@ -33,6 +33,7 @@ mod yaml;
 pub mod plan;
 pub mod serve;
 pub mod status;
+pub mod summarise;
 #[cfg(all(feature = "aws", feature = "slack", feature = "sled"))]
 mod setup;
 
@@ -102,6 +103,8 @@ enum Command {
     /// What an installation needs at Discord: the link that lets the bot in
     #[cfg(feature = "discord")]
     Discord(discord::Args),
+    /// Fold the outputs of many nodes: `node: line` text of pdsh, clush or `parallel --tag`
+    Summarise(summarise::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
 }
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
         Command::Slack(args) => slack::run(&args),
         #[cfg(feature = "discord")]
         Command::Discord(args) => discord::run(&args),
+        Command::Summarise(args) => summarise::run(&args),
         Command::Completions(args) => completions::run(&args),
     }
 }

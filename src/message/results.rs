@@ -78,6 +78,10 @@ pub(super) fn told(finding: &Finding, total: u32) -> Vec<Span> {
         match (finding.title.as_str(), finding.identical, n) {
             (title @ "no output", ..) => line.plain(title),
             (title, true, 2..) => line.code(title).plain(", same output on each"),
+            (title, false, 2..) if finding.chatter > 0 => line.code(title).plain(format!(
+                ", alike but for numbers, times, ids, order and how often {} of line come",
+                count(finding.chatter, "kind")
+            )),
             (title, false, 2..) => line.code(title).plain(", alike but for numbers, times, ids or order"),
             (title, ..) => line.code(title),
         }

@@ -17,8 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{ChannelRef, GroupName, RunbookName, Target, Timestamp};
 use crate::runbook::{Arguments, Risk};
 
+use super::fits::Production;
 use super::glass::{self, Glass};
-use super::ground::{Ground, Kin, Production};
+use super::ground::{Ground, Kin};
 use super::request::{Asker, Request, RunbookFacts};
 use super::set::{
     ApprovalRule, BUILT_IN, DEFAULT_EXPIRY, Forbid, Forbidden, Freeze, GLASS, Grant, Granted, Overridden,

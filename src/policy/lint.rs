@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::domain::{Account, GroupName, NodeId, Principal, Target, Timestamp};
 use crate::runbook::{Arguments, Risk, Runbook};
 
-use super::ground::is_classified;
+use super::fits::is_classified;
 use super::offer::{can_meet, imaginable_tags};
 use super::request::{Request, RunbookFacts, TargetFacts};
 use super::set::{Audience, BreakGlass, GLASS, Grant, Granted, ParameterRule, PolicySet, Where};

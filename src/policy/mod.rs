@@ -7,6 +7,7 @@ pub mod approve;
 pub mod decide;
 pub mod diff;
 pub mod glass;
+mod fits;
 mod ground;
 pub mod halt;
 pub mod lint;

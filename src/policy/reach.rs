@@ -12,7 +12,8 @@ use crate::plan::unfit;
 use crate::runbook::Runbook;
 
 use super::decide::forbidden;
-use super::ground::{Ground, Kin, Production};
+use super::fits::Production;
+use super::ground::{Ground, Kin};
 use super::offer::can_meet;
 use super::request::{RunbookFacts, TargetFacts};
 use super::set::{Grant, Granted, ParameterRule, PolicySet};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{AccountId, ChannelRef, ChatPlatform, GroupName, NodeId, Principal, Region, Target};
 
-use super::ground;
+use super::fits;
 use super::request::{Asker, TargetFacts};
 use super::set::{Pattern, PolicySet, TargetSet, Where};
 
@@ -144,7 +144,7 @@ fn specimen(
     let node = node.map_err(|e| e.to_string())?;
     let account_name = account_name.unwrap_or_else(|| id.as_str().to_owned());
     let specimen = Specimen { target: Target { account: id, region, node }, account_name, labels, tags };
-    if ground::lies_in(set, &specimen.facts()) {
+    if fits::lies_in(set, &specimen.facts()) {
         Ok(specimen)
     } else {
         Err(format!("no target with these labels and tags lies surely in `{name}`"))

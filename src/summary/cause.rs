@@ -107,7 +107,7 @@ pub(super) fn telling_line(output: &str) -> Option<String> {
     telling(stderr).or_else(|| telling(stdout)).or_else(|| last(stderr)).or_else(|| last(stdout))
 }
 
-fn sounds_bad(text: &str) -> bool {
+pub(super) fn sounds_bad(text: &str) -> bool {
     let head: String = text.chars().take(1000).collect::<String>().to_ascii_lowercase();
     if ["0 errors", "0 failed", "no error", "0 failures", "errors: 0", "failed: 0", "failed=0"]
         .iter()

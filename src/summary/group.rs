@@ -5,16 +5,15 @@
 //! masked are shown as a range or by what they are. Nothing here depends on the order of the input beyond
 //! the order in which the units stand, and no text is looked at twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::mask::{Kind, SLOT, Value, mask};
+use super::cause::sounds_bad;
+use super::lines::{Lexicon, Record, Template, slots};
+use super::mask::{Kind, SLOT, Value};
 
 /// One text and how many nodes said it, byte for byte.
-#[derive(Debug)]
-pub(super) struct Unit<'a> {
-    pub text: &'a str,
-    /// The name that all these nodes have, or nothing.
-    pub own: &'a str,
+pub(super) struct Unit {
+    pub record: Record,
     pub nodes: u32,
 }
 
@@ -24,6 +23,8 @@ pub(super) struct Group {
     pub units: Vec<usize>,
     /// The first lines as they read for all of them.
     pub lines: Vec<String>,
+    /// Kinds of line of which some of them have more than others.
+    pub chatter: u32,
 }
 
 /// A slot with at most this many values is split by value; so many classes at most come of one shape.
@@ -33,72 +34,139 @@ const LINES: usize = 40;
 const LINE_MAX: usize = 200;
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
-pub(super) fn group(units: &[Unit<'_>]) -> Vec<Group> {
+pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
+    let ranks = lexicon.ranks();
+    let chatter = Chatter::of(lexicon, units);
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
+    let mut known: HashMap<Key, usize> = HashMap::new();
     let mut values: Vec<Vec<Value>> = Vec::with_capacity(units.len());
-    let mut shape = String::new();
     for (i, unit) in units.iter().enumerate() {
-        let masked = mask(unit.text, unit.own, &mut shape);
-        let (sorted, masked, order) = sort_lines(&shape, masked);
-        values.push(masked);
-        match known.get(&sorted) {
+        let (key, sorted, order) = sort_lines(&unit.record, lexicon, &ranks, &chatter);
+        values.push(sorted);
+        match known.get(&key) {
             Some(&s) => shapes[s].members.push(i),
             None => {
-                known.insert(sorted.clone(), shapes.len());
-                shapes.push(Shape { text: sorted, order, members: vec![i] });
+                known.insert(key.clone(), shapes.len());
+                shapes.push(Shape { lines: key.0, order, members: vec![i] });
             }
         }
     }
     let mut groups = Vec::new();
     for shape in shapes {
         for class in split(units, &values, &shape.members) {
-            let lines = read(&shape, units, &values, &class);
-            groups.push(Group { units: class, lines });
+            let lines = read(&shape, lexicon, units, &values, &class);
+            let chatter = chatter.among(class.iter().map(|&i| &units[i].record));
+            groups.push(Group { units: class, lines, chatter });
         }
     }
     groups.sort_by_key(|g| g.units.first().copied());
     groups
 }
 
+/// The templates of a text that count, sorted; and those of its chatter of which it matters that there is any.
+type Key = (Vec<Template>, Vec<Template>);
+
 /// Units that are alike but for the values in their slots and the order of their lines.
 struct Shape {
-    /// Its lines, sorted.
-    text: String,
+    /// Its lines, sorted by their text.
+    lines: Vec<Template>,
     /// The lines in the order in which the first unit has them.
     order: Vec<usize>,
     members: Vec<usize>,
 }
 
-/// Sorts the lines of a shape, each with its values: a list sorted by size is the same list in another order.
-fn sort_lines(shape: &str, values: Vec<Value>) -> (String, Vec<Value>, Vec<usize>) {
+/// Sorts the lines that count, each with its values: a list sorted by size is the same list in another order.
+fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatter) -> (Key, Vec<Value>, Vec<usize>) {
     let mut from = 0;
-    let mut lines: Vec<(&str, usize, usize)> = shape
-        .split('\n')
-        .enumerate()
-        .map(|(i, line)| {
-            let start = from;
-            from += line.matches(SLOT).count();
-            (line, start, i)
-        })
-        .collect();
-    if lines.is_sorted_by(|a, b| a.0 <= b.0) {
-        return (shape.to_owned(), values, (0..lines.len()).collect());
+    let mut present = BTreeSet::new();
+    let mut lines: Vec<(u32, Template, usize, usize)> = Vec::with_capacity(record.lines.len());
+    for template in &record.lines {
+        let start = from;
+        from += slots(lexicon.shape(*template));
+        match chatter.0.get(template) {
+            None => lines.push((ranks[*template as usize], *template, start, lines.len())),
+            Some(Told::Presence) => {
+                present.insert(*template);
+            }
+            Some(Told::Nothing) => {}
+        }
     }
     // Stable, so that the values of equal lines keep their order.
-    lines.sort_by_key(|(line, ..)| *line);
-    let mut text = String::with_capacity(shape.len());
-    let mut sorted = Vec::with_capacity(values.len());
+    lines.sort_by_key(|(rank, ..)| *rank);
+    let mut sorted = Vec::with_capacity(record.values.len());
     let mut order = vec![0; lines.len()];
-    for (to, (line, start, i)) in lines.iter().enumerate() {
-        if to > 0 {
-            text.push('\n');
-        }
-        text.push_str(line);
-        sorted.extend_from_slice(&values[*start..*start + line.matches(SLOT).count()]);
-        order[*i] = to;
+    for (to, (_, template, start, at)) in lines.iter().enumerate() {
+        sorted.extend_from_slice(&record.values[*start..*start + slots(lexicon.shape(*template))]);
+        order[*at] = to;
     }
-    (text, sorted, order)
+    ((lines.iter().map(|(_, template, ..)| *template).collect(), present.into_iter().collect()), sorted, order)
+}
+
+/// The lines of logs: each node has another number of them, and that alone says nothing.
+#[derive(Default)]
+struct Chatter(BTreeMap<Template, Told>);
+
+/// What of a template of chatter sets nodes apart.
+enum Told {
+    Nothing,
+    /// That there is any: an error, or what all others have all the time.
+    Presence,
+}
+
+/// Fewer nodes show no pattern.
+const CHATTER_NODES: u32 = 12;
+/// Of those that have a line at all, this share in tenths has it equally often, or it is chatter.
+const STEADY: u32 = 9;
+/// A line that comes so often on half of the nodes is missing on none by chance: at a mean of ten, on one in 22,000.
+const ALWAYS: u32 = 10;
+
+impl Chatter {
+    fn of(lexicon: &Lexicon, units: &[Unit]) -> Self {
+        let total: u32 = units.iter().map(|unit| unit.nodes).sum();
+        if total < CHATTER_NODES {
+            return Chatter::default();
+        }
+        // For each template how many nodes have it how often.
+        let mut often: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); lexicon.templates()];
+        for unit in units {
+            for (template, count) in unit.record.counts() {
+                *often[template as usize].entry(count).or_default() += unit.nodes;
+            }
+        }
+        let verdict = |(template, often): (Template, BTreeMap<u32, u32>)| {
+            let nodes: u32 = often.values().sum();
+            let steady = often.values().any(|n| u64::from(*n) * 10 >= u64::from(nodes) * u64::from(STEADY));
+            let shape = lexicon.shape(template);
+            // One, two or three of something are counted by people too, and a list of names is no log.
+            if nodes < CHATTER_NODES || steady || often.len() < 4 || !has_word(shape) {
+                return None;
+            }
+            let half = nodes.div_ceil(2);
+            let median = often.iter().scan(0, |sum, (count, n)| {
+                *sum += n;
+                Some((*sum, *count))
+            });
+            let median = median.into_iter().find(|(sum, _)| *sum >= half).map_or(0, |(_, count)| count);
+            let telling = sounds_bad(shape) || (median >= ALWAYS && u64::from(nodes) * 2 > u64::from(total));
+            Some((template, if telling { Told::Presence } else { Told::Nothing }))
+        };
+        Chatter((0..).zip(often).filter_map(verdict).collect())
+    }
+
+    /// How many of its templates these texts have.
+    fn among<'r>(&self, records: impl Iterator<Item = &'r Record>) -> u32 {
+        if self.0.is_empty() {
+            return 0;
+        }
+        let found: BTreeSet<Template> =
+            records.flat_map(|record| &record.lines).filter(|t| self.0.contains_key(t)).copied().collect();
+        u32::try_from(found.len()).unwrap_or(u32::MAX)
+    }
+}
+
+/// Three letters in a row, so that the line says something besides its values.
+fn has_word(shape: &str) -> bool {
+    shape.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(2).is_some())
 }
 
 /// What a slot's values come to over one shape.
@@ -110,7 +178,7 @@ struct Slot<'a> {
 }
 
 /// Splits the units of one shape by the slots that have few values.
-fn split(units: &[Unit<'_>], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<usize>> {
+fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<usize>> {
     let Some(&first) = members.first() else { return Vec::new() };
     if members.len() == 1 {
         return vec![vec![first]];
@@ -119,7 +187,7 @@ fn split(units: &[Unit<'_>], values: &[Vec<Value>], members: &[usize]) -> Vec<Ve
     let mut tallies: Vec<Tally<'_>> = values[first].iter().map(|_| Tally::default()).collect();
     for &i in members {
         for (tally, value) in tallies.iter_mut().zip(&values[i]) {
-            tally.add(*value, units[i].text, units[i].nodes, nodes);
+            tally.add(*value, &units[i].record.text, units[i].nodes, nodes);
         }
     }
     let mut slots: Vec<Slot<'_>> =
@@ -134,7 +202,7 @@ fn split(units: &[Unit<'_>], values: &[Vec<Value>], members: &[usize]) -> Vec<Ve
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let value = slot.kept.get(values[i][slot.index].of(units[i].text)).copied();
+                let value = slot.kept.get(values[i][slot.index].of(&units[i].record.text)).copied();
                 let next = known.len();
                 *known.entry((class, value)).or_insert(next)
             })
@@ -219,30 +287,29 @@ impl Kinds {
 }
 
 /// The first lines of a shape, with what its slots hold over `class`.
-fn read(shape: &Shape, units: &[Unit<'_>], values: &[Vec<Value>], class: &[usize]) -> Vec<String> {
-    let sorted: Vec<&str> = shape.text.split('\n').collect();
-    let mut starts = Vec::with_capacity(sorted.len());
-    let mut slots = 0;
-    for line in &sorted {
-        starts.push(slots);
-        slots += line.matches(SLOT).count();
+fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>], class: &[usize]) -> Vec<String> {
+    let mut starts = Vec::with_capacity(shape.lines.len());
+    let mut from = 0;
+    for template in &shape.lines {
+        starts.push(from);
+        from += slots(lexicon.shape(*template));
     }
     // The first lines as the first unit has them, and where their slots stand.
     let wanted: Vec<usize> = shape.order.iter().copied().take(LINES).collect();
-    let places: Vec<usize> =
-        wanted.iter().flat_map(|&l| starts[l]..starts[l] + sorted[l].matches(SLOT).count()).collect();
+    let text = |line: usize| lexicon.shape(shape.lines[line]);
+    let places: Vec<usize> = wanted.iter().flat_map(|&l| starts[l]..starts[l] + slots(text(l))).collect();
     let mut shown: Vec<Shown<'_>> = places.iter().map(|_| Shown::default()).collect();
     for &i in class {
         for (slot, &place) in shown.iter_mut().zip(&places) {
             if let Some(value) = values[i].get(place) {
-                slot.add(*value, units[i].text);
+                slot.add(*value, &units[i].record.text);
             }
         }
     }
     let mut shown = shown.into_iter();
     let mut lines = Vec::new();
-    for line in wanted.iter().map(|&l| sorted[l]) {
-        let mut text = String::new();
+    for line in wanted.iter().map(|&l| text(l)) {
+        let mut told = String::new();
         let mut length = 0;
         for c in line.chars() {
             if c == SLOT {
@@ -250,14 +317,14 @@ fn read(shape: &Shape, units: &[Unit<'_>], values: &[Vec<Value>], class: &[usize
                 if length < LINE_MAX {
                     let words = slot.words();
                     length += words.chars().count();
-                    text.push_str(&words);
+                    told.push_str(&words);
                 }
             } else if length < LINE_MAX {
-                text.push(c);
+                told.push(c);
                 length += 1;
             }
         }
-        lines.push(super::cause::cut(&text, LINE_MAX));
+        lines.push(super::cause::cut(&told, LINE_MAX));
     }
     lines
 }
@@ -354,8 +421,12 @@ mod tests {
     use super::*;
 
     fn sets(texts: &[(&str, u32)]) -> Vec<(u32, String)> {
-        let units: Vec<Unit<'_>> = texts.iter().map(|(text, nodes)| Unit { text, own: "", nodes: *nodes }).collect();
-        group(&units)
+        let mut lexicon = Lexicon::default();
+        let units: Vec<Unit> = texts
+            .iter()
+            .map(|(text, nodes)| Unit { record: Record::of(text, "", &mut lexicon), nodes: *nodes })
+            .collect();
+        group(&lexicon, &units)
             .into_iter()
             .map(|g| (g.units.iter().map(|i| units[*i].nodes).sum(), g.lines.join(" / ")))
             .collect()

@@ -8,6 +8,7 @@
 mod cause;
 mod describe;
 mod group;
+mod lines;
 mod mask;
 mod measure;
 mod normalise;
@@ -21,6 +22,7 @@ use crate::domain::{Counts, Digest, Millis, Outcome};
 
 use describe::Describer;
 use group::Unit;
+use lines::{Lexicon, Record};
 
 /// One target's end, as the summary sees it.
 ///
@@ -82,6 +84,9 @@ pub struct Finding {
     pub exemplar: Option<Digest>,
     /// "all byte-equal", as opposed to alike in shape.
     pub identical: bool,
+    /// Kinds of line, as of a log, of which every node has another number: those do not set them apart.
+    #[serde(default)]
+    pub chatter: u32,
     /// The nodes described, such as `all in acme-eu (12 of its 12)`.
     pub described: String,
 }
@@ -127,6 +132,7 @@ pub fn summarise(input: &Input) -> Summary {
             title: draft.title,
             exit_code: draft.exit_code,
             identical: draft.identical,
+            chatter: draft.chatter,
         })
         .collect();
     Summary { counts, findings, measures: measure::measures(&rows), took: input.took }
@@ -153,6 +159,7 @@ struct Draft {
     exit_code: Option<i32>,
     rows: Vec<usize>,
     identical: bool,
+    chatter: u32,
 }
 
 impl Draft {
@@ -188,13 +195,14 @@ fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for ((outcome, exit_code), by_cause) in causes {
         let sets: Vec<(String, Vec<usize>)> = by_cause.into_iter().collect();
-        let units: Vec<Unit<'_>> = sets.iter().map(|(text, set)| unit(rows, text, set)).collect();
-        for group in group::group(&units) {
+        let mut lexicon = Lexicon::default();
+        let units: Vec<Unit> = sets.iter().map(|(text, set)| unit(rows, text, set, &mut lexicon)).collect();
+        for group in group::group(&lexicon, &units) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
             members.sort_unstable();
             let identical = same_output(rows, &members);
             let title = group.lines.into_iter().next().unwrap_or_default();
-            drafts.push(Draft { outcome, title, exit_code, rows: members, identical });
+            drafts.push(Draft { outcome, title, exit_code, rows: members, identical, chatter: 0 });
         }
     }
     drafts
@@ -251,27 +259,29 @@ fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
                 None => texts.push((String::new(), set)),
             }
         }
-        let units: Vec<Unit<'_>> = texts.iter().map(|(text, set)| unit(rows, text, set)).collect();
-        for group in group::group(&units) {
+        let mut lexicon = Lexicon::default();
+        let units: Vec<Unit> = texts.iter().map(|(text, set)| unit(rows, text, set, &mut lexicon)).collect();
+        for group in group::group(&lexicon, &units) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| texts[u].1.iter().copied()).collect();
             members.sort_unstable();
-            found.push((draft(rows, members, identical), group.lines));
+            found.push((Draft { chatter: group.chatter, ..draft(rows, members, identical) }, group.lines));
         }
     }
     title_by_difference(found, rows)
 }
 
-fn unit<'a>(rows: &[&'a Row], text: &'a str, set: &[usize]) -> Unit<'a> {
+fn unit(rows: &[&Row], text: &str, set: &[usize], lexicon: &mut Lexicon) -> Unit {
     let first = rows[set[0]].name.as_str();
     let one_name = set.iter().all(|&i| rows[i].name == first);
-    Unit { text, own: if one_name { first } else { "" }, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
+    let record = Record::of(text, if one_name { first } else { "" }, lexicon);
+    Unit { record, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
 }
 
 fn draft(rows: &[&Row], members: Vec<usize>, identical: bool) -> Draft {
     let exit_code = common(members.iter().map(|&i| rows[i].exit_code));
-    Draft { outcome: Outcome::Succeeded, title: String::new(), exit_code, rows: members, identical }
+    Draft { outcome: Outcome::Succeeded, title: String::new(), exit_code, rows: members, identical, chatter: 0 }
 }
 
 /// The exit code that all of them have.
@@ -351,7 +361,7 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
         } else {
             "a cause of its own on each node".to_owned()
         };
-        kept.push(Draft { outcome, title, exit_code, rows, identical: false });
+        kept.push(Draft { outcome, title, exit_code, rows, identical: false, chatter: 0 });
     }
     kept
 }

@@ -1,0 +1,352 @@
+//! `node: line` text -> one redacted output for each node.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
+use std::io::BufRead;
+use std::sync::{Arc, LazyLock};
+
+use regex::Regex;
+
+use crate::domain::{Digest, Outcome};
+use crate::redact::Redactor;
+use crate::summary::{Input, Row};
+
+use super::inventory::Inventory;
+
+/// Longer names are none: it is the longest that DNS knows.
+const NAME_MAX: usize = 253;
+/// A line is read up to here, in bytes; nobody reads further, and one node must not take all the memory.
+const LINE_MAX: usize = 1 << 20;
+
+/// What was read, by node in the order in which they first came.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub nodes: Vec<Node>,
+    known: HashMap<String, usize>,
+    /// The redacted outputs, each once.
+    outputs: BTreeMap<Digest, Arc<str>>,
+    /// What the redactor made of an output, by the digest of what came in.
+    redacted: HashMap<Digest, Digest>,
+    /// Lines of nodes.
+    pub lines: u64,
+    /// Lines that are of no node.
+    pub skipped: u64,
+    /// The first of them, redacted.
+    pub first_skipped: Option<String>,
+    /// Lines of which the end was left out.
+    pub cut: u64,
+    /// Kind of secret to how many were taken out, of each different output once.
+    pub secrets: BTreeMap<&'static str, u32>,
+}
+
+/// One node and what it printed.
+pub(super) struct Node {
+    pub name: String,
+    /// What came since the last look; empty once it is in `output`.
+    raw: Vec<u8>,
+    output: Option<Digest>,
+    exit_code: Option<i32>,
+}
+
+/// One line of what was read.
+#[derive(Debug, PartialEq, Eq)]
+enum Line<'a> {
+    Of(&'a str, &'a [u8]),
+    /// pdsh and clush say so on standard error.
+    Exit(&'a str, i32),
+    Nobody,
+}
+
+impl Gathered {
+    /// Reads to the end. Nodes whose lines stand together are put away as soon as the next node begins.
+    pub(super) fn read(&mut self, reader: &mut dyn BufRead, redactor: &Redactor) -> std::io::Result<()> {
+        let mut line = Vec::new();
+        let mut last = None;
+        loop {
+            line.clear();
+            let Some(whole) = read_line(reader, &mut line)? else { return Ok(()) };
+            self.cut += u64::from(!whole);
+            match parse(&line) {
+                Line::Of(name, rest) => {
+                    let at = self.node(name);
+                    if let Some(before) = last.filter(|before| *before != at) {
+                        self.put_away(before, redactor);
+                    }
+                    last = Some(at);
+                    self.take_back(at);
+                    self.nodes[at].raw.extend_from_slice(rest);
+                    self.nodes[at].raw.push(b'\n');
+                    self.lines += 1;
+                }
+                Line::Exit(name, code) => {
+                    let at = self.node(name);
+                    self.nodes[at].exit_code = Some(code);
+                }
+                Line::Nobody if line.iter().all(u8::is_ascii_whitespace) => {}
+                Line::Nobody => {
+                    self.skipped += 1;
+                    if self.first_skipped.is_none() {
+                        let start: String = String::from_utf8_lossy(&line).chars().take(200).collect();
+                        self.first_skipped = Some(redactor.redact(&start).text);
+                    }
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, name: &str) -> usize {
+        if let Some(at) = self.known.get(name) {
+            return *at;
+        }
+        self.known.insert(name.to_owned(), self.nodes.len());
+        self.nodes.push(Node { name: name.to_owned(), raw: Vec::new(), output: None, exit_code: None });
+        self.nodes.len() - 1
+    }
+
+    /// Redacts what the node printed so far, and keeps it once for all that printed the same.
+    fn put_away(&mut self, at: usize, redactor: &Redactor) {
+        let raw = std::mem::take(&mut self.nodes[at].raw);
+        if raw.is_empty() {
+            return;
+        }
+        let came = Digest::of(&raw);
+        let key = match self.redacted.get(&came) {
+            Some(key) => *key,
+            None => {
+                let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+                for (kind, n) in redacted.found {
+                    *self.secrets.entry(kind).or_default() += n;
+                }
+                let key = Digest::of(redacted.text.as_bytes());
+                self.outputs.entry(key).or_insert_with(|| redacted.text.into());
+                self.redacted.insert(came, key);
+                key
+            }
+        };
+        self.nodes[at].output = Some(key);
+    }
+
+    /// A node that comes again goes on where it was.
+    fn take_back(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        if let Some(text) = node.output.take().and_then(|key| self.outputs.get(&key)) {
+            node.raw = text.as_bytes().to_vec();
+        }
+    }
+
+    /// To be called after the last line.
+    pub(super) fn finish(&mut self, redactor: &Redactor) {
+        (0..self.nodes.len()).for_each(|at| self.put_away(at, redactor));
+        let used: std::collections::BTreeSet<Digest> = self.nodes.iter().filter_map(|node| node.output).collect();
+        self.outputs.retain(|key, _| used.contains(key));
+    }
+
+    /// An error where it is not `node: line` text at all.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let example = self.first_skipped.as_deref().unwrap_or_default();
+        if self.nodes.is_empty() && self.skipped == 0 {
+            return Err("there is nothing to tell of: no line came in".into());
+        }
+        if self.skipped > self.lines {
+            return Err(format!(
+                "this is not `node: line` text: {} of {} lines name no node, the first is `{example}`; have the tool \
+                 print the node before each line, as pdsh, clush and `parallel --tag` do",
+                self.skipped,
+                self.skipped + self.lines,
+            ));
+        }
+        Ok(())
+    }
+
+    /// The redacted text once more, node by node.
+    pub(super) fn again(&self) -> String {
+        let mut text = String::new();
+        for node in &self.nodes {
+            let output = node.output.and_then(|key| self.outputs.get(&key)).map_or("", |text| text);
+            for line in output.lines() {
+                let _ = writeln!(text, "{}: {line}", node.name);
+            }
+        }
+        text
+    }
+
+    pub(super) fn input(&self, inventory: &Inventory, expect: Option<&Regex>) -> Input {
+        // Asked once for each different output.
+        let met: BTreeMap<Digest, bool> = expect.map_or_else(BTreeMap::new, |regex| {
+            self.outputs.iter().map(|(key, text)| (*key, regex.is_match(text))).collect()
+        });
+        let row = |(target, node): (u32, &Node)| {
+            let failed = node.exit_code.filter(|code| *code != 0);
+            let met = expect.is_none() || node.output.is_some_and(|key| met.get(&key) == Some(&true));
+            let outcome = if failed.is_none() && met { Outcome::Succeeded } else { Outcome::Failed };
+            Row {
+                target,
+                outcome: Some(outcome),
+                exit_code: failed,
+                cause: expect.filter(|_| !met).map(|regex| format!("nothing in the output matches `{regex}`")),
+                output: node.output,
+                attributes: inventory.of(&node.name),
+                name: node.name.clone(),
+                ..Row::default()
+            }
+        };
+        Input { rows: (0..).zip(&self.nodes).map(row).collect(), outputs: self.outputs.clone(), took: None }
+    }
+
+    pub(super) fn output(&self, key: &Digest) -> Option<&Arc<str>> {
+        self.outputs.get(key)
+    }
+}
+
+/// Appends a line without its end; `Some(false)` if something of it was left out, `None` at the end.
+fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
+    let (mut any, mut whole) = (false, true);
+    loop {
+        let buffer = match reader.fill_buf() {
+            Ok(buffer) => buffer,
+            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(why) => return Err(why),
+        };
+        if buffer.is_empty() {
+            return Ok(any.then_some(whole));
+        }
+        any = true;
+        let end = buffer.iter().position(|b| *b == b'\n');
+        let part = &buffer[..end.unwrap_or(buffer.len())];
+        let room = LINE_MAX.saturating_sub(line.len());
+        whole &= part.len() <= room;
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        reader.consume(used);
+        if end.is_some() {
+            return Ok(Some(whole));
+        }
+    }
+}
+
+/// Which node a line is of. A name has no blank in it and ends at the first `: `, at a tab, or at a colon that ends the line.
+fn parse(line: &[u8]) -> Line<'_> {
+    static EXIT: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^(?:pdsh@\S+: (\S+): ssh|clush: (\S+):) exited with exit code (\d{1,3})\s*$").expect("a constant")
+    });
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.starts_with(b"pdsh@") || line.starts_with(b"clush: ") {
+        let exit = std::str::from_utf8(line).ok().and_then(|text| EXIT.captures(text));
+        if let Some(found) = exit {
+            let name = found.get(1).or_else(|| found.get(2)).map_or("", |m| m.as_str());
+            return Line::Exit(name, found[3].parse().unwrap_or(1));
+        }
+    }
+    let head = &line[..line.len().min(NAME_MAX + 2)];
+    let ends = |at: usize| match head[at] {
+        b'\t' => Some((at, at + 1)),
+        b':' => match line.get(at + 1) {
+            None => Some((at, at + 1)),
+            Some(b' ' | b'\t') => Some((at, at + 2)),
+            Some(_) => None,
+        },
+        _ => None,
+    };
+    let found = (0..head.len()).take_while(|at| head[*at] != b' ').find_map(ends);
+    let name = found.and_then(|(end, from)| Some((std::str::from_utf8(&line[..end]).ok()?, from)));
+    match name.filter(|(name, _)| is_name(name)) {
+        Some((name, from)) => Line::Of(name, line.get(from..).unwrap_or_default()),
+        None => Line::Nobody,
+    }
+}
+
+/// A host, an address, a container, `user@host`: nothing that only looks like the start of a sentence in brackets.
+fn is_name(name: &str) -> bool {
+    let inside =
+        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '/' | '%' | '[' | ']' | '#');
+    name.len() <= NAME_MAX && name.chars().any(char::is_alphanumeric) && name.chars().all(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gather(text: &[u8]) -> Gathered {
+        let redactor = Redactor::new(b"key");
+        let mut gathered = Gathered::default();
+        gathered.read(&mut &*text, &redactor).unwrap();
+        gathered.finish(&redactor);
+        gathered
+    }
+
+    fn told(gathered: &Gathered) -> Vec<(String, String)> {
+        let output = |node: &Node| node.output.and_then(|key| gathered.outputs.get(&key)).map_or("", |text| text);
+        gathered.nodes.iter().map(|node| (node.name.clone(), output(node).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_line_names_its_node_in_every_usual_form() {
+        let of = |line: &'static str| match parse(line.as_bytes()) {
+            Line::Of(name, rest) => (name, std::str::from_utf8(rest).unwrap()),
+            other => panic!("{line}: {other:?}"),
+        };
+        assert_eq!(of("web-1: nginx: up"), ("web-1", "nginx: up"));
+        assert_eq!(of("web-1:"), ("web-1", ""));
+        assert_eq!(of("web-1: "), ("web-1", ""));
+        assert_eq!(of("web-1:   indented"), ("web-1", "  indented"));
+        assert_eq!(of("web-1\tcolumn\tcolumn"), ("web-1", "column\tcolumn"));
+        assert_eq!(of("web-1:\tline"), ("web-1", "line"));
+        assert_eq!(of("fe80::1: line"), ("fe80::1", "line"));
+        assert_eq!(of("ops@10.0.0.1: line\r"), ("ops@10.0.0.1", "line"));
+        for line in ["no node here", "Error in something: x", "http://x", "", "***: x", ": x", "{\"a\": 1}"] {
+            assert_eq!(parse(line.as_bytes()), Line::Nobody, "{line}");
+        }
+        assert_eq!(parse(b"pdsh@desk: web-1: ssh exited with exit code 3"), Line::Exit("web-1", 3));
+        assert_eq!(parse(b"clush: web-1: exited with exit code 255"), Line::Exit("web-1", 255));
+    }
+
+    #[test]
+    fn lines_of_a_node_may_stand_anywhere_and_equal_outputs_are_kept_once() {
+        let together = gather(b"a: 1\na: 2\nb: 1\nb: 2\nc: 3\n");
+        let mixed = gather(b"a: 1\nb: 1\nc: 3\nb: 2\na: 2\n");
+        assert_eq!(told(&together), told(&mixed));
+        assert_eq!((together.outputs.len(), mixed.outputs.len()), (2, 2));
+        assert_eq!(told(&together)[1], ("b".to_owned(), "1\n2\n".to_owned()));
+    }
+
+    #[test]
+    fn no_line_is_lost_without_a_count() {
+        let gathered = gather(b"a: 1\nwhat is this\n\n  \nb: 2");
+        assert_eq!((gathered.lines, gathered.skipped), (2, 1));
+        assert_eq!(gathered.first_skipped.as_deref(), Some("what is this"));
+        assert!(gathered.check().is_ok());
+        let long = [b"a: ".to_vec(), vec![b'x'; 3 << 20], b"\na: 2\n".to_vec()].concat();
+        let gathered = gather(&long);
+        assert_eq!((gathered.lines, gathered.cut), (2, 1));
+    }
+
+    #[test]
+    fn text_of_another_form_is_refused_with_an_example_and_what_to_do() {
+        let why = gather(b"one\ntwo\nthree: 3\n").check().unwrap_err();
+        assert_eq!(
+            why,
+            "this is not `node: line` text: 2 of 3 lines name no node, the first is `one`; have the tool print the node \
+             before each line, as pdsh, clush and `parallel --tag` do"
+        );
+        assert_eq!(gather(b"").check().unwrap_err(), "there is nothing to tell of: no line came in");
+        assert!(gather(&[0xff, 0xfe, 0, b'\n', 7, b'\n']).check().is_err());
+    }
+
+    #[test]
+    fn secrets_go_before_anything_is_kept_and_equal_ones_still_look_equal() {
+        let gathered = gather(b"a: DB_PASSWORD=hunter2hunter2\nb: DB_PASSWORD=hunter2hunter2\nc: fine\n");
+        assert_eq!(gathered.outputs.len(), 2);
+        assert!(!gathered.again().contains("hunter2"), "{}", gathered.again());
+        assert_eq!(gathered.secrets, [("password", 1)].into());
+    }
+
+    #[test]
+    fn who_says_that_it_failed_or_is_not_as_expected_has_failed() {
+        let gathered = gather(b"a: active\nb: active\nc: failed\npdsh@x: b: ssh exited with exit code 3\n");
+        let regex = Regex::new("(?m)^active$").unwrap();
+        let input = gathered.input(&Inventory::default(), Some(&regex));
+        let ends: Vec<_> = input.rows.iter().map(|row| (row.outcome.unwrap(), row.exit_code)).collect();
+        assert_eq!(ends, [(Outcome::Succeeded, None), (Outcome::Failed, Some(3)), (Outcome::Failed, None)]);
+        assert_eq!(input.rows[2].cause.as_deref(), Some("nothing in the output matches `(?m)^active$`"));
+    }
+}

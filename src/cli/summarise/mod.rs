@@ -1,0 +1,159 @@
+//! `muster summarise`: what the outputs of many nodes come to, from any tool that prints `node: line`.
+
+mod against;
+mod gathered;
+mod inventory;
+mod text;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use regex::Regex;
+
+use crate::redact::Redactor;
+use crate::summary::{Input, Summary, summarise};
+
+use super::terminal::Terminal;
+use gathered::Gathered;
+use inventory::Inventory;
+
+/// Say what the outputs of many nodes come to: equal ones folded, the ones that differ told apart, with what they have in
+/// common.
+///
+/// Reads `node: line` text as pdsh and clush print it, or `node<TAB>line` as `parallel --tag` does, from files or from
+/// standard input; the lines of a node may stand anywhere. Outputs that differ only in numbers, times, ids, the node's own
+/// name or the order of lines are alike; a value that few nodes have is never hidden. Secrets are taken out first.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  clush -a nginx -v 2>&1 | muster summarise\n  \
+    pdsh -a df -h / | muster summarise --inventory nodes.tsv\n  \
+    parallel --tag -S .. --nonall systemctl is-active nginx | muster summarise --expect '^active$'\n  \
+    muster summarise today.txt --against yesterday.txt\n\n\
+    Exit codes: 0 told; 1 a node is not as --expect says, or said that it failed; 2 there is nothing to tell of.")]
+pub struct Args {
+    /// What is known of the nodes: TSV or CSV with a header, the first column the node
+    #[arg(long, value_name = "FILE")]
+    inventory: Option<PathBuf>,
+    /// What every node has to print somewhere, as a regular expression; the others have failed
+    #[arg(long, value_name = "REGEX", value_parser = expectation)]
+    expect: Option<Regex>,
+    /// An earlier output in the same form: say what changed since
+    #[arg(long, value_name = "OLD")]
+    against: Option<PathBuf>,
+    /// Write which result each node is in: `node<TAB>number`, numbers as they are printed
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
+    /// Print the text again without its secrets, by node, and nothing else
+    #[arg(long, conflicts_with_all = ["expect", "against", "groups", "inventory", "json"])]
+    redact_only: bool,
+    /// Print one JSON object: `nodes`, `lines`, `skipped`, `findings`, `measures`, `secrets`, `changes`
+    #[arg(long)]
+    json: bool,
+    /// Files of `node: line` text [default: standard input]
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// `^` and `$` are the ends of a line, as `grep` has it.
+fn expectation(text: &str) -> Result<Regex, String> {
+    regex::RegexBuilder::new(text).multi_line(true).build().map_err(|why| why.to_string())
+}
+
+#[must_use]
+pub fn run(args: &Args) -> ExitCode {
+    match tell(args) {
+        Ok(code) => code,
+        Err(trouble) => {
+            super::complain(trouble);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What one `muster summarise` found.
+struct Told {
+    gathered: Gathered,
+    input: Input,
+    summary: Summary,
+}
+
+fn tell(args: &Args) -> Result<ExitCode, String> {
+    let redactor = Redactor::new(&rand::random::<[u8; 32]>());
+    if args.redact_only {
+        return redact(args, &redactor);
+    }
+    let inventory = args.inventory.as_deref().map(Inventory::read).transpose()?.unwrap_or_default();
+    let gathered = gather(&args.files, &redactor)?;
+    let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
+    let input = gathered.input(&inventory, args.expect.as_ref());
+    let summary = summarise(&input);
+    let changes = old.map(|old| against::changes(&old, &gathered));
+    let told = Told { gathered, input, summary };
+    if let Some(file) = &args.groups {
+        std::fs::write(file, text::groups(&told))
+            .map_err(|why| format!("{}: cannot be written: {why}", file.display()))?;
+    }
+    let said = if args.json {
+        format!("{:#}\n", text::json(&told, changes.as_ref()))
+    } else {
+        text::text(&told, changes.as_ref(), &inventory, Terminal::stdout())
+    };
+    print(&said)?;
+    let good = told.summary.counts.succeeded == told.summary.counts.total;
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whoever reads may go before the end, as `head` does.
+fn print(text: &str) -> Result<(), String> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write: {why}")),
+        _ => Ok(()),
+    }
+}
+
+fn gather(files: &[PathBuf], redactor: &Redactor) -> Result<Gathered, String> {
+    let mut gathered = Gathered::default();
+    each(files, |reader, name| {
+        gathered.read(reader, redactor).map_err(|why| format!("{name}: cannot be read: {why}"))
+    })?;
+    gathered.finish(redactor);
+    gathered.check().map(|()| gathered)
+}
+
+/// Opens each file, or standard input.
+fn each(files: &[PathBuf], mut read: impl FnMut(&mut dyn BufRead, &str) -> Result<(), String>) -> Result<(), String> {
+    if files.is_empty() {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            eprintln!("muster: reading `node: line` text from the terminal; end it with Ctrl-D");
+        }
+        return read(&mut stdin.lock(), "standard input");
+    }
+    for path in files {
+        let file = open(path)?;
+        read(&mut BufReader::with_capacity(1 << 16, file), &path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<File, String> {
+    File::open(path).map_err(|why| format!("{}: cannot be read: {why}", path.display()))
+}
+
+fn redact(args: &Args, redactor: &Redactor) -> Result<ExitCode, String> {
+    let mut all = Vec::new();
+    each(&args.files, |reader, name| {
+        reader.read_to_end(&mut all).map(|_| ()).map_err(|why| format!("{name}: cannot be read: {why}"))
+    })?;
+    let mut gathered = Gathered::default();
+    gathered.read(&mut all.as_slice(), redactor).map_err(|why| why.to_string())?;
+    gathered.finish(redactor);
+    let said = match gathered.check() {
+        Ok(()) => gathered.again(),
+        // Any other text is the text of one.
+        Err(_) => redactor.redact(&String::from_utf8_lossy(&all)).text,
+    };
+    print(&said)?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,232 @@
+//! What was found, in words for a terminal, as JSON, and as a list of nodes.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::cli::terminal::{Colour, Terminal};
+use crate::domain::Outcome;
+use crate::summary::{Finding, Measure, Shape, seen};
+
+use super::Told;
+use super::against::Changes;
+use super::inventory::Inventory;
+
+/// Results told one by one; the rest is told as a number.
+const FINDINGS: usize = 40;
+/// Lines shown of one output.
+const LINES: usize = 12;
+/// Results of which an output is shown.
+const SHOWN: usize = 6;
+/// Nodes named where a list would be long.
+const NAMED: usize = 5;
+
+pub(super) fn text(told: &Told, changes: Option<&Changes>, inventory: &Inventory, terminal: Terminal) -> String {
+    let Told { gathered, summary, .. } = told;
+    let total = gathered.nodes.len();
+    let mut out = String::new();
+    let failed = summary.counts.failed as usize;
+    let verdict = match (failed, summary.findings.as_slice()) {
+        (0, [one]) if one.identical => "the same output on each".to_owned(),
+        (0, [_]) => "one result".to_owned(),
+        (0, all) => format!("{} different results", number(all.len())),
+        (n, all) => format!("{} failed, {}", number(n), count(all.len(), "different result")),
+    };
+    let title = format!("{}, {}: {verdict}", count(total, "node"), count64(gathered.lines, "line"));
+    let _ = writeln!(out, "{}", terminal.paint(&title, if failed == 0 { Colour::Bold } else { Colour::Red }));
+    for (n, finding) in summary.findings.iter().take(FINDINGS).enumerate() {
+        out.push_str(&one(told, n, finding, terminal));
+    }
+    if let Some(rest) = summary.findings.get(FINDINGS..).filter(|rest| !rest.is_empty()) {
+        let nodes = rest.iter().map(|f| f.targets.len()).sum();
+        let _ = writeln!(out, "\n… and {} on {}", count(rest.len(), "more result"), count(nodes, "node"));
+    }
+    for measure in &summary.measures {
+        let _ = writeln!(out, "\n{}", measured(told, measure));
+    }
+    if let Some(changes) = changes {
+        out.push_str(&changed(changes));
+    }
+    for note in notes(told, inventory) {
+        let _ = writeln!(out, "\n{}", terminal.paint(&terminal.wrap(&note, 0), Colour::Dim));
+    }
+    out
+}
+
+fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
+    let mut out = String::new();
+    let nodes = finding.targets.len();
+    let bad = finding.outcome != Outcome::Succeeded;
+    let head = format!("{}. {}{}", n + 1, count(nodes, "node"), if bad { " failed" } else { "" });
+    let code = finding.exit_code.map_or_else(String::new, |code| format!(" (exit code {code})"));
+    let head = terminal.paint(&head, if bad { Colour::Red } else { Colour::Bold });
+    let _ = writeln!(out, "\n{head}: {}{code}", finding.title);
+    let alike = match (finding.identical, finding.chatter) {
+        _ if nodes == 1 || bad => "",
+        (true, _) => ", the same output on each",
+        (false, 0) => ", alike but for numbers, times, ids or order",
+        (false, _) => ", alike but for numbers, times, ids, order and how often lines come",
+    };
+    if nodes < told.gathered.nodes.len() {
+        let _ = writeln!(out, "   {}{alike}", finding.described);
+    } else if !alike.is_empty() {
+        let _ = writeln!(out, "   {}", &alike[2..]);
+    }
+    if let Some(output) = finding.exemplar.filter(|_| n < SHOWN).and_then(|key| told.gathered.output(&key)) {
+        let output = seen(output);
+        let lines: Vec<&str> = output.lines().collect();
+        // Where a node fails it says why at the end.
+        let shown = if bad { &lines[lines.len().saturating_sub(LINES)..] } else { &lines[..lines.len().min(LINES)] };
+        if shown.len() == 1 && shown[0].trim() == finding.title {
+            return out;
+        }
+        let more = lines.len() - shown.len();
+        let rest = format!("   │ … {}", count(more, "more line"));
+        if more > 0 && bad {
+            let _ = writeln!(out, "{}", terminal.paint(&rest, Colour::Dim));
+        }
+        for line in shown {
+            let line: String = line.chars().take(160).collect();
+            let _ = writeln!(out, "   {} {line}", terminal.paint("│", Colour::Dim));
+        }
+        if more > 0 && !bad {
+            let _ = writeln!(out, "{}", terminal.paint(&rest, Colour::Dim));
+        }
+    }
+    out
+}
+
+fn measured(told: &Told, measure: &Measure) -> String {
+    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map_or("?", |node| node.name.as_str());
+    match &measure.shape {
+        Shape::Categories(sets) => {
+            let sets: Vec<String> =
+                sets.iter().take(NAMED).map(|(value, nodes)| format!("{value} on {}", number(nodes.len()))).collect();
+            format!("{}: {}", measure.name, sets.join(", "))
+        }
+        Shape::Numbers { unit, min, median, p95, max, top } => {
+            let top: Vec<String> = top.iter().map(|(value, node)| format!("{value}{unit} {}", name(node))).collect();
+            format!(
+                "{}: median {median}{unit}, 95 % of the nodes at most {p95}{unit}, from {min}{unit} to {max}{unit}; highest \
+                 {}",
+                measure.name,
+                top.join(", ")
+            )
+        }
+    }
+}
+
+fn changed(changes: &Changes) -> String {
+    let mut out = String::new();
+    let Changes { moved, new, gone, unchanged } = changes;
+    if moved.is_empty() && new.is_empty() && gone.is_empty() {
+        return format!("\nNothing changed since: {} as before.\n", count(*unchanged, "node"));
+    }
+    let _ = writeln!(out, "\nSince then: {} as before", count(*unchanged, "node"));
+    for one in moved {
+        let _ = writeln!(
+            out,
+            "  {}: `{}` is now `{}` ({})",
+            count(one.nodes.len(), "node"),
+            one.from,
+            one.to,
+            names(&one.nodes)
+        );
+    }
+    for (what, nodes) in [("new", new), ("gone", gone)] {
+        if !nodes.is_empty() {
+            let _ = writeln!(out, "  {} {what}: {}", count(nodes.len(), "node"), names(nodes));
+        }
+    }
+    out
+}
+
+fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
+    let gathered = &told.gathered;
+    let mut notes = Vec::new();
+    if gathered.skipped > 0 {
+        let first = gathered.first_skipped.as_deref().unwrap_or_default();
+        let lines = count64(gathered.skipped, "line");
+        notes.push(format!("{lines} named no node and {} left out, the first: {first}", was(gathered.skipped)));
+    }
+    if gathered.cut > 0 {
+        notes.push(format!("{} longer than 1 MB {} cut.", count64(gathered.cut, "line"), was(gathered.cut)));
+    }
+    if !gathered.secrets.is_empty() {
+        let kinds: Vec<String> = gathered.secrets.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
+        notes.push(format!("Secrets were taken out of the text: {}.", kinds.join(", ")));
+    }
+    let lacks = inventory.lacks(gathered.nodes.iter().map(|node| node.name.as_str()));
+    if lacks > 0 {
+        notes.push(format!("The inventory knows nothing of {}.", count(lacks, "node")));
+    }
+    notes
+}
+
+pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
+    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map(|node| node.name.as_str());
+    let findings: Vec<Value> = told
+        .summary
+        .findings
+        .iter()
+        .map(|finding| {
+            let output =
+                finding.exemplar.and_then(|key| told.gathered.output(&key)).map(|text| seen(text).into_owned());
+            json!({
+                "outcome": finding.outcome.as_str(), "title": finding.title, "exit_code": finding.exit_code,
+                "identical": finding.identical, "described": finding.described,
+                "nodes": finding.targets.iter().filter_map(name).collect::<Vec<_>>(), "output": output,
+            })
+        })
+        .collect();
+    json!({
+        "nodes": told.gathered.nodes.len(), "lines": told.gathered.lines, "skipped": told.gathered.skipped,
+        "failed": told.summary.counts.failed, "findings": findings, "measures": told.summary.measures,
+        "secrets": told.gathered.secrets, "changes": changes,
+    })
+}
+
+/// `node<TAB>number` for each node, as they came.
+pub(super) fn groups(told: &Told) -> String {
+    let mut number = vec![0; told.input.rows.len()];
+    for (n, finding) in told.summary.findings.iter().enumerate() {
+        for target in &finding.targets {
+            if let Some(number) = number.get_mut(*target as usize) {
+                *number = n + 1;
+            }
+        }
+    }
+    told.gathered.nodes.iter().zip(number).map(|(node, n)| format!("{}\t{n}\n", node.name)).collect()
+}
+
+fn names(nodes: &[String]) -> String {
+    let shown = nodes.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match nodes.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {} more", number(more)),
+    }
+}
+
+fn was(n: u64) -> &'static str {
+    if n == 1 { "was" } else { "were" }
+}
+
+fn number(n: usize) -> String {
+    number64(n as u64)
+}
+
+/// `48,300`.
+fn number64(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join(",")
+}
+
+fn count(n: usize, one: &str) -> String {
+    count64(n as u64, one)
+}
+
+fn count64(n: u64, one: &str) -> String {
+    format!("{} {one}{}", number64(n), if n == 1 { "" } else { "s" })
+}
