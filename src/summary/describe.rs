@@ -1,145 +1,103 @@
 //! A set of nodes -> what they have in common, in words that claim no more than the shares they state.
 //!
 //! "all in acme-eu (12 of its 12)" says both how much of the set and how much of the account it is; never
-//! "because of". Sets that nothing sets apart are named by their first nodes.
-
-use std::collections::{BTreeMap, HashMap};
+//! "because of". Sets that nothing sets apart (`explain` judges that) are named by their nodes.
 
 use super::Row;
+use super::explain::{Attributes, Reason, Verdict};
+use super::names;
 
-/// Sets up to this size are named one by one.
+/// Sets up to this size are named one by one; of larger ones so many names, or ranges of names, are told.
 const NAMED: usize = 3;
-/// Attributes are only told when they hold for at least three quarters of the set …
-const SHARE: (u64, u64) = (3, 4);
-/// … and are at least half again as common in the set as in the whole run.
-const LIFT: (u64, u64) = (3, 2);
-/// Says the same as the node's name.
-const IGNORED: &[&str] = &["node", "tag:Name"];
 
-/// Every row's attributes, interned once for all the sets of a summary.
 pub(super) struct Describer<'a> {
     rows: &'a [&'a Row],
-    /// For each row the ids of its attribute values.
-    held: Vec<Vec<u32>>,
-    /// Attribute and value by id.
-    attributes: Vec<(&'a str, &'a str)>,
-    /// Nodes in the whole run that have the value.
-    totals: Vec<u32>,
+    /// Read when they are first needed: a run that ends the same everywhere takes no explaining.
+    attributes: Option<Attributes<'a>>,
 }
 
 impl<'a> Describer<'a> {
     pub(super) fn new(rows: &'a [&'a Row]) -> Self {
-        let mut ids: HashMap<(&str, &str), u32> = HashMap::new();
-        let mut attributes = Vec::new();
-        let mut totals: Vec<u32> = Vec::new();
-        let held = rows
-            .iter()
-            .map(|row| {
-                row.attributes
-                    .iter()
-                    .filter(|(name, _)| !IGNORED.contains(&name.as_str()))
-                    .map(|(name, value)| {
-                        let id = *ids.entry((name, value)).or_insert_with(|| {
-                            attributes.push((name.as_str(), value.as_str()));
-                            totals.push(0);
-                            u32::try_from(totals.len() - 1).unwrap_or(u32::MAX)
-                        });
-                        totals[id as usize] += 1;
-                        id
-                    })
-                    .collect()
-            })
-            .collect();
-        Describer { rows, held, attributes, totals }
+        Describer { rows, attributes: None }
     }
 
     /// `set` holds indices into the rows, ascending.
-    pub(super) fn describe(&self, set: &[usize]) -> String {
+    pub(super) fn describe(&mut self, set: &[usize]) -> String {
         if set.len() <= NAMED {
             return self.names(set);
         }
         if set.len() == self.rows.len() {
             return format!("all {} nodes", set.len());
         }
-        match self.common(set) {
-            Some(text) => text,
-            None => self.names(set),
+        match self.attributes.get_or_insert_with(|| Attributes::of(self.rows)).explain(set) {
+            Verdict::Apart(reason) => words(&reason, set.len()),
+            // Of most of the nodes it goes without saying.
+            Verdict::Alike if set.len() <= self.rows.len() / 2 => {
+                format!("{}, nothing sets them apart", self.names(set))
+            }
+            Verdict::Alike | Verdict::Unclear => self.names(set),
         }
     }
 
-    /// `web-1 in acme-prod`, or `web-1, web-2, web-3 and 9 more`.
+    /// `web-1 in acme-prod`, `web-[01-12]`, or `web-1, web-4, web-9 and 9 more`.
     fn names(&self, set: &[usize]) -> String {
-        let place = |i: usize| self.rows[i].attributes.get("account").map(String::as_str);
-        let named: Vec<&str> = set.iter().take(NAMED).map(|&i| self.rows[i].name.as_str()).collect();
-        let mut text = named.join(", ");
-        if set.len() > NAMED {
-            text.push_str(&format!(" and {} more", set.len() - NAMED));
-        }
-        let mut places: Vec<&str> = set.iter().filter_map(|&i| place(i)).collect();
-        places.sort_unstable();
-        places.dedup();
-        if let [one] = places.as_slice() {
-            text.push_str(&format!(" in {one}"));
+        let names = || set.iter().map(|&i| self.rows[i].name.as_str());
+        let first = || names().take(NAMED).collect::<Vec<_>>().join(", ");
+        let mut text = if set.len() <= NAMED {
+            first()
+        } else {
+            match names::parts(names(), NAMED) {
+                Some(parts) => parts.join(", "),
+                None => format!("{} and {} more", first(), set.len() - NAMED),
+            }
+        };
+        if let Some(account) = self.account(set) {
+            text.push_str(&format!(" in {account}"));
         }
         text
     }
 
-    /// The attribute that says most about the set, if one stands out.
-    fn common(&self, set: &[usize]) -> Option<String> {
-        let mut counts: BTreeMap<u32, u32> = BTreeMap::new();
-        for &i in set {
-            for id in &self.held[i] {
-                *counts.entry(*id).or_default() += 1;
-            }
-        }
-        let size = set.len() as u64;
-        let rows = self.rows.len() as u64;
-        let best = counts
-            .into_iter()
-            .filter_map(|(id, inside)| {
-                let total = u64::from(self.totals[id as usize]);
-                let inside = u64::from(inside);
-                let common = inside * SHARE.1 >= size * SHARE.0;
-                // inside/size compared with total/rows, without division.
-                let telling = inside * rows * LIFT.1 >= size * total * LIFT.0;
-                (common && telling && total < rows).then_some((id, inside, total))
-            })
-            .max_by(|a, b| {
-                // How well the attribute fits the set: twice the overlap over both sizes (an F1 score).
-                let fit = |x: &(u32, u64, u64)| (2 * x.1, size + x.2);
-                let ((an, ad), (bn, bd)) = (fit(a), fit(b));
-                let rank = |id: u32| (order(self.attributes[id as usize].0), self.attributes[id as usize]);
-                (an * bd).cmp(&(bn * ad)).then_with(|| rank(b.0).cmp(&rank(a.0)))
-            });
-        let (id, inside, total) = best?;
-        let (name, value) = self.attributes[id as usize];
-        let place = place(name, value);
-        Some(if inside == size {
-            format!("all {place} ({inside} of its {total})")
-        } else {
-            format!("{inside} of {size} {place} ({inside} of its {total})")
-        })
+    /// The account that all of them are in.
+    fn account(&self, set: &[usize]) -> Option<&'a str> {
+        let mut accounts = set.iter().map(|&i| self.rows[i].attributes.get("account"));
+        let first = accounts.next()??;
+        accounts.all(|account| account == Some(first)).then_some(first)
     }
 }
 
-/// Of two attributes that fit equally well the one that people think in first.
-fn order(name: &str) -> u8 {
+/// `all in acme-eu (12 of its 12)`, `41 of 46 in acme-eu with env=prod (41 of those 44)`, or
+/// `all of acme-eu/eu-west-1 except 3`.
+fn words(reason: &Reason<'_>, nodes: usize) -> String {
+    let Reason { values, inside, total, .. } = reason;
+    if let Some(left) = reason.exceptions() {
+        let place: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
+        return format!("all of {} except {left}", place.join("/"));
+    }
+    let told = |word: &str, between: &str| {
+        let those: Vec<String> = values.iter().filter(|v| preposition(v.0) == word).map(value).collect();
+        (!those.is_empty()).then(|| format!(" {word} {}", those.join(between)))
+    };
+    let told: Vec<String> =
+        [told("in", "/"), told("on", " and "), told("with", " and ")].into_iter().flatten().collect();
+    // An account's nodes in one region are one place's nodes.
+    let one = values.len() == 1 || values.iter().all(|v| preposition(v.0) == "in");
+    let whose = if one { "its" } else { "those" };
+    let all = if *inside as usize == nodes { "all".to_owned() } else { format!("{inside} of {nodes}") };
+    format!("{all}{} ({inside} of {whose} {total})", told.concat())
+}
+
+fn preposition(name: &str) -> &'static str {
     match name {
-        "account" => 0,
-        "region" => 1,
-        "customer" => 2,
-        "env" => 3,
-        "platform" => 4,
-        name if name.starts_with("tag:") => 6,
-        _ => 5,
+        "account" | "region" | "zone" => "in",
+        "image" | "kernel" | "platform" => "on",
+        _ => "with",
     }
 }
 
-fn place(name: &str, value: &str) -> String {
-    match name {
-        "account" | "region" => format!("in {value}"),
-        "platform" => format!("on {value}"),
-        _ => format!("with {name}={value}"),
+fn value(&(name, value): &(&str, &str)) -> String {
+    match preposition(name) {
+        "with" => format!("{name}={value}"),
+        _ => value.to_owned(),
     }
 }
 
@@ -177,18 +135,100 @@ mod tests {
         assert_eq!(told(&fleet, &(36..40).collect::<Vec<_>>()), "all in acme-eu (4 of its 12)");
     }
 
-    #[test]
-    fn most_of_a_set_is_told_as_a_part() {
-        let fleet = [("a", "us-east-1", 40), ("b", "eu-west-1", 10)];
-        assert_eq!(told(&fleet, &[0, 40, 41, 42, 43, 44, 45, 46, 47, 48]), "9 of 10 in b (9 of its 10)");
+    /// 100 nodes, of which every one has what `of` gives for it besides its account and region.
+    fn told_of(of: impl Fn(u32) -> Vec<(&'static str, String)>, set: impl Fn(u32) -> bool) -> String {
+        let mut rows =
+            rows(&[("acme-us", "us-east-1", 40), ("acme-eu", "eu-west-1", 30), ("acme-eu", "eu-west-3", 30)]);
+        for row in &mut rows {
+            row.attributes.extend(of(row.target).into_iter().map(|(name, value)| (name.to_owned(), value)));
+        }
+        let rows: Vec<&Row> = rows.iter().collect();
+        let set: Vec<usize> = (0..rows.len()).filter(|&i| set(rows[i].target)).collect();
+        Describer::new(&rows).describe(&set)
     }
 
     #[test]
-    fn what_nothing_sets_apart_is_named() {
+    fn most_of_a_set_is_told_as_a_part() {
+        let fleet = [("a", "us-east-1", 40), ("b", "eu-west-1", 20)];
+        let most: Vec<usize> = (3..5).chain(42..60).collect();
+        assert_eq!(told(&fleet, &most), "18 of 20 in b (18 of its 20)");
+        // Of a few it could be chance.
+        assert_eq!(told(&fleet, &[0, 40, 42, 44, 46, 48, 50, 52, 54, 56]), "web-0, web-40, web-42 and 7 more");
+    }
+
+    #[test]
+    fn a_few_have_something_in_common_only_if_chance_would_rarely_give_it_to_them() {
         let fleet = [("a", "us-east-1", 20), ("b", "eu-west-1", 20)];
-        assert_eq!(told(&fleet, &[0, 1, 2, 20, 21]), "web-0, web-1, web-2 and 2 more");
+        assert_eq!(told(&fleet, &[20, 22, 24, 26, 28, 30]), "web-20, web-22, web-24 and 3 more in b", "2 in 198");
+        assert_eq!(told(&fleet, &[20, 22, 24, 26, 28, 30, 32, 34]), "all in b (8 of its 20)", "2 in 1,221");
+        // Whose nodes they exactly are is no matter of chance.
+        let fleet = [("a", "us-east-1", 4), ("b", "eu-west-1", 4)];
+        assert_eq!(told(&fleet, &[4, 5, 6, 7]), "all in b (4 of its 4)");
+    }
+
+    #[test]
+    fn two_values_are_told_where_they_say_clearly_more_than_one() {
+        let env = |n: u32| vec![("env", if n.is_multiple_of(2) { "prod" } else { "test" }.to_owned())];
+        assert_eq!(told_of(env, |n| n >= 40 && n % 2 == 0), "all in acme-eu with env=prod (30 of those 30)");
+        let most = |n: u32| n >= 40 && n % 2 == 0 && n != 50 || n == 3;
+        assert_eq!(told_of(env, most), "29 of 30 in acme-eu with env=prod (29 of those 30)");
+        let tags = |n: u32| {
+            let of = |part: u32| if n / part % 2 == 0 { "x" } else { "y" }.to_owned();
+            vec![("image", of(1)), ("tag:a", of(2)), ("tag:b", of(4))]
+        };
+        assert_eq!(told_of(tags, |n| n % 4 == 0), "all on x with tag:a=x (25 of those 25)");
+        assert_eq!(told_of(tags, |n| n / 2 % 4 == 0), "all with tag:a=x and tag:b=x (26 of those 26)");
+    }
+
+    #[test]
+    fn an_account_in_one_region_is_one_place_also_with_a_few_exceptions() {
+        let none = |_: u32| Vec::new();
+        let region =
+            |n: u32| vec![("region", if (20..60).contains(&n) { "eu-west-1" } else { "us-east-1" }.to_owned())];
+        assert_eq!(told_of(region, |n| (40..60).contains(&n)), "all in acme-eu/eu-west-1 (20 of its 20)");
+        assert_eq!(told_of(region, |n| (42..60).contains(&n)), "all of acme-eu/eu-west-1 except 2");
+        assert_eq!(told_of(region, |n| (43..60).contains(&n)), "all in acme-eu/eu-west-1 (17 of its 20)");
+        assert_eq!(told_of(none, |n| n >= 43), "all of acme-eu except 3");
+        assert_eq!(told_of(none, |n| n >= 44), "all in acme-eu (56 of its 60)");
+    }
+
+    #[test]
+    fn of_values_of_the_same_nodes_the_one_people_think_in_first_is_told() {
+        let alias = |n: u32| {
+            let eu = |a: &str, b: &str| if n >= 40 { a } else { b }.to_owned();
+            vec![("Customer", eu("e", "u")), ("tag:Area", eu("e", "u")), ("kernel", eu("5.10", "6.1"))]
+        };
+        assert_eq!(told_of(alias, |n| n >= 40), "all in acme-eu (60 of its 60)");
+        let alias = |n: u32| {
+            let third = |a: &str| if n.is_multiple_of(3) { a } else { "other" }.to_owned();
+            vec![("Customer", third("e")), ("tag:Area", third("e")), ("kernel", third("5.10")), ("zone", third("b"))]
+        };
+        assert_eq!(told_of(alias, |n| n % 3 == 0), "all in b (34 of its 34)");
+        let alias = |n: u32| alias(n).into_iter().filter(|(name, _)| *name != "zone").collect();
+        assert_eq!(told_of(alias, |n| n % 3 == 0), "all on 5.10 (34 of its 34)");
+        let alias = |n: u32| alias(n).into_iter().filter(|(name, _)| *name != "kernel").collect();
+        assert_eq!(told_of(alias, |n| n % 3 == 0), "all with Customer=e (34 of its 34)");
+    }
+
+    #[test]
+    fn what_nothing_sets_apart_is_named_and_said_to_be_so_where_that_is_news() {
+        let none = |_: u32| Vec::new();
+        assert_eq!(told_of(none, |n| n % 8 == 0), "web-0, web-8, web-16 and 10 more, nothing sets them apart");
+        assert_eq!(told_of(none, |n| n % 8 != 0), "web-1, web-2, web-3 and 84 more", "of most it goes without saying");
+        // Rarer in eu-west-3 than chance would have it, which describes nobody.
+        assert_eq!(told_of(none, |n| n < 70 && n % 2 == 0), "web-0, web-2, web-4 and 32 more");
+        let fleet = [("a", "us-east-1", 20), ("b", "eu-west-1", 20)];
+        assert_eq!(told(&fleet, &[0, 2, 4, 20, 21]), "web-0, web-2, web-4 and 2 more");
         assert_eq!(told(&fleet, &[7]), "web-7 in a");
         assert_eq!(told(&fleet, &[7, 20]), "web-7, web-20");
+    }
+
+    #[test]
+    fn numbered_nodes_in_a_row_are_told_as_a_range_where_that_tells_all_of_them() {
+        let fleet = [("a", "us-east-1", 20), ("b", "eu-west-1", 20)];
+        assert_eq!(told(&fleet, &[2, 3, 4, 5]), "web-[2-5] in a");
+        assert_eq!(told(&fleet, &[0, 1, 2, 20, 21]), "web-[0-2], web-20, web-21");
+        assert_eq!(told(&fleet, &[2, 3, 4]), "web-2, web-3, web-4 in a");
     }
 
     #[test]

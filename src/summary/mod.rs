@@ -7,10 +7,12 @@
 
 mod cause;
 mod describe;
+mod explain;
 mod group;
 mod lines;
 mod mask;
 mod measure;
+mod names;
 mod normalise;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -121,7 +123,7 @@ pub fn summarise(input: &Input) -> Summary {
     let mut drafts = fold_singles(unsuccessful(&rows, input));
     drafts.extend(fold_singles(successful(&rows, input)));
     drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
-    let describer = Describer::new(&rows);
+    let mut describer = Describer::new(&rows);
     let findings = drafts
         .into_iter()
         .map(|draft| Finding {

@@ -1,0 +1,118 @@
+//! Names of nodes -> the few words that name them all: `web-[01-09], db-1`.
+
+/// Fewer names in a row are told one by one.
+const RANGE: usize = 3;
+
+/// A name that ends in a number, or whose first label does: `web-07.example.com`.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Numbered<'a> {
+    before: &'a str,
+    after: &'a str,
+    width: usize,
+    /// `None`: the name is all in `before`.
+    number: Option<u32>,
+}
+
+/// All the names in at most so many parts, numbered ones that follow each other as a range; `None` if there is no such
+/// way, or if two nodes have the same name, which a range would hide.
+pub(super) fn parts<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> Option<Vec<String>> {
+    let mut names: Vec<Numbered<'a>> = names.map(numbered).collect();
+    names.sort_unstable();
+    if names.windows(2).any(|pair| pair[0] == pair[1]) {
+        return None;
+    }
+    let mut parts = Vec::new();
+    for run in names.chunk_by(|a, b| follows(a, b)) {
+        match run {
+            [first, .., last] if run.len() >= RANGE => parts.push(range(first, last)),
+            few => parts.extend(few.iter().map(one)),
+        }
+        if parts.len() > most {
+            return None;
+        }
+    }
+    Some(parts)
+}
+
+fn numbered(name: &str) -> Numbered<'_> {
+    let (label, after) = name.split_at(name.find('.').unwrap_or(name.len()));
+    let before = label.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = &label[before.len()..];
+    // A longer number is an id, and so is one without words; the numbers of an address or an id count nothing.
+    let counts = digits.len() < 10 && before.contains(char::is_alphabetic) && !is_id(label);
+    match digits.parse() {
+        Ok(number) if counts => Numbered { before, after, width: digits.len(), number: Some(number) },
+        Ok(_) | Err(_) => Numbered { before: name, after: "", width: 0, number: None },
+    }
+}
+
+/// `i-0123456789abcdef0` and `mi-…`, which AWS draws at random, and `ip-10-0-3-17`, which is an address.
+fn is_id(label: &str) -> bool {
+    let drawn = label.strip_prefix("i-").or_else(|| label.strip_prefix("mi-"));
+    let address = label.strip_prefix("ip-");
+    drawn.is_some_and(|id| id.len() >= 8 && id.chars().all(|c| c.is_ascii_hexdigit()))
+        || address.is_some_and(|ip| ip.chars().all(|c| c.is_ascii_digit() || c == '-'))
+}
+
+fn follows(a: &Numbered<'_>, b: &Numbered<'_>) -> bool {
+    let alike = (a.before, a.after, a.width) == (b.before, b.after, b.width);
+    alike && a.number.zip(b.number).is_some_and(|(a, b)| a + 1 == b)
+}
+
+fn range(first: &Numbered<'_>, last: &Numbered<'_>) -> String {
+    let Numbered { before, after, width, .. } = first;
+    let number = |name: &Numbered<'_>| name.number.unwrap_or_default();
+    format!("{before}[{:0width$}-{:0width$}]{after}", number(first), number(last))
+}
+
+fn one(name: &Numbered<'_>) -> String {
+    let Numbered { before, after, width, number } = name;
+    match number {
+        Some(number) => format!("{before}{number:0width$}{after}"),
+        None => (*before).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(names: &[&str]) -> Option<String> {
+        parts(names.iter().copied(), 3).map(|parts| parts.join(", "))
+    }
+
+    #[test]
+    fn numbered_host_names_in_a_row_are_a_range() {
+        let names = ["web-01", "web-02", "web-03", "web-04", "web-05", "web-06", "web-07", "web-08", "web-09"];
+        assert_eq!(told(&names).as_deref(), Some("web-[01-09]"));
+        assert_eq!(told(&["b3", "db", "b5", "b4"]).as_deref(), Some("b[3-5], db"));
+        let names = ["web-08.example.com", "web-09.example.com", "web-10.example.com"];
+        assert_eq!(told(&names).as_deref(), Some("web-[08-10].example.com"));
+    }
+
+    #[test]
+    fn a_range_holds_exactly_the_names_it_stands_for() {
+        assert_eq!(told(&["w1", "w2", "w4", "w5"]), None, "four parts");
+        assert_eq!(told(&["w1", "w2", "w3", "w5"]).as_deref(), Some("w[1-3], w5"));
+        assert_eq!(told(&["w8", "w9", "w10", "w11", "w12"]).as_deref(), Some("w8, w9, w[10-12]"), "of one width");
+        assert_eq!(told(&["w01", "w2", "w03"]).as_deref(), Some("w2, w01, w03"), "of one width");
+        assert_eq!(told(&["a1", "b2", "c3"]).as_deref(), Some("a1, b2, c3"));
+        assert_eq!(told(&["w1.eu", "w2.us", "w3.eu"]).as_deref(), Some("w1.eu, w3.eu, w2.us"));
+        assert_eq!(told(&["w1", "w2", "w2", "w3"]), None, "two nodes of one name");
+    }
+
+    #[test]
+    fn ids_and_addresses_are_no_numbers() {
+        let ids = ["i-00000000000000001", "i-00000000000000002", "i-00000000000000003", "i-00000000000000004"];
+        assert_eq!(told(&ids), None);
+        assert_eq!(
+            told(&["i-00000001", "i-00000002", "i-00000003"]).as_deref(),
+            Some("i-00000001, i-00000002, i-00000003")
+        );
+        assert_eq!(told(&["mi-00000001", "mi-00000002", "mi-00000003", "mi-00000004"]), None);
+        assert_eq!(told(&["ip-10-0-3-1", "ip-10-0-3-2", "ip-10-0-3-3", "ip-10-0-3-4"]), None);
+        assert_eq!(told(&["10.0.0.1", "11.0.0.1", "12.0.0.1", "13.0.0.1"]), None);
+        assert_eq!(told(&["1", "2", "3", "4"]), None);
+        assert_eq!(told(&["", "", ""]), None);
+    }
+}
