@@ -210,7 +210,8 @@ impl<'a> Table<'a> {
     /// The cells of a row; `None` if the line is none.
     fn cells(&self, line: &'a str, words: &[Word<'a>], ruled: bool) -> Option<Vec<&'a str>> {
         let columns = self.columns.len();
-        if words.is_empty() || words.len() == 1 && columns > 2 {
+        let key = !ruled && !self.labelled && words.first().is_some_and(|w| w.text.ends_with(':'));
+        if words.is_empty() || key || words.len() == 1 && columns > 2 {
             return None;
         }
         if !ruled && words.len() == columns {
@@ -246,6 +247,13 @@ impl<'a> Table<'a> {
             before = Some(word.to);
             let end = word.byte + word.text.len();
             spans[at] = Some((spans[at].map_or(word.byte, |(from, _)| from), end));
+        }
+        // Below a rule each cell begins or ends where its column does.
+        let in_line = |column: &Column<'_>| {
+            words.iter().any(|w| meets(w, column) && (w.from == column.from || w.to == column.to))
+        };
+        if ruled && !self.columns.iter().zip(&spans).all(|(column, span)| span.is_none() || in_line(column)) {
+            return None;
         }
         let cells = spans.into_iter().map(|s| s.map_or("", |(from, to)| &line[from..to])).collect();
         (aligned * 2 > words.len().min(columns)).then_some(cells)
@@ -516,7 +524,9 @@ fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
     let (key, value) = (line[..at].trim_end(), line[at + 1..].trim());
     if bytes[at] == b':' {
         let set_off = at > key.len() || line[at + 1..].starts_with("  ") || bytes.get(at + 1) == Some(&b'\t');
-        if key.len() > 1 && is_key(key) && !is_message(key, value, set_off) {
+        // With white space inside, a value is the rest of a row of a table.
+        let row = value.contains("  ") || value.contains('\t');
+        if key.len() > 1 && !row && is_key(key) && !is_message(key, value, set_off) {
             each((key, value));
         }
         return;
@@ -562,11 +572,19 @@ fn is_dated(line: &str) -> bool {
 
 /// A time of day among the first words, as behind a level (`INFO 14:20:01 …`).
 fn words_hold_clock(line: &str) -> bool {
-    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(|w| {
-        let w = w.trim_start_matches(['[', '(']);
-        let time = w.split_once('T').map_or(w, |(_, t)| t);
-        clock_length(time.as_bytes()) > 0 && time.matches(':').count() >= 2
-    })
+    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(|w| is_clock(w))
+}
+
+/// A time of day with its seconds, alone or behind its date.
+fn is_clock(word: &str) -> bool {
+    let word = word.trim_start_matches(['[', '(']);
+    let time = word.split_once('T').map_or(word, |(_, time)| time);
+    clock_length(time.as_bytes()) > 0 && time.matches(':').count() >= 2
+}
+
+/// A value that holds a point in time.
+pub(super) fn holds_clock(value: &str) -> bool {
+    value.split_whitespace().any(is_clock)
 }
 
 /// Letters, digits and what stands between them in names; no path, no address, no id.
@@ -581,7 +599,7 @@ fn is_key(key: &str) -> bool {
 }
 
 /// Words that begin a message, or end what is said of one; nothing has them for a name.
-const SAID: [&str; 34] = [
+const SAID: [&str; 37] = [
     "error",
     "err",
     "warning",
@@ -616,6 +634,9 @@ const SAID: [&str; 34] = [
     "unable",
     "cannot",
     "todo",
+    "ok",
+    "done",
+    "step",
 ];
 /// Words of sentences; no name holds them.
 const PROSE: [&str; 24] = [

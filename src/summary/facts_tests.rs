@@ -216,7 +216,7 @@ fn tables_of_powershell_are_read_by_the_rule_below_the_headings() {
         "\n\
 Name           Used (GB)     Free (GB) Provider      Root                 CurrentLocation\n\
 ----           ---------     --------- --------      ----                 ---------------\n\
-C                  45.32         54.12 FileSystem    C:\\             Windows\\system32\n\
+C                  45.32         54.12 FileSystem    C:\\                 Windows\\system32\n\
 Env                                    Environment\n\
 HKLM                                   Registry      HKEY_LOCAL_MACHINE\n",
         &["Used (GB) of C = 45.32", "Free (GB) of C = 54.12", "Provider of Env = Environment"],
@@ -224,8 +224,7 @@ HKLM                                   Registry      HKEY_LOCAL_MACHINE\n",
     let volumes = "\n\
 DriveLetter FriendlyName FileSystemType DriveType HealthStatus OperationalStatus SizeRemaining     Size\n\
 ----------- ------------ -------------- --------- ------------ ----------------- -------------     ----\n\
-C                        NTFS           Fixed     Healthy      OK                     20.54 GB 99.45 GB\n\
-            Recovery     NTFS           Fixed     Healthy      OK                      83.1 MB   450 MB\n\
+C                        NTFS           Fixed     Healthy      OK                     20.54 GB 99.45 GB\n            Recovery     NTFS           Fixed     Healthy      OK                      83.1 MB   450 MB\n\
 D           Data         NTFS           Fixed     Warning      Degraded                3.02 GB   200 GB\n";
     tells(
         volumes,
@@ -237,6 +236,15 @@ D           Data         NTFS           Fixed     Warning      Degraded         
             "SizeRemaining of D = 3.02 GB",
         ],
     );
+}
+
+#[test]
+fn what_stands_below_a_table_is_no_row_of_it() {
+    assert_eq!(
+        told("  used  what\n  ----  ----\n   42%  /\n   91%  /srv\nfullest: 91% of /srv\nverdict: ok"),
+        ["used of / = 42%", "used of /srv = 91%", "fullest = 91% of /srv", "verdict = ok"]
+    );
+    assert_eq!(told(&format!("{DF}\nverdict: ok\nfullest: 93% of /srv")).len(), 5 * 5 + 2);
 }
 
 #[test]

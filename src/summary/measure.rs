@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::facts::{Fact, facts};
+use super::facts::{Fact, facts, holds_clock};
 use super::group::Number;
 use super::{Measure, Row, Shape};
 
@@ -280,7 +280,7 @@ fn judge(fact: &Fact<'_>, values: &[(&str, u32)]) -> Option<Verdict> {
     })
 }
 
-/// Few values, one of which hardly any node has.
+/// Few values, one of which hardly any node has and another at least half of them. Points in time are no kinds.
 fn rare(values: &[(&str, u32)]) -> Option<Verdict> {
     let mut by_value: HashMap<&str, usize> = HashMap::new();
     for (value, _) in values {
@@ -296,7 +296,12 @@ fn rare(values: &[(&str, u32)]) -> Option<Verdict> {
     apart.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "a share of nodes, to rank by")]
     let share = usual as f64 / values.len() as f64;
-    (!apart.is_empty() && usual > few).then_some(Verdict { score: 10.0 + 10.0 * share, apart, low: false })
+    let timed = values.first().is_some_and(|(value, _)| holds_clock(value));
+    (!apart.is_empty() && usual > few && usual * 2 >= values.len() && !timed).then_some(Verdict {
+        score: 10.0 + 10.0 * share,
+        apart,
+        low: false,
+    })
 }
 
 #[cfg(test)]

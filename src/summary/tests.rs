@@ -323,6 +323,9 @@ fn what_is_equal_everywhere_or_stands_on_few_nodes_is_not_found() {
     let rare = |n: u32| if n.is_multiple_of(5) { format!("data: {n}%\n") } else { String::new() };
     let texts: Vec<String> = (0..50).map(|n| format!("kind: web\n{}", rare(n))).collect();
     assert_eq!(summarise(&made_of(&texts)).measures, []);
+    // Half of them, or a point in time.
+    let texts: Vec<String> = (0..50).map(|n| format!("started: 14:20:0{}\nkind: {}", n / 49, n % 3)).collect();
+    assert_eq!(summarise(&made_of(&texts)).measures, []);
     // Four nodes are read one by one, and so is what failed.
     let texts: Vec<String> = (0..40).map(|n| format!("Use: {}%", 57 + n)).collect();
     assert_eq!(summarise(&made_of(&texts[36..])).measures, []);
