@@ -56,10 +56,11 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
     lines.push("");
     let mut found = Vec::new();
     let mut pairs = Pairs::default();
-    let mut at = 0;
+    let (mut at, mut tables) = (0, 0);
     while at < lines.len() && found.len() < FACTS_MAX && pairs.count < FACTS_MAX {
         if let Some(table) = Table::at(&lines[at..]) {
             table.facts(&mut found);
+            tables += 1;
             at += table.lines;
             pairs.end_of_block();
             continue;
@@ -68,7 +69,10 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
         at += 1;
     }
     pairs.facts(&mut found);
-    once(&mut found);
+    // One table tells nothing twice.
+    if tables > 1 || pairs.count > 0 {
+        once(&mut found);
+    }
     found.truncate(FACTS_MAX);
     found
 }
@@ -302,13 +306,17 @@ impl<'a> Table<'a> {
             }
             None => return,
         };
+        // A heading that two columns have means neither.
+        let heading = |i: usize| self.columns[i].heading;
+        let one = |i: &usize| (0..self.columns.len()).filter(|j| heading(*j) == heading(*i)).count() == 1;
+        let told: Vec<usize> = (0..self.columns.len()).filter(|i| *i != naming).filter(one).collect();
         for cells in &self.rows {
             let row = cells[naming].trim_end_matches(':');
             if !is_stable(row) {
                 continue;
             }
-            for (i, column) in self.columns.iter().enumerate().filter(|(i, _)| *i != naming) {
-                add(found, Fact { key: column.heading, row, labelled: self.labelled, value: cells[i] });
+            for &i in &told {
+                add(found, Fact { key: heading(i), row, labelled: self.labelled, value: cells[i] });
             }
             if found.len() >= FACTS_MAX {
                 return;

@@ -302,6 +302,11 @@ fn prose_logs_times_addresses_and_paths_are_no_facts() {
 #[test]
 fn a_name_with_two_values_is_told_of_neither() {
     assert_eq!(told("state: active\nstate: failed\nowner: ops"), ["owner = ops"]);
+    assert_eq!(told(&format!("{DF}\n\n{DF}")), [""; 0]);
+    assert_eq!(
+        told("NAME  SIZE  SIZE  USE\na      1     2     3%\nb      1     2     4%"),
+        ["USE of a = 3%", "USE of b = 4%"]
+    );
 }
 
 #[test]

@@ -146,6 +146,12 @@ struct Series<'a> {
     values: Vec<(usize, &'a str)>,
 }
 
+impl<'a> Series<'a> {
+    fn name(&self) -> (&'a str, &'a str, bool) {
+        (self.fact.key, self.fact.row, self.fact.labelled)
+    }
+}
+
 /// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
 ///
 /// `outputs`: each normalised output once, with the nodes that printed it. The order of the outputs decides only where
@@ -161,24 +167,31 @@ pub(super) fn found(outputs: &[(&str, &[u32])]) -> Vec<Measure> {
     // Outputs of one command begin with one fact. It stands for their shape, and how many nodes have it is counted.
     let mut shape_of: Vec<Option<&str>> = Vec::with_capacity(outputs.len());
     let mut shapes: HashMap<&str, u64> = HashMap::new();
+    // Outputs alike have the same names in the same order; the last one's are tried first.
+    let mut last: Vec<usize> = Vec::new();
     for (output, (text, targets)) in outputs.iter().enumerate() {
+        let mut these: Vec<usize> = Vec::with_capacity(last.len());
         let said = facts(text);
         let shape = said.first().map(|fact| fact.key);
         shape_of.push(shape);
         shape.into_iter().for_each(|shape| *shapes.entry(shape).or_default() += targets.len() as u64);
         for fact in said {
+            let name = (fact.key, fact.row, fact.labelled);
+            let guess = last.get(these.len()).copied().filter(|&at| series[at].name() == name);
             let next = series.len();
-            let at = match known.get(&(fact.key, fact.row, fact.labelled)) {
-                Some(&at) => at,
+            let at = match guess.or_else(|| known.get(&name).copied()) {
+                Some(at) => at,
                 None if next < NAMES_MAX => {
-                    known.insert((fact.key, fact.row, fact.labelled), next);
+                    known.insert(name, next);
                     series.push(Series { fact, values: Vec::new() });
                     next
                 }
                 None => continue,
             };
+            these.push(at);
             series[at].values.push((output, fact.value));
         }
+        last = these;
     }
     let mut told: Vec<Told> = Vec::new();
     for (order, one) in series.iter().enumerate() {
