@@ -52,7 +52,10 @@ pub fn results(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) ->
     }
     blocks.extend(super::back::told(run, lookup));
     blocks.extend(super::plan::not_reached(plan));
-    let measures: Vec<Line> = summary.measures.iter().map(|m| measure(run, m, summary.counts.total)).collect();
+    let mut measures: Vec<Line> = summary.measures.iter().map(|m| measure(run, m, summary.counts.total)).collect();
+    if summary.measures.iter().any(|m| m.found) {
+        measures.insert(0, say("Read from the outputs, because some nodes differ:"));
+    }
     if !measures.is_empty() {
         blocks.push(Block::Text(lines(measures)));
     }
@@ -209,17 +212,18 @@ pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
             let more = if rest > 0 { format!(", other values on {}", number(size(rest))) } else { String::new() };
             line.plain(told.join(", ")).plain(more)
         }
-        Shape::Numbers { unit, min, median, p95, max, top } => {
+        Shape::Numbers { unit, min, median, p95, max, top, low } => {
             let spread = if min == max {
                 format!("{max}{unit}")
             } else {
                 format!("median {median}{unit}, 95 % of them at most {p95}{unit}, from {min}{unit} to {max}{unit}")
             };
+            let (word, ends) = if low.is_empty() { ("highest", top) } else { ("lowest", low) };
             let told: Vec<String> =
-                top.iter().map(|(value, target)| format!("{} {value}{unit}", name(*target))).collect();
-            let top =
-                if min == max || measure.nodes < 2 { String::new() } else { format!("\nhighest: {}", told.join(", ")) };
-            line.plain(spread).plain(top)
+                ends.iter().map(|(value, target)| format!("{} {value}{unit}", name(*target))).collect();
+            let ends =
+                if min == max || measure.nodes < 2 { String::new() } else { format!("\n{word}: {}", told.join(", ")) };
+            line.plain(spread).plain(ends)
         }
     }
 }

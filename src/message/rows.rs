@@ -32,7 +32,8 @@ pub fn summary_input(run: &Run, outputs: BTreeMap<Digest, Arc<str>>) -> Input {
             outputs.insert(key, parts.join("\n").into());
         }
     }
-    Input { rows, outputs, took: took(run) }
+    let extracts = plan.steps.iter().any(|step| !step.extract.is_empty());
+    Input { rows, outputs, extracts, took: took(run) }
 }
 
 /// The outputs that a summary of this run and the story of its rollback can use, each once.

@@ -190,7 +190,8 @@ fn time_length(bytes: &[u8]) -> usize {
     }
 }
 
-fn clock_length(bytes: &[u8]) -> usize {
+/// Length of a time of day such as `14:20` or `14:20:01.123Z` at the start of the bytes; 0 for none.
+pub(super) fn clock_length(bytes: &[u8]) -> usize {
     let hours = digits(bytes);
     if !(1..=2).contains(&hours) || bytes.get(hours) != Some(&b':') || digits(&bytes[hours + 1..]) != 2 {
         return 0;

@@ -1,7 +1,11 @@
 //! Extracted values -> categories, or numbers with their spread and the nodes at the top.
+//!
+//! Where a runbook extracts nothing, the values that its outputs hold by themselves (`facts`) are looked through, and the
+//! few that set nodes apart are told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::facts::{Fact, facts, holds_clock};
 use super::group::Number;
 use super::{Measure, Row, Shape};
 
@@ -22,10 +26,15 @@ pub(super) fn measures(rows: &[&Row]) -> Vec<Measure> {
         .into_iter()
         .map(|(name, values)| Measure {
             name: name.to_owned(),
-            nodes: u32::try_from(values.len()).unwrap_or(u32::MAX),
-            shape: numbers(&values).unwrap_or_else(|| categories(&values)),
+            nodes: size(values.len()),
+            shape: numbers(&values).map_or_else(|| categories(&values), |n| n.shape(0)),
+            found: false,
         })
         .collect()
+}
+
+fn size(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 fn categories(values: &[(&str, u32)]) -> Shape {
@@ -46,8 +55,15 @@ struct Point<'a> {
     target: u32,
 }
 
+/// Numbers of one unit, or sizes, ascending. There is at least one.
+struct Numbers<'a> {
+    points: Vec<Point<'a>>,
+    /// Empty where the numbers have none, or each its own.
+    unit: &'a str,
+}
+
 /// `None` unless every value is a number of one unit, or a size.
-fn numbers(values: &[(&str, u32)]) -> Option<Shape> {
+fn numbers<'a>(values: &[(&'a str, u32)]) -> Option<Numbers<'a>> {
     let read: Vec<(Number<'_>, &str, u32)> =
         values.iter().map(|(text, target)| Some((Number::of(text)?, text.trim(), *target))).collect::<Option<_>>()?;
     let unit = read.first()?.0.unit.trim();
@@ -66,18 +82,31 @@ fn numbers(values: &[(&str, u32)]) -> Option<Shape> {
     if one_unit && unit.is_empty() && distinct.len() <= CODES && distinct.len() * 2 <= points.len() {
         return None;
     }
-    // The nearest rank: a value that some node really has.
-    let rank = |share: usize| points[(points.len() * share).div_ceil(100).max(1) - 1].text.to_owned();
-    let mut top: Vec<&Point<'_>> = points.iter().collect();
-    top.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.target.cmp(&b.target)));
-    Some(Shape::Numbers {
-        unit: if one_unit { unit.to_owned() } else { String::new() },
-        min: points.first()?.text.to_owned(),
-        median: rank(50),
-        p95: rank(95),
-        max: points.last()?.text.to_owned(),
-        top: top.iter().take(TOP).map(|p| (p.text.to_owned(), p.target)).collect(),
-    })
+    Some(Numbers { points, unit: if one_unit { unit } else { "" } })
+}
+
+impl Numbers<'_> {
+    /// The nearest rank: a value that some node really has.
+    fn rank(&self, share: usize) -> &Point<'_> {
+        &self.points[(self.points.len() * share).div_ceil(100).max(1) - 1]
+    }
+
+    /// `low`: how many of the lowest values are named too.
+    fn shape(&self, low: usize) -> Shape {
+        let text = |share: usize| self.rank(share).text.to_owned();
+        let named = |p: &Point<'_>| (p.text.to_owned(), p.target);
+        let mut top: Vec<&Point<'_>> = self.points.iter().collect();
+        top.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.target.cmp(&b.target)));
+        Shape::Numbers {
+            unit: self.unit.to_owned(),
+            min: text(0),
+            median: text(50),
+            p95: text(95),
+            max: text(100),
+            top: top.into_iter().take(TOP).map(named).collect(),
+            low: self.points.iter().take(low).map(named).collect(),
+        }
+    }
 }
 
 /// Powers of 1024, as `df -h` and `du -h` write them.
@@ -92,6 +121,200 @@ fn factor(unit: &str) -> Option<f64> {
         _ => return None,
     };
     Some(1024f64.powi(power))
+}
+
+// --- Found by itself ---
+
+/// Measures told of those that were found.
+const FOUND: usize = 5;
+/// Of these at most so many only because their values differ.
+const SPREADS: usize = 2;
+/// Fewer nodes are read one by one.
+const NODES_MIN: u32 = 5;
+/// A category with more values says no more than the outputs do.
+const VALUES_MAX: usize = 8;
+/// Per cent of something at which it is nearly used up.
+const HOT: f64 = 90.0;
+/// In spreads of the middle half: as far from nearly all others, a value is an outlier.
+const FAR: f64 = 3.0;
+/// Different names that are followed; a name that many nodes share is among the first ones.
+const NAMES_MAX: usize = 20_000;
+
+/// The values of one name: which output has which.
+struct Series<'a> {
+    fact: Fact<'a>,
+    values: Vec<(usize, &'a str)>,
+}
+
+impl<'a> Series<'a> {
+    fn name(&self) -> (&'a str, &'a str, bool) {
+        (self.fact.key, self.fact.row, self.fact.labelled)
+    }
+}
+
+/// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
+///
+/// `outputs`: each normalised output once, with the nodes that printed it. The order of the outputs decides only where
+/// nothing else does.
+pub(super) fn found(outputs: &[(&str, &[u32])]) -> Vec<Measure> {
+    let nodes: u32 = outputs.iter().map(|(_, nodes)| size(nodes.len())).sum();
+    // Outputs that are all equal tell no difference.
+    if nodes < NODES_MIN || outputs.len() < 2 {
+        return Vec::new();
+    }
+    let mut series: Vec<Series<'_>> = Vec::new();
+    let mut known: HashMap<(&str, &str, bool), usize> = HashMap::new();
+    // Outputs of one command begin with one fact. It stands for their shape, and how many nodes have it is counted.
+    let mut shape_of: Vec<Option<&str>> = Vec::with_capacity(outputs.len());
+    let mut shapes: HashMap<&str, u64> = HashMap::new();
+    // Outputs alike have the same names in the same order; the last one's are tried first.
+    let mut last: Vec<usize> = Vec::new();
+    for (output, (text, targets)) in outputs.iter().enumerate() {
+        let mut these: Vec<usize> = Vec::with_capacity(last.len());
+        let said = facts(text);
+        let shape = said.first().map(|fact| fact.key);
+        shape_of.push(shape);
+        shape.into_iter().for_each(|shape| *shapes.entry(shape).or_default() += targets.len() as u64);
+        for fact in said {
+            let name = (fact.key, fact.row, fact.labelled);
+            let guess = last.get(these.len()).copied().filter(|&at| series[at].name() == name);
+            let next = series.len();
+            let at = match guess.or_else(|| known.get(&name).copied()) {
+                Some(at) => at,
+                None if next < NAMES_MAX => {
+                    known.insert(name, next);
+                    series.push(Series { fact, values: Vec::new() });
+                    next
+                }
+                None => continue,
+            };
+            these.push(at);
+            series[at].values.push((output, fact.value));
+        }
+        last = these;
+    }
+    let mut told: Vec<Told> = Vec::new();
+    for (order, one) in series.iter().enumerate() {
+        let Some((_, first)) = one.values.first() else { continue };
+        if one.values.iter().all(|(_, value)| value == first) || is_of_its_own(one.fact.key) {
+            continue;
+        }
+        let values: Vec<(&str, u32)> =
+            one.values.iter().flat_map(|(output, value)| outputs[*output].1.iter().map(|t| (*value, *t))).collect();
+        let of: HashSet<&str> = one.values.iter().filter_map(|(output, _)| shape_of[*output]).collect();
+        let alike: u64 = of.iter().filter_map(|shape| shapes.get(shape)).sum();
+        if size(values.len()) < NODES_MIN || (values.len() as u64) * 10 < alike * 9 {
+            continue;
+        }
+        told.extend(judge(&one.fact, &values).map(|verdict| Told { verdict, order, fact: one.fact, values }));
+    }
+    told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.order.cmp(&b.order)));
+    let mut apart: HashSet<Vec<u32>> = HashSet::new();
+    let mut spreads: HashSet<&str> = HashSet::new();
+    // The size, the used part and the per cent of one disk say one thing of the same nodes; it is told once.
+    told.retain(|t| {
+        if t.verdict.apart.is_empty() {
+            spreads.len() < SPREADS && spreads.insert(if t.fact.row.is_empty() { t.fact.key } else { t.fact.row })
+        } else {
+            apart.insert(t.verdict.apart.clone())
+        }
+    });
+    told.truncate(FOUND);
+    told.iter().map(Told::measure).collect()
+}
+
+struct Told<'a> {
+    verdict: Verdict,
+    order: usize,
+    fact: Fact<'a>,
+    values: Vec<(&'a str, u32)>,
+}
+
+impl Told<'_> {
+    fn measure(&self) -> Measure {
+        let low = if self.verdict.low { TOP } else { 0 };
+        Measure {
+            name: self.fact.name(),
+            nodes: size(self.values.len()),
+            shape: numbers(&self.values).map_or_else(|| categories(&self.values), |n| n.shape(low)),
+            found: true,
+        }
+    }
+}
+
+/// How much a name tells.
+struct Verdict {
+    score: f64,
+    /// The nodes that it sets apart, ascending; empty where the values only differ.
+    apart: Vec<u32>,
+    /// The lowest values are the ones that tell.
+    low: bool,
+}
+
+/// Process numbers, ids and points in time differ everywhere and mean nothing beside each other.
+fn is_of_its_own(key: &str) -> bool {
+    let word = |w: &&str| {
+        let w = w.to_ascii_lowercase();
+        matches!(w.as_str(), "pid" | "ppid" | "id" | "uuid" | "inode" | "date" | "timestamp" | "serial")
+    };
+    let camel = ["PID", "ID", "Id", "UUID", "Timestamp", "TimestampMonotonic"];
+    key.split(|c: char| !c.is_alphanumeric()).any(|w| word(&w)) || camel.iter().any(|end| key.ends_with(end))
+}
+
+fn judge(fact: &Fact<'_>, values: &[(&str, u32)]) -> Option<Verdict> {
+    let Some(numbers) = numbers(values) else { return rare(values) };
+    let points = &numbers.points;
+    let (count, value) = (points.len(), |share: usize| numbers.rank(share).value);
+    // In a small set the highest is its own 95th per cent: it is held against all others.
+    let high = value(95).min(points[count.saturating_sub(2)].value);
+    let low = value(5).max(points[1.min(count - 1)].value);
+    let scale = (value(75) - value(25)).max(value(50).abs() / 20.0).max(1.0_f64.min(value(100).abs()));
+    let (above, below) = ((value(100) - high) / scale, (low - value(0)) / scale);
+    let is_share = numbers.unit == "%" || fact.key.contains('%');
+    let hot = is_share && value(100) >= HOT && value(50) < HOT;
+    let far = above.max(below);
+    let set = |apart: &dyn Fn(f64) -> bool| {
+        let mut nodes: Vec<u32> = points.iter().filter(|p| apart(p.value)).map(|p| p.target).collect();
+        nodes.sort_unstable();
+        nodes
+    };
+    if hot || far >= FAR {
+        let is_apart = |v: f64| (v - high) / scale >= FAR || (low - v) / scale >= FAR || (hot && v >= HOT);
+        let score = far.clamp(0.0, 100.0) + if hot { 20.0 } else { 0.0 };
+        return Some(Verdict { score, apart: set(&is_apart), low: below >= FAR && below > above && !hot });
+    }
+    // Bare counts differ everywhere; shares, sizes and averages are compared.
+    let compared = !numbers.unit.is_empty() || points.iter().any(|p| !p.text.bytes().all(|b| b.is_ascii_digit()));
+    let spread = (value(95) - value(5)) / value(50).abs().max(f64::MIN_POSITIVE);
+    (compared && spread >= 0.1).then(|| Verdict {
+        score: spread.min(0.4) + if is_share { 0.5 } else { 0.0 } - 1.0,
+        apart: Vec::new(),
+        low: false,
+    })
+}
+
+/// Few values, one of which hardly any node has and another at least half of them. Points in time are no kinds.
+fn rare(values: &[(&str, u32)]) -> Option<Verdict> {
+    let mut by_value: HashMap<&str, usize> = HashMap::new();
+    for (value, _) in values {
+        *by_value.entry(value).or_default() += 1;
+        if by_value.len() > VALUES_MAX {
+            return None;
+        }
+    }
+    let few = (values.len() / 10).max(1);
+    let usual = by_value.values().max().copied()?;
+    let mut apart: Vec<u32> =
+        values.iter().filter(|(value, _)| by_value.get(value).is_some_and(|n| *n <= few)).map(|(_, t)| *t).collect();
+    apart.sort_unstable();
+    #[expect(clippy::cast_precision_loss, reason = "a share of nodes, to rank by")]
+    let share = usual as f64 / values.len() as f64;
+    let timed = values.first().is_some_and(|(value, _)| holds_clock(value));
+    (!apart.is_empty() && usual > few && usual * 2 >= values.len() && !timed).then_some(Verdict {
+        score: 10.0 + 10.0 * share,
+        apart,
+        low: false,
+    })
 }
 
 #[cfg(test)]
@@ -115,7 +338,7 @@ mod tests {
 
     #[test]
     fn percentages_are_ranked() {
-        let Shape::Numbers { unit, min, median, p95, max, top } = shape(&["9%", "44%", "100%", "46%"]) else {
+        let Shape::Numbers { unit, min, median, p95, max, top, .. } = shape(&["9%", "44%", "100%", "46%"]) else {
             panic!()
         };
         assert_eq!(

@@ -8,6 +8,7 @@
 mod cause;
 mod describe;
 mod explain;
+mod facts;
 mod group;
 mod lines;
 mod mask;
@@ -15,6 +16,7 @@ mod measure;
 mod names;
 mod normalise;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -59,6 +61,8 @@ pub struct Input {
     pub rows: Vec<Row>,
     /// Redacted outputs by key. A missing one is told as missing.
     pub outputs: BTreeMap<Digest, Arc<str>>,
+    /// The runbook says itself which values it extracts, so none are looked for in the outputs.
+    pub extracts: bool,
     pub took: Option<Millis>,
 }
 
@@ -68,7 +72,8 @@ pub struct Summary {
     pub counts: Counts,
     /// Failures by cause first (largest first), then what was not reached, then what went well by equal output.
     pub findings: Vec<Finding>,
-    /// One for each extracted name.
+    /// One for each extracted name. Where the runbook extracts nothing, the few that its outputs hold and that set nodes
+    /// apart.
     pub measures: Vec<Measure>,
     pub took: Option<Millis>,
 }
@@ -93,13 +98,16 @@ pub struct Finding {
     pub described: String,
 }
 
-/// An extracted value over all nodes.
+/// An extracted value over all nodes, or one that was found in their outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Measure {
     pub name: String,
     pub shape: Shape,
     /// Nodes that have the value.
     pub nodes: u32,
+    /// The runbook did not ask for it: it was found in the outputs, because it sets nodes apart.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,7 +116,18 @@ pub enum Shape {
     /// Value to its nodes' indices, most frequent first.
     Categories(Vec<(String, Vec<u32>)>),
     /// As text, because a plan's numbers are never floats.
-    Numbers { unit: String, min: String, median: String, p95: String, max: String, top: Vec<(String, u32)> },
+    Numbers {
+        unit: String,
+        min: String,
+        median: String,
+        p95: String,
+        max: String,
+        /// The highest values with their nodes, highest first.
+        top: Vec<(String, u32)>,
+        /// The lowest ones, lowest first, where it is they that tell.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        low: Vec<(String, u32)>,
+    },
 }
 
 /// More sets of one node than this are told as one finding: nobody reads them one by one.
@@ -137,12 +156,41 @@ pub fn summarise(input: &Input) -> Summary {
             chatter: draft.chatter,
         })
         .collect();
-    Summary { counts, findings, measures: measure::measures(&rows), took: input.took }
+    let mut measures = measure::measures(&rows);
+    if !input.extracts && measures.is_empty() {
+        measures = found(&rows, input);
+    }
+    Summary { counts, findings, measures, took: input.took }
+}
+
+/// What the outputs of the successful nodes hold by themselves, each different output read once.
+fn found(rows: &[&Row], input: &Input) -> Vec<Measure> {
+    let mut sets: Vec<(bool, Digest, Vec<u32>)> = Vec::new();
+    let mut known: HashMap<(bool, Digest), usize> = HashMap::new();
+    for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
+        let Some(output) = row.output else { continue };
+        let at = *known.entry((row.cut, output)).or_insert(sets.len());
+        if at == sets.len() {
+            sets.push((row.cut, output, Vec::new()));
+        }
+        sets[at].2.push(row.target);
+    }
+    let texts: Vec<(Cow<'_, str>, &[u32])> = sets
+        .iter()
+        .filter_map(|(cut, output, targets)| {
+            let text = normalise::normalise(input.outputs.get(output)?);
+            let text = if *cut { Cow::Owned(whole_lines(text, true)) } else { text };
+            Some((text, targets.as_slice()))
+        })
+        .collect();
+    let outputs: Vec<(&str, &[u32])> =
+        texts.iter().map(|(text, targets)| (normalise::streams(text).0, *targets)).collect();
+    measure::found(&outputs)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
 #[must_use]
-pub fn seen(output: &str) -> std::borrow::Cow<'_, str> {
+pub fn seen(output: &str) -> Cow<'_, str> {
     normalise::normalise(output)
 }
 
@@ -293,7 +341,7 @@ fn common(mut codes: impl Iterator<Item = Option<i32>>) -> Option<i32> {
 }
 
 /// A cut output ends within a line; that part of a line cannot be compared.
-fn whole_lines(text: std::borrow::Cow<'_, str>, cut: bool) -> String {
+fn whole_lines(text: Cow<'_, str>, cut: bool) -> String {
     let mut text = text.into_owned();
     if cut && let Some(end) = text.rfind('\n') {
         text.truncate(end);

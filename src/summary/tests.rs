@@ -206,6 +206,7 @@ proptest! {
         let build = |rows: &[(Row, Option<String>)]| Input {
             rows: rows.iter().map(|(r, _)| r.clone()).collect(),
             outputs: rows.iter().filter_map(|(r, text)| Some((r.output?, Arc::from(text.as_deref()?)))).collect(),
+            extracts: false,
             took: None,
         };
         let summary = summarise(&build(&rows));
@@ -252,4 +253,146 @@ fn a_thousand_long_outputs_that_differ_in_numbers_only_are_one_finding() {
         told(&summarise(&input(&specs))),
         ["1000 succeeded ~ Nov 22 14:20:00 unit[0–30969]: worker 0 finished in 0–976 ms [0] | all 1000 nodes"]
     );
+}
+
+/// 200 outputs of df and systemctl, all near each other but for three nodes.
+fn fleet() -> Vec<String> {
+    (0..200u32)
+        .map(|n| {
+            let (used, state) = match n {
+                17 | 90 => (96 + n % 3, "active"),
+                140 => (99, "failed"),
+                _ => (40 + n % 9, "active"),
+            };
+            format!(
+                "Filesystem      Size  Used Avail Use% Mounted on\n\
+                 /dev/root       100G {used:>4}G {:>4}G {used:>3}% /\n\
+                 tmpfs           1.9G     0  1.9G   0% /run\n\n\
+                 Id=nginx.service\nMainPID={}\nActiveState={state}\n",
+                100 - used,
+                4000 + n * 7
+            )
+        })
+        .collect()
+}
+
+/// Each measure in one line.
+fn measured(summary: &Summary) -> Vec<String> {
+    let shape = |m: &Measure| match &m.shape {
+        Shape::Categories(sets) => {
+            sets.iter().map(|(value, set)| format!("{value} on {}", set.len())).collect::<Vec<_>>().join(", ")
+        }
+        Shape::Numbers { unit, median, max, top, low, .. } => {
+            format!("median {median}{unit}, max {max}{unit}, top {:?}, low {:?}", &top[..3], low.first())
+        }
+    };
+    summary.measures.iter().map(|m| format!("{} on {}: {}", m.name, m.nodes, shape(m))).collect()
+}
+
+fn made_of(texts: &[String]) -> Input {
+    input(&texts.iter().map(|t| (OK, 0, t.as_str())).collect::<Vec<_>>())
+}
+
+#[test]
+fn where_a_runbook_extracts_nothing_three_outliers_of_two_hundred_are_found_in_the_outputs() {
+    let summary = summarise(&made_of(&fleet()));
+    assert!(summary.measures.iter().all(|m| m.found));
+    // The per cent of the disk stands for its used and free part, whose outliers are the same nodes.
+    insta::assert_snapshot!(measured(&summary).join("\n"), @r#"
+    Use% of / on 200: median 44%, max 99%, top [("99", 140), ("98", 17), ("96", 90)], low None
+    ActiveState on 200: active on 199, failed on 1
+    "#);
+}
+
+#[test]
+fn what_a_runbook_extracts_is_all_that_is_measured() {
+    let mut made = made_of(&fleet());
+    made.extracts = true;
+    assert_eq!(summarise(&made).measures, []);
+    made.extracts = false;
+    made.rows[3].extracted = [("state".to_owned(), "up".to_owned())].into();
+    let summary = summarise(&made);
+    assert_eq!(measured(&summary), ["state on 1: up on 1"]);
+    assert!(!summary.measures[0].found);
+}
+
+#[test]
+fn what_is_equal_everywhere_or_stands_on_few_nodes_is_not_found() {
+    assert_eq!(summarise(&made_of(&vec!["Use: 97%".to_owned(); 50])).measures, []);
+    // A mount that a fifth of the nodes have.
+    let rare = |n: u32| if n.is_multiple_of(5) { format!("data: {n}%\n") } else { String::new() };
+    let texts: Vec<String> = (0..50).map(|n| format!("kind: web\n{}", rare(n))).collect();
+    assert_eq!(summarise(&made_of(&texts)).measures, []);
+    // Half of them, or a point in time.
+    let texts: Vec<String> = (0..50).map(|n| format!("started: 14:20:0{}\nkind: {}", n / 49, n % 3)).collect();
+    assert_eq!(summarise(&made_of(&texts)).measures, []);
+    // Four nodes are read one by one, and so is what failed.
+    let texts: Vec<String> = (0..40).map(|n| format!("Use: {}%", 57 + n)).collect();
+    assert_eq!(summarise(&made_of(&texts[36..])).measures, []);
+    let failed: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (BAD, 1, t.as_str())).collect();
+    assert_eq!(summarise(&input(&failed)).measures, []);
+    assert_eq!(summarise(&made_of(&texts)).measures.len(), 1);
+}
+
+#[test]
+fn two_kinds_of_nodes_are_each_measured_on_their_own() {
+    let linux =
+        |n: u32| format!("Filesystem  Size  Used Avail Use% Mounted on\n/dev/sda    100G   50G   50G  {}% /", 40 + n);
+    let windows =
+        |n: u32| format!("DriveLetter     : C\nHealthStatus    : {}", if n == 3 { "Warning" } else { "Healthy" });
+    let texts: Vec<String> = (0..30).map(linux).chain((0..30).map(windows)).collect();
+    let told = measured(&summarise(&made_of(&texts)));
+    assert_eq!(told[0], "HealthStatus on 30: Healthy on 29, Warning on 1");
+    assert!(told[1].starts_with("Use% of / on 30: median 54%, max 69%"), "{told:?}");
+}
+
+#[test]
+fn where_the_lowest_values_tell_they_are_the_ones_that_are_named() {
+    let free = |n: u32| if n == 11 { 96 } else { 6000 + n * 3 };
+    let texts: Vec<String> = (0..60).map(|n| format!("MemTotal:  8008 kB\nMemAvailable:  {} kB", free(n))).collect();
+    assert_eq!(
+        measured(&summarise(&made_of(&texts))),
+        [
+            "MemAvailable on 60: median 6087kB, max 6177kB, top [(\"6177\", 59), (\"6174\", 58), (\"6171\", 57)], low Some((\"96\", 11))"
+        ]
+    );
+}
+
+#[test]
+fn at_most_five_are_found_and_outliers_come_before_what_only_differs() {
+    let line = |n: u32, key: u32| {
+        format!("metric{}: {}\n", char::from(b'a' + key as u8), if n == key { 9000 } else { 100 + n })
+    };
+    let texts: Vec<String> = (0..80)
+        .map(|n| format!("usual: {}%\n{}", 20 + n % 30, (0..9).map(|key| line(n, key)).collect::<String>()))
+        .collect();
+    let summary = summarise(&made_of(&texts));
+    let names: Vec<&str> = summary.measures.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names.len(), 5);
+    assert!(!names.contains(&"usual"), "{names:?}");
+}
+
+/// Prints how long it takes: `cargo test --release --no-default-features --lib fifty_thousand -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn fifty_thousand_tables_of_disks() {
+    let mounts: String = (0..6)
+        .map(|m| format!("tmpfs           1.9G   {m}M  1.9G   {m}% /run/{}\n", ["a", "b", "c", "d", "e", "f"][m]))
+        .collect();
+    let texts: Vec<String> = (0..50_000u32)
+        .map(|n| {
+            format!(
+                "Filesystem      Size  Used Avail Use% Mounted on\n/dev/root       100G {:>4}G {:>4}G {:>3}% /\n{mounts}/dev/sdb        {n:>4}M {n:>4}M {n:>4}M {:>3}% /srv\n",
+                n % 97, 100 - n % 97, n % 97, n % 89
+            )
+        })
+        .collect();
+    let rows = made_of(&texts);
+    let rows_sorted = distinct(&rows.rows);
+    let at = std::time::Instant::now();
+    let told = found(&rows_sorted, &rows);
+    println!("found {} measures in {:?}", told.len(), at.elapsed());
+    let at = std::time::Instant::now();
+    let _ = summarise(&Input { extracts: true, ..rows.clone() });
+    println!("the rest of the summary takes {:?}", at.elapsed());
 }

@@ -31,7 +31,7 @@ pub(super) fn changes(old: &Gathered, new: &Gathered) -> Changes {
     let (before, after) = (old.input(&nothing, None), new.input(&nothing, None));
     // Both are summarised as one, so that what is alike is in one finding.
     let shift = u32::try_from(before.rows.len()).unwrap_or(u32::MAX);
-    let mut both = Input { rows: before.rows, outputs: before.outputs, took: None };
+    let mut both = Input { rows: before.rows, outputs: before.outputs, ..Input::default() };
     both.rows.extend(after.rows.into_iter().map(|row| Row { target: row.target.saturating_add(shift), ..row }));
     both.outputs.extend(after.outputs);
     let summary = summarise(&both);

@@ -190,7 +190,7 @@ impl Gathered {
                 ..Row::default()
             }
         };
-        Input { rows: (0..).zip(&self.nodes).map(row).collect(), outputs: self.outputs.clone(), took: None }
+        Input { rows: (0..).zip(&self.nodes).map(row).collect(), outputs: self.outputs.clone(), ..Input::default() }
     }
 
     pub(super) fn output(&self, key: &Digest) -> Option<&Arc<str>> {

@@ -104,13 +104,14 @@ fn measured(told: &Told, measure: &Measure) -> String {
                 sets.iter().take(NAMED).map(|(value, nodes)| format!("{value} on {}", number(nodes.len()))).collect();
             format!("{}: {}", measure.name, sets.join(", "))
         }
-        Shape::Numbers { unit, min, median, p95, max, top } => {
-            let top: Vec<String> = top.iter().map(|(value, node)| format!("{value}{unit} {}", name(node))).collect();
+        Shape::Numbers { unit, min, median, p95, max, top, low } => {
+            let (word, ends) = if low.is_empty() { ("highest", top) } else { ("lowest", low) };
+            let ends: Vec<String> = ends.iter().map(|(value, node)| format!("{} {value}{unit}", name(node))).collect();
             format!(
-                "{}: median {median}{unit}, 95 % of the nodes at most {p95}{unit}, from {min}{unit} to {max}{unit}; highest \
-                 {}",
+                "{}: median {median}{unit}, 95 % of the nodes at most {p95}{unit}, from {min}{unit} to {max}{unit}\n   \
+                 {word}: {}",
                 measure.name,
-                top.join(", ")
+                ends.join(", ")
             )
         }
     }
