@@ -73,7 +73,6 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
     if tables > 1 || pairs.count > 0 {
         once(&mut found);
     }
-    found.truncate(FACTS_MAX);
     found
 }
 
@@ -580,7 +579,7 @@ fn is_dated(line: &str) -> bool {
 
 /// A time of day among the first words, as behind a level (`INFO 14:20:01 …`).
 fn words_hold_clock(line: &str) -> bool {
-    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(|w| is_clock(w))
+    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(is_clock)
 }
 
 /// A time of day with its seconds, alone or behind its date.
