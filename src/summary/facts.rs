@@ -46,7 +46,7 @@ const ROW_MAX: usize = 44;
 const LINE_MAX: usize = 1000;
 /// Rows by which a line is judged to be the headings of a table.
 const SAMPLE: usize = 6;
-/// Columns of a table, and rows of it that are read: each row gives at least one fact.
+/// Columns of a table; a line with more words heads none.
 const COLUMNS_MAX: usize = 40;
 
 /// The facts of a normalised output, in its order. Time and memory are linear in the text; any text will do.
