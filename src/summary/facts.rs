@@ -46,7 +46,7 @@ const ROW_MAX: usize = 44;
 const LINE_MAX: usize = 1000;
 /// Rows by which a line is judged to be the headings of a table.
 const SAMPLE: usize = 6;
-/// Columns of a table, and rows of it that are read: each row gives at least one fact.
+/// Columns of a table; a line with more words heads none.
 const COLUMNS_MAX: usize = 40;
 
 /// The facts of a normalised output, in its order. Time and memory are linear in the text; any text will do.
@@ -73,7 +73,6 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
     if tables > 1 || pairs.count > 0 {
         once(&mut found);
     }
-    found.truncate(FACTS_MAX);
     found
 }
 
@@ -580,7 +579,7 @@ fn is_dated(line: &str) -> bool {
 
 /// A time of day among the first words, as behind a level (`INFO 14:20:01 …`).
 fn words_hold_clock(line: &str) -> bool {
-    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(|w| is_clock(w))
+    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(is_clock)
 }
 
 /// A time of day with its seconds, alone or behind its date.

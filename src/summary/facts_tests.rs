@@ -24,7 +24,7 @@ devtmpfs        1.9G     0  1.9G   0% /dev
 tmpfs           1.9G     0  1.9G   0% /dev/shm
 tmpfs           767M  988K  766M   1% /run
 /dev/nvme1n1    100G   93G  7.0G  93% /var/lib/data store
-overlay          20G  8.1G   12G  42% /var/lib/docker/overlay2/5d0f3a9be1c24f708f9a/merged";
+overlay          20G  8.1G   12G  42% /srv/overlay2/5d0f3a9be1c24f708f9a/merged";
 
 #[test]
 fn df_tells_each_mount_by_its_name() {
@@ -316,6 +316,9 @@ fn at_most_two_hundred_facts_and_none_that_is_cut() {
     assert_eq!(told(&many).len(), FACTS_MAX);
     let (long, longer) = ("v".repeat(VALUE_MAX), "v".repeat(VALUE_MAX + 1));
     assert_eq!(told(&format!("fits: {long}\nlong: {longer}")), [format!("fits = {long}")]);
+    let table = |row: &str| format!("NAME  {}  USE\n{row}  1  3%\nb  2  4%", "H".repeat(30));
+    assert_eq!(told(&table("a")).len(), 4);
+    assert_eq!(told(&table(&"r".repeat(40))).len(), 3, "the name of one is longer than {NAME_MAX} characters");
 }
 
 proptest! {

@@ -328,7 +328,7 @@ fn what_is_equal_everywhere_or_stands_on_few_nodes_is_not_found() {
     assert_eq!(summarise(&made_of(&texts)).measures, []);
     // Four nodes are read one by one, and so is what failed.
     let texts: Vec<String> = (0..40).map(|n| format!("Use: {}%", 57 + n)).collect();
-    assert_eq!(summarise(&made_of(&texts[36..])).measures, []);
+    assert_eq!(summarise(&made_of(&texts[31..35])).measures, []);
     let failed: Vec<(Outcome, i32, &str)> = texts.iter().map(|t| (BAD, 1, t.as_str())).collect();
     assert_eq!(summarise(&input(&failed)).measures, []);
     assert_eq!(summarise(&made_of(&texts)).measures.len(), 1);
@@ -372,7 +372,7 @@ fn at_most_five_are_found_and_outliers_come_before_what_only_differs() {
     assert!(!names.contains(&"usual"), "{names:?}");
 }
 
-/// Prints how long it takes: `cargo test --release --no-default-features --lib fifty_thousand -- --ignored --nocapture`.
+/// How long it takes stands in the last line of: `cargo test --release --no-default-features --lib fifty_thousand -- --ignored`.
 #[test]
 #[ignore = "a measurement"]
 fn fifty_thousand_tables_of_disks() {
@@ -388,11 +388,5 @@ fn fifty_thousand_tables_of_disks() {
         })
         .collect();
     let rows = made_of(&texts);
-    let rows_sorted = distinct(&rows.rows);
-    let at = std::time::Instant::now();
-    let told = found(&rows_sorted, &rows);
-    println!("found {} measures in {:?}", told.len(), at.elapsed());
-    let at = std::time::Instant::now();
-    let _ = summarise(&Input { extracts: true, ..rows.clone() });
-    println!("the rest of the summary takes {:?}", at.elapsed());
+    assert_eq!(found(&distinct(&rows.rows), &rows).len(), 3);
 }

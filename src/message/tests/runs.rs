@@ -350,6 +350,31 @@ fn extracted_numbers_are_told_with_their_spread_and_their_top() {
 }
 
 #[test]
+fn what_is_found_in_the_outputs_is_told_as_such_with_the_nodes_that_stand_apart() {
+    let mut plain = plan(12);
+    plain.steps.iter_mut().for_each(|step| step.extract.clear());
+    let mut run = run(plain, permit(), Phase::Running);
+    rest_succeeds(&mut run, "ok\n");
+    let text = |i: usize| format!("MemTotal:  8008 kB\nMemFree:  {} kB\n", if i == 4 { 96 } else { 6000 + i });
+    let texts: Vec<String> = (0..12).map(text).collect();
+    for (target, text) in run.targets.iter_mut().zip(&texts) {
+        target.reports[0].1.output = Some(crate::domain::Digest::of(text.as_bytes()));
+    }
+    finish(&mut run);
+    let outputs = outputs(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    let summary = summarise(&summary_input(&run, outputs.clone()));
+    let card = read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view()));
+    let told = card.split_once("\n\nRead ").map_or("", |(_, told)| told);
+    insta::assert_snapshot!(told, @r"
+    from the outputs, because some nodes differ:
+    MemFree: median 6005kB, 95 % of them at most 6011kB, from 96kB to 6011kB
+    lowest: web-2 96kB, web-1 6000kB, web-7 6001kB, web-4 6002kB, web-10 6003kB
+
+    (r-7F3K)
+    ");
+}
+
+#[test]
 fn a_run_that_stopped_itself_says_so() {
     let mut run = approved(run(plan(12), needs(1), Phase::Running));
     run.budget_spent = true;
