@@ -354,7 +354,7 @@ fn same_output(rows: &[&Row], members: &[usize]) -> bool {
     members.iter().all(|&i| rows[i].output == first && !rows[i].cut)
 }
 
-/// The title of a set is its first line that not every other set has too: the line that sets it apart.
+/// The title of a set is the line that sets it apart: the first of those that the fewest sets have, if not all have it.
 fn title_by_difference(found: Vec<(Draft, Vec<String>)>, rows: &[&Row]) -> Vec<Draft> {
     let useful = |line: &&String| line.chars().any(char::is_alphanumeric);
     let mut held: HashMap<String, usize> = HashMap::new();
@@ -367,7 +367,9 @@ fn title_by_difference(found: Vec<(Draft, Vec<String>)>, rows: &[&Row]) -> Vec<D
     found
         .into_iter()
         .map(|(mut draft, lines)| {
-            let apart = lines.iter().filter(useful).find(|l| sets > 1 && held.get(*l) != Some(&sets));
+            // Of several the one that the fewest sets have: an error beside a version that most have too.
+            let apart = lines.iter().filter(useful).filter(|l| held.get(*l).is_some_and(|n| *n < sets));
+            let apart = apart.min_by_key(|l| held.get(*l));
             let title = apart.or_else(|| first_telling(&lines)).map_or("no output", String::as_str);
             draft.title = title.trim().to_owned();
             if draft.rows.iter().any(|&i| rows[i].cut) {

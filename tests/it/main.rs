@@ -44,6 +44,7 @@ mod reboots;
 mod runbooks;
 mod shells;
 mod sentences;
+mod summarise;
 #[cfg(all(feature = "slack", feature = "playground"))]
 mod slack_adapter;
 #[cfg(all(feature = "slack", feature = "playground"))]
