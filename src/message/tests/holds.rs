@@ -282,7 +282,7 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
     web-1 in acme-prod
 
     4 not started: error budget spent
-    web-4, web-2, web-5 and 1 more
+    web-[2-5]
 
     Rollback: 0 of 1 node taken back, by slack:T0MUSTER:U0SUSAN 2026-11-22 14:06 UTC
     • web-1: failed (exit code 1), `nginx: [emerg] write() failed (28: No space left on device)`

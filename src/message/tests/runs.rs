@@ -195,7 +195,7 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
     web-3 in globex-prod
 
     7 succeeded: `active`, same output on each
-    web-7, web-10, web-8 and 4 more
+    web-[6-9], web-[10-12]
 
     (r-7F3K · took 2 min 41 s)
 
