@@ -89,8 +89,8 @@ pub(super) struct Attributes<'a> {
     by_total: Vec<u32>,
     /// The values of each row.
     held: Lists,
-    /// The rows of each value.
-    holders: Lists,
+    /// The rows of each value, listed when they are first needed.
+    holders: Option<Lists>,
     places: Places<'a>,
     /// `n ln n` by `n`, of which G is made.
     logs: Vec<f64>,
@@ -106,7 +106,6 @@ impl<'a> Attributes<'a> {
         let count = size(rows.len());
         let (values, totals, classes) = raw.classes(count);
         let held = raw.held.map(&classes, values.len());
-        let holders = held.turned(values.len());
         let mut by_total: Vec<u32> = (0..size(values.len())).collect();
         by_total.sort_by_key(|&v| totals[v as usize]);
         Attributes {
@@ -119,7 +118,7 @@ impl<'a> Attributes<'a> {
             totals,
             by_total,
             held,
-            holders,
+            holders: None,
         }
     }
 
@@ -227,9 +226,10 @@ impl<'a> Attributes<'a> {
         }
         let words = self.rows.div_ceil(64) as usize;
         let within = bits(words, set.iter().copied());
+        let holders = self.holders.get_or_insert_with(|| self.held.turned(self.values.len()));
         for value in pairs.iter().flat_map(|(a, b)| [a.first, b.first]) {
             if let Entry::Vacant(entry) = self.bits.entry(value) {
-                entry.insert(bits(words, self.holders.of(value as usize).iter().map(|&row| row as usize)));
+                entry.insert(bits(words, holders.of(value as usize).iter().map(|&row| row as usize)));
             }
         }
         // As many pairs were looked at as there are seeds and values.
@@ -459,10 +459,20 @@ struct Raw<'a> {
 /// The values of one attribute.
 struct Column<'a> {
     name: &'a str,
+    ignored: bool,
+    /// Which part of a place it is.
+    part: Option<usize>,
     /// Rows stand by account and region, so the value is often the same as in the row before: a comparison is cheaper than
     /// a look-up.
     last: Option<(&'a str, u32)>,
     ids: HashMap<&'a str, u32>,
+}
+
+impl<'a> Column<'a> {
+    fn new(name: &'a str) -> Self {
+        let part = PLACE.iter().position(|part| *part == name);
+        Column { name, ignored: IGNORED.contains(&name), part, last: None, ids: HashMap::new() }
+    }
 }
 
 impl<'a> Raw<'a> {
@@ -474,12 +484,11 @@ impl<'a> Raw<'a> {
         let mut layout: Vec<usize> = Vec::new();
         for (i, row) in (0u64..).zip(rows) {
             let mark = u128::from(mixed(i)) << 64 | u128::from(mixed(!i));
-            let told = row.attributes.iter().filter(|(name, _)| !IGNORED.contains(&name.as_str()));
-            for (position, (name, value)) in told.enumerate() {
+            for (position, (name, value)) in row.attributes.iter().enumerate() {
                 let column = match layout.get(position) {
                     Some(&column) if columns[column].name == name => column,
                     Some(_) | None => *named.entry(name).or_insert_with(|| {
-                        columns.push(Column { name, last: None, ids: HashMap::new() });
+                        columns.push(Column::new(name));
                         columns.len() - 1
                     }),
                 };
@@ -487,11 +496,15 @@ impl<'a> Raw<'a> {
                     Some(place) => *place = column,
                     None => layout.push(column),
                 }
-                let id = raw.id(&mut columns[column], value);
+                let column = &mut columns[column];
+                if column.ignored {
+                    continue;
+                }
+                let id = raw.id(column, value);
                 raw.totals[id as usize] += 1;
                 raw.marks[id as usize] = raw.marks[id as usize].wrapping_add(mark);
                 raw.held.items.push(id);
-                if let Some(part) = PLACE.iter().position(|part| part == name) {
+                if let Some(part) = column.part {
                     raw.places[raw.held.ends.len()][part] = id;
                 }
             }

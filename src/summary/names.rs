@@ -3,46 +3,70 @@
 /// Fewer names in a row are told one by one.
 const RANGE: usize = 3;
 
-/// A name that ends in a number, or whose first label does: `web-07.example.com`.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Numbered<'a> {
+/// What the names of a row of nodes share: `web-`, `.example.com`, and two digits. Of a name without a number `before` is
+/// all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind<'a> {
     before: &'a str,
     after: &'a str,
     width: usize,
-    /// `None`: the name is all in `before`.
-    number: Option<u32>,
 }
 
 /// All the names in at most so many parts, numbered ones that follow each other as a range; `None` if there is no such
 /// way, or if two nodes have the same name, which a range would hide.
 pub(super) fn parts<'a>(names: impl Iterator<Item = &'a str>, most: usize) -> Option<Vec<String>> {
-    let mut names: Vec<Numbered<'a>> = names.map(numbered).collect();
-    names.sort_unstable();
-    if names.windows(2).any(|pair| pair[0] == pair[1]) {
-        return None;
-    }
-    let mut parts = Vec::new();
-    for run in names.chunk_by(|a, b| follows(a, b)) {
-        match run {
-            [first, .., last] if run.len() >= RANGE => parts.push(range(first, last)),
-            few => parts.extend(few.iter().map(one)),
+    let mut kinds: Vec<(Kind<'a>, Vec<u32>)> = Vec::new();
+    for name in names {
+        let (kind, number) = numbered(name);
+        match kinds.iter().position(|(known, _)| *known == kind) {
+            Some(at) => kinds[at].1.push(number),
+            // Each makes a part at least.
+            None if kinds.len() == most => return None,
+            None => kinds.push((kind, vec![number])),
         }
-        if parts.len() > most {
+    }
+    kinds.sort_unstable();
+    let mut parts = Vec::new();
+    for (kind, numbers) in &mut kinds {
+        numbers.sort_unstable();
+        if numbers.windows(2).any(|pair| pair[0] == pair[1]) {
             return None;
+        }
+        for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+            match run {
+                [first, .., last] if run.len() >= RANGE => parts.push(kind.range(*first, *last)),
+                few => parts.extend(few.iter().map(|number| kind.one(*number))),
+            }
+            if parts.len() > most {
+                return None;
+            }
         }
     }
     Some(parts)
 }
 
-fn numbered(name: &str) -> Numbered<'_> {
+impl Kind<'_> {
+    fn one(&self, number: u32) -> String {
+        let Kind { before, after, width } = self;
+        if *width == 0 { (*before).to_owned() } else { format!("{before}{number:0width$}{after}") }
+    }
+
+    fn range(&self, first: u32, last: u32) -> String {
+        let Kind { before, after, width } = self;
+        format!("{before}[{first:0width$}-{last:0width$}]{after}")
+    }
+}
+
+/// A name that ends in a number, or whose first label does: `web-07.example.com`.
+fn numbered(name: &str) -> (Kind<'_>, u32) {
     let (label, after) = name.split_at(name.find('.').unwrap_or(name.len()));
     let before = label.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = &label[before.len()..];
     // A longer number is an id, and so is one without words; the numbers of an address or an id count nothing.
     let counts = digits.len() < 10 && before.contains(char::is_alphabetic) && !is_id(label);
     match digits.parse() {
-        Ok(number) if counts => Numbered { before, after, width: digits.len(), number: Some(number) },
-        Ok(_) | Err(_) => Numbered { before: name, after: "", width: 0, number: None },
+        Ok(number) if counts => (Kind { before, after, width: digits.len() }, number),
+        Ok(_) | Err(_) => (Kind { before: name, after: "", width: 0 }, 0),
     }
 }
 
@@ -52,25 +76,6 @@ fn is_id(label: &str) -> bool {
     let address = label.strip_prefix("ip-");
     drawn.is_some_and(|id| id.len() >= 8 && id.chars().all(|c| c.is_ascii_hexdigit()))
         || address.is_some_and(|ip| ip.chars().all(|c| c.is_ascii_digit() || c == '-'))
-}
-
-fn follows(a: &Numbered<'_>, b: &Numbered<'_>) -> bool {
-    let alike = (a.before, a.after, a.width) == (b.before, b.after, b.width);
-    alike && a.number.zip(b.number).is_some_and(|(a, b)| a + 1 == b)
-}
-
-fn range(first: &Numbered<'_>, last: &Numbered<'_>) -> String {
-    let Numbered { before, after, width, .. } = first;
-    let number = |name: &Numbered<'_>| name.number.unwrap_or_default();
-    format!("{before}[{:0width$}-{:0width$}]{after}", number(first), number(last))
-}
-
-fn one(name: &Numbered<'_>) -> String {
-    let Numbered { before, after, width, number } = name;
-    match number {
-        Some(number) => format!("{before}{number:0width$}{after}"),
-        None => (*before).to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -98,7 +103,7 @@ mod tests {
         assert_eq!(told(&["w01", "w2", "w03"]).as_deref(), Some("w2, w01, w03"), "of one width");
         assert_eq!(told(&["a1", "b2", "c3"]).as_deref(), Some("a1, b2, c3"));
         assert_eq!(told(&["w1.eu", "w2.us", "w3.eu"]).as_deref(), Some("w1.eu, w3.eu, w2.us"));
-        assert_eq!(told(&["w1", "w2", "w2", "w3"]), None, "two nodes of one name");
+        assert_eq!(told(&["w1", "w2", "w3", "w3"]), None, "two nodes of one name");
     }
 
     #[test]
