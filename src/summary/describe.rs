@@ -52,7 +52,8 @@ impl<'a> Describer<'a> {
             }
         };
         if let Some(account) = self.account(set) {
-            text.push_str(&format!(" in {account}"));
+            text.push_str(" in ");
+            text.push_str(account);
         }
         text
     }

@@ -17,7 +17,7 @@ const LEAST: u32 = 4;
 /// What is told holds for at least half of the set.
 const RECALL: f64 = 0.5;
 /// How many times likelier it is for a node with the value to be in the set than for one without: the default of
-/// MacroBase (Bailis et al. 2017, `minRatio`). It is a ratio of risks and not of shares, and so it has no ceiling for a
+/// `MacroBase` (Bailis et al. 2017, `minRatio`). It is a ratio of risks and not of shares, and so it has no ceiling for a
 /// set that is a large part of the run, where no value can be three times as common as in the run. A value that fits
 /// passes at any size of the set; for a set of most nodes it has to leave at most a third of the nodes without it in the
 /// set. What merely leans that way is better told of the few other nodes, whom it sets apart far more.
@@ -70,7 +70,7 @@ impl Reason<'_> {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict<'a> {
     Apart(Reason<'a>),
-    /// Some value is commoner or rarer in it than chance would have it, but none describes it.
+    /// Some value is commoner or rarer in it than chance would have it but none describes it, or it is too small to tell.
     Unclear,
     /// Every value is about as common in it as elsewhere.
     Alike,

@@ -2,7 +2,7 @@
 //!
 //! Outcome first, from what AWS reported and never from text. Then causes (`cause`) and outputs are folded:
 //! byte-equal ones at once, the rest by shape (`mask`), with every value that few nodes share put back
-//! (`group`). What the nodes of a finding have in common is told with honest shares (`describe`).
+//! (`group`). What sets the nodes of a finding apart beyond chance (`explain`) is told with honest shares (`describe`).
 //! The result depends on the set of rows only, not on their order.
 
 mod cause;
