@@ -22,9 +22,18 @@ pub(super) struct Group {
     /// Indices into the units, ascending.
     pub units: Vec<usize>,
     /// The first lines as they read for all of them.
-    pub lines: Vec<String>,
+    pub lines: Vec<Told>,
     /// Kinds of line of which some of them have more than others.
     pub chatter: u32,
+}
+
+/// One line of a group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Told {
+    /// As it reads for all of them.
+    pub words: String,
+    /// Without its values.
+    pub shape: String,
 }
 
 /// A slot with at most this many values is split by value; so many classes at most come of one shape.
@@ -85,10 +94,10 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
         from += slots(lexicon.shape(*template));
         match chatter.0.get(template) {
             None => lines.push((ranks[*template as usize], *template, start, lines.len())),
-            Some(Told::Presence) => {
+            Some(Counts::Presence) => {
                 present.insert(*template);
             }
-            Some(Told::Nothing) => {}
+            Some(Counts::Nothing) => {}
         }
     }
     // Stable, so that the values of equal lines keep their order.
@@ -104,10 +113,10 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
 
 /// The lines of logs: each node has another number of them, and that alone says nothing.
 #[derive(Default)]
-struct Chatter(BTreeMap<Template, Told>);
+struct Chatter(BTreeMap<Template, Counts>);
 
 /// What of a template of chatter sets nodes apart.
-enum Told {
+enum Counts {
     Nothing,
     /// That there is any: an error, or what all others have all the time.
     Presence,
@@ -148,7 +157,7 @@ impl Chatter {
             });
             let median = median.into_iter().find(|(sum, _)| *sum >= half).map_or(0, |(_, count)| count);
             let telling = sounds_bad(shape) || (median >= ALWAYS && u64::from(nodes) * 2 > u64::from(total));
-            Some((template, if telling { Told::Presence } else { Told::Nothing }))
+            Some((template, if telling { Counts::Presence } else { Counts::Nothing }))
         };
         Chatter((0..).zip(often).filter_map(verdict).collect())
     }
@@ -287,7 +296,7 @@ impl Kinds {
 }
 
 /// The first lines of a shape, with what its slots hold over `class`.
-fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>], class: &[usize]) -> Vec<String> {
+fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>], class: &[usize]) -> Vec<Told> {
     let mut starts = Vec::with_capacity(shape.lines.len());
     let mut from = 0;
     for template in &shape.lines {
@@ -324,7 +333,7 @@ fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>],
                 length += 1;
             }
         }
-        lines.push(super::cause::cut(&told, LINE_MAX));
+        lines.push(Told { words: super::cause::cut(&told, LINE_MAX), shape: line.to_owned() });
     }
     lines
 }
@@ -428,7 +437,12 @@ mod tests {
             .collect();
         group(&lexicon, &units)
             .into_iter()
-            .map(|g| (g.units.iter().map(|i| units[*i].nodes).sum(), g.lines.join(" / ")))
+            .map(|g| {
+                (
+                    g.units.iter().map(|i| units[*i].nodes).sum(),
+                    g.lines.iter().map(|l| l.words.as_str()).collect::<Vec<_>>().join(" / "),
+                )
+            })
             .collect()
     }
 

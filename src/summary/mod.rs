@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Counts, Digest, Millis, Outcome};
 
 use describe::Describer;
-use group::Unit;
+use group::{Told, Unit};
 use lines::{Lexicon, Record};
 
 /// One target's end, as the summary sees it.
@@ -251,7 +251,7 @@ fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
             members.sort_unstable();
             let identical = same_output(rows, &members);
-            let title = group.lines.into_iter().next().unwrap_or_default();
+            let title = group.lines.into_iter().next().map(|line| line.words).unwrap_or_default();
             drafts.push(Draft { outcome, title, exit_code, rows: members, identical, chatter: 0 });
         }
     }
@@ -296,13 +296,14 @@ fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
             }
         }
     }
-    let mut found: Vec<(Draft, Vec<String>)> = Vec::new();
+    let mut found: Vec<(Draft, Vec<Told>)> = Vec::new();
     for cut in [false, true] {
         let mut texts = Vec::new();
         for (_, key, set) in sets.iter().filter(|(c, ..)| *c == cut) {
             match key.map(|k| input.outputs.get(&k)) {
                 Some(None) => {
-                    let lines = vec!["its output is no longer kept".to_owned()];
+                    let gone = "its output is no longer kept".to_owned();
+                    let lines = vec![Told { shape: gone.clone(), words: gone }];
                     found.push((draft(rows, set.clone(), !cut), lines));
                 }
                 Some(Some(text)) => texts.push((whole_lines(normalise::normalise(text), cut), set)),
@@ -354,23 +355,20 @@ fn same_output(rows: &[&Row], members: &[usize]) -> bool {
     members.iter().all(|&i| rows[i].output == first && !rows[i].cut)
 }
 
-/// The title of a set is the line that sets it apart: the first of those that the fewest sets have, if not all have it.
-fn title_by_difference(found: Vec<(Draft, Vec<String>)>, rows: &[&Row]) -> Vec<Draft> {
-    let useful = |line: &&String| line.chars().any(char::is_alphanumeric);
-    let mut held: HashMap<String, usize> = HashMap::new();
-    for (_, lines) in &found {
-        for line in lines.iter().collect::<BTreeSet<_>>() {
-            *held.entry(line.clone()).or_default() += 1;
-        }
-    }
+/// The title of a set is the line that sets it apart: of those that not every set has, the first one of a kind that the
+/// fewest have. So an error stands before a version that many have too.
+fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Draft> {
+    let useful = |line: &&Told| line.words.chars().any(char::is_alphanumeric);
     let sets = found.len();
+    let words = held(&found, |line| &line.words);
+    let shapes = held(&found, |line| &line.shape);
+    let of = |held: &HashMap<String, usize>, text: &str| held.get(text).copied().unwrap_or(sets);
     found
         .into_iter()
         .map(|(mut draft, lines)| {
-            // Of several the one that the fewest sets have: an error beside a version that most have too.
-            let apart = lines.iter().filter(useful).filter(|l| held.get(*l).is_some_and(|n| *n < sets));
-            let apart = apart.min_by_key(|l| held.get(*l));
-            let title = apart.or_else(|| first_telling(&lines)).map_or("no output", String::as_str);
+            let apart = lines.iter().filter(useful).filter(|line| of(&words, &line.words) < sets);
+            let apart = apart.min_by_key(|line| of(&shapes, &line.shape));
+            let title = apart.or_else(|| first_telling(&lines)).map_or("no output", |line| &line.words);
             draft.title = title.trim().to_owned();
             if draft.rows.iter().any(|&i| rows[i].cut) {
                 draft.title.push_str(" (output cut)");
@@ -380,13 +378,24 @@ fn title_by_difference(found: Vec<(Draft, Vec<String>)>, rows: &[&Row]) -> Vec<D
         .collect()
 }
 
+/// How many sets have a line that is the same by `of`.
+fn held(found: &[(Draft, Vec<Told>)], of: fn(&Told) -> &String) -> HashMap<String, usize> {
+    let mut held: HashMap<String, usize> = HashMap::new();
+    for (_, lines) in found {
+        for line in lines.iter().map(of).collect::<BTreeSet<_>>() {
+            *held.entry(line.clone()).or_default() += 1;
+        }
+    }
+    held
+}
+
 /// The first line with words, or the one below it where the first only names the columns of a table.
-fn first_telling(lines: &[String]) -> Option<&String> {
-    let mut useful = lines.iter().filter(|line| line.chars().any(char::is_alphanumeric));
+fn first_telling(lines: &[Told]) -> Option<&Told> {
+    let mut useful = lines.iter().filter(|line| line.words.chars().any(char::is_alphanumeric));
     let numbers = |line: &str| line.split(' ').filter(|word| word.contains(|c: char| c.is_ascii_digit())).count();
     let first = useful.next()?;
-    let heading = numbers(first) == 0 && first.split(' ').count() >= 3;
-    Some(useful.next().filter(|next| heading && numbers(next) >= 2).unwrap_or(first))
+    let heading = numbers(&first.words) == 0 && first.words.split(' ').count() >= 3;
+    Some(useful.next().filter(|next| heading && numbers(&next.words) >= 2).unwrap_or(first))
 }
 
 /// Puts sets of one node together, by outcome, where there are too many to read.
