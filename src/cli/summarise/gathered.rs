@@ -9,7 +9,7 @@ use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::Redactor;
-use crate::summary::{Input, Row};
+use crate::summary::{Input, Row, seen};
 
 use super::inventory::Inventory;
 
@@ -23,10 +23,10 @@ const LINE_MAX: usize = 1 << 20;
 pub(super) struct Gathered {
     pub nodes: Vec<Node>,
     known: HashMap<String, usize>,
-    /// The redacted outputs, each once.
+    /// What came in of nodes whose lines seem to have ended, each different text once, with how many nodes have it.
+    raw: HashMap<Digest, (Vec<u8>, usize)>,
+    /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
     outputs: BTreeMap<Digest, Arc<str>>,
-    /// What the redactor made of an output, by the digest of what came in.
-    redacted: HashMap<Digest, Digest>,
     /// Lines of nodes.
     pub lines: u64,
     /// Lines that are of no node.
@@ -42,8 +42,11 @@ pub(super) struct Gathered {
 /// One node and what it printed.
 pub(super) struct Node {
     pub name: String,
-    /// What came since the last look; empty once it is in `output`.
+    /// What it printed so far, or nothing where that is put away as `kept`.
     raw: Vec<u8>,
+    kept: Option<Digest>,
+    /// Its lines do not stand together.
+    came_back: bool,
     output: Option<Digest>,
     exit_code: Option<i32>,
 }
@@ -69,11 +72,13 @@ impl Gathered {
             match parse(&line) {
                 Line::Of(name, rest) => {
                     let at = self.node(name);
-                    if let Some(before) = last.filter(|before| *before != at) {
-                        self.put_away(before, redactor);
+                    if last != Some(at) {
+                        if let Some(before) = last.filter(|before: &usize| !self.nodes[*before].came_back) {
+                            self.put_away(before);
+                        }
+                        self.take_back(at);
+                        last = Some(at);
                     }
-                    last = Some(at);
-                    self.take_back(at);
                     self.nodes[at].raw.extend_from_slice(rest);
                     self.nodes[at].raw.push(b'\n');
                     self.lines += 1;
@@ -86,8 +91,8 @@ impl Gathered {
                 Line::Nobody => {
                     self.skipped += 1;
                     if self.first_skipped.is_none() {
-                        let start: String = String::from_utf8_lossy(&line).chars().take(200).collect();
-                        self.first_skipped = Some(redactor.redact(&start).text);
+                        let redacted = redactor.redact(&String::from_utf8_lossy(&line)).text;
+                        self.first_skipped = Some(seen(&redacted).chars().take(200).collect());
                     }
                 }
             }
@@ -99,46 +104,57 @@ impl Gathered {
             return *at;
         }
         self.known.insert(name.to_owned(), self.nodes.len());
-        self.nodes.push(Node { name: name.to_owned(), raw: Vec::new(), output: None, exit_code: None });
+        self.nodes.push(Node {
+            name: name.to_owned(),
+            raw: Vec::new(),
+            kept: None,
+            came_back: false,
+            output: None,
+            exit_code: None,
+        });
         self.nodes.len() - 1
     }
 
-    /// Redacts what the node printed so far, and keeps it once for all that printed the same.
-    fn put_away(&mut self, at: usize, redactor: &Redactor) {
+    /// Keeps what the node printed once for all that printed the same.
+    fn put_away(&mut self, at: usize) {
         let raw = std::mem::take(&mut self.nodes[at].raw);
-        if raw.is_empty() {
-            return;
+        if !raw.is_empty() {
+            let key = Digest::of(&raw);
+            self.raw.entry(key).or_insert((raw, 0)).1 += 1;
+            self.nodes[at].kept = Some(key);
         }
-        let came = Digest::of(&raw);
-        let key = match self.redacted.get(&came) {
-            Some(key) => *key,
-            None => {
-                let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
-                for (kind, n) in redacted.found {
-                    *self.secrets.entry(kind).or_default() += n;
-                }
-                let key = Digest::of(redacted.text.as_bytes());
-                self.outputs.entry(key).or_insert_with(|| redacted.text.into());
-                self.redacted.insert(came, key);
-                key
-            }
-        };
-        self.nodes[at].output = Some(key);
     }
 
-    /// A node that comes again goes on where it was.
+    /// A node that comes again goes on where it was. From then on it is not put away before the end.
     fn take_back(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        if let Some(text) = node.output.take().and_then(|key| self.outputs.get(&key)) {
-            node.raw = text.as_bytes().to_vec();
+        let Some(key) = node.kept.take() else { return };
+        node.came_back = true;
+        if let Some((raw, nodes)) = self.raw.get_mut(&key) {
+            *nodes -= 1;
+            node.raw = if *nodes == 0 { std::mem::take(raw) } else { raw.clone() };
+            if *nodes == 0 {
+                self.raw.remove(&key);
+            }
         }
     }
 
-    /// To be called after the last line.
+    /// To be called after the last line: takes the secrets out of each different text.
     pub(super) fn finish(&mut self, redactor: &Redactor) {
-        (0..self.nodes.len()).for_each(|at| self.put_away(at, redactor));
-        let used: std::collections::BTreeSet<Digest> = self.nodes.iter().filter_map(|node| node.output).collect();
-        self.outputs.retain(|key, _| used.contains(key));
+        (0..self.nodes.len()).for_each(|at| self.put_away(at));
+        let mut made: HashMap<Digest, Digest> = HashMap::new();
+        for (came, (raw, _)) in std::mem::take(&mut self.raw) {
+            let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+            for (kind, n) in redacted.found {
+                *self.secrets.entry(kind).or_default() += n;
+            }
+            let key = Digest::of(redacted.text.as_bytes());
+            self.outputs.entry(key).or_insert_with(|| redacted.text.into());
+            made.insert(came, key);
+        }
+        for node in &mut self.nodes {
+            node.output = node.kept.and_then(|came| made.get(&came).copied());
+        }
     }
 
     /// An error where it is not `node: line` text at all.
@@ -338,6 +354,20 @@ mod tests {
         assert_eq!(gathered.outputs.len(), 2);
         assert!(!gathered.again().contains("hunter2"), "{}", gathered.again());
         assert_eq!(gathered.secrets, [("password", 1)].into());
+    }
+
+    #[test]
+    fn a_key_whose_lines_are_strewn_among_those_of_others_goes_whole() {
+        let body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7";
+        let lines = ["-----BEGIN PRIVATE KEY-----", body, "-----END PRIVATE KEY-----", "done"];
+        let text: String = lines.iter().map(|line| format!("a: {line}\nb: waits\n")).collect();
+        let gathered = gather(text.as_bytes());
+        assert!(!gathered.again().contains("MIIE"), "{}", gathered.again());
+        assert!(
+            gathered.again().ends_with("b: waits\nb: waits\nb: waits\nb: waits\n")
+                && gathered.again().contains("a: done")
+        );
+        assert_eq!(gathered.secrets, [("private-key", 1)].into());
     }
 
     #[test]

@@ -180,9 +180,25 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
             })
         })
         .collect();
+    let ends = |ends: &[(String, u32)]| -> Vec<Value> {
+        ends.iter().map(|(value, target)| json!({ "value": value, "node": name(target) })).collect()
+    };
+    let measure = |measure: &Measure| match &measure.shape {
+        Shape::Categories(sets) => json!({
+            "name": measure.name, "nodes": measure.nodes,
+            "values": sets.iter().map(|(value, targets)| {
+                json!({ "value": value, "nodes": targets.iter().filter_map(name).collect::<Vec<_>>() })
+            }).collect::<Vec<_>>(),
+        }),
+        Shape::Numbers { unit, min, median, p95, max, top, low } => json!({
+            "name": measure.name, "nodes": measure.nodes, "unit": unit, "min": min, "median": median, "p95": p95,
+            "max": max, "highest": ends(top), "lowest": ends(low),
+        }),
+    };
+    let measures: Vec<Value> = told.summary.measures.iter().map(measure).collect();
     json!({
         "nodes": told.gathered.nodes.len(), "lines": told.gathered.lines, "skipped": told.gathered.skipped,
-        "failed": told.summary.counts.failed, "findings": findings, "measures": told.summary.measures,
+        "failed": told.summary.counts.failed, "findings": findings, "measures": measures,
         "secrets": told.gathered.secrets, "changes": changes,
     })
 }
