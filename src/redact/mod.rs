@@ -8,6 +8,7 @@
 //! block is only known by its first line. Redact first, cut for display afterwards.
 
 mod block;
+mod normalise;
 mod rules;
 mod value;
 
@@ -18,6 +19,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use regex::Regex;
 use sha2::Sha256;
 
+pub use normalise::{normalise, streams};
 use rules::{RULES, Rule, SUSPECTS};
 
 /// Longest line that is read closely, in bytes. A longer one that may hold a secret is withheld whole.
@@ -64,6 +66,23 @@ impl Redactor {
     /// Redacting twice changes nothing more.
     #[must_use]
     pub fn redact(&self, text: &str) -> Redacted {
+        let mut written = self.as_written(text);
+        // Colours and invisible characters may stand in the middle of a name or a secret, and people are shown the text
+        // without them. Where that shows more secrets, they go too, and with them what hid them.
+        let seen = normalise(&written.text);
+        if seen != written.text.trim_end() {
+            let shown = self.as_written(&seen);
+            if !shown.found.is_empty() {
+                written.text = if text.ends_with('\n') { shown.text + "\n" } else { shown.text };
+                for (kind, n) in shown.found {
+                    *written.found.entry(kind).or_default() += n;
+                }
+            }
+        }
+        written
+    }
+
+    fn as_written(&self, text: &str) -> Redacted {
         let mut found = BTreeMap::new();
         let text = block::private_keys(text, &mut |secret| self.mark("private-key", secret, &mut found));
         let mut out = String::with_capacity(text.len());

@@ -387,3 +387,23 @@ proptest! {
         prop_assert_eq!(redacted.matches('\n').count(), text.matches('\n').count());
     }
 }
+
+#[test]
+fn colours_and_invisible_characters_hide_no_secret() {
+    let secret = ["hunter2"; 2].concat();
+    let hidden = [
+        "DB_\u{1b}[01;31m\u{1b}[KPASSWORD\u{1b}[m\u{1b}[K=",
+        "\u{1b}[32mpassword\u{1b}[0m: \u{1b}[33m",
+        "pass\u{200b}word=",
+        "passx\u{8}word=",
+        "xxx\rpassword=",
+    ];
+    for before in hidden {
+        let redacted = redact(&format!("{before}{secret}\n"));
+        assert!(!normalise(&redacted).contains("hunter2"), "{before:?}: {redacted:?}");
+        assert_eq!(redact(&redacted), redacted);
+    }
+    // What hides nothing stays as it was.
+    let plain = "\u{1b}[32mall good\u{1b}[0m\n";
+    assert_eq!(redact(plain), plain);
+}

@@ -4,8 +4,9 @@
 //! than silence. Only then the output is searched for the last line that sounds like an error.
 
 use super::Row;
-use super::normalise::{normalise, streams};
+
 use crate::domain::Outcome;
+use crate::redact::{normalise, streams};
 
 /// Longer lines are cut: a cause stands in one line of a card.
 pub(super) const CAUSE_MAX: usize = 200;

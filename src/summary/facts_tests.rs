@@ -326,7 +326,7 @@ proptest! {
     fn any_text_is_read_within_bounds(
         text in "(\\PC|[ -~]|  |\t|\n|: |=| = |[0-9]{1,3}%|NAME|Mounted on|---- ----|├─|load average: |é|日本){0,200}"
     ) {
-        let text = super::super::normalise::normalise(&text);
+        let text = crate::redact::normalise(&text);
         let found = facts(&text);
         prop_assert!(found.len() <= FACTS_MAX);
         for fact in &found {

@@ -36,6 +36,13 @@ pub(super) struct Told {
     pub shape: String,
 }
 
+impl Told {
+    fn only_chatter() -> Self {
+        let words = "lines of logs alone, another number of them on each node".to_owned();
+        Told { shape: words.clone(), words }
+    }
+}
+
 /// A slot with at most this many values is split by value; so many classes at most come of one shape.
 const FEW: usize = 12;
 /// Only these lines can become a title.
@@ -65,6 +72,7 @@ pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
         for class in split(units, &values, &shape.members) {
             let lines = read(&shape, lexicon, units, &values, &class);
             let chatter = chatter.among(class.iter().map(|&i| &units[i].record));
+            let lines = if lines.is_empty() && chatter > 0 { vec![Told::only_chatter()] } else { lines };
             groups.push(Group { units: class, lines, chatter });
         }
     }
@@ -72,8 +80,19 @@ pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
     groups
 }
 
-/// The templates of a text that count, sorted; and those of its chatter of which it matters that there is any.
-type Key = (Vec<Template>, Vec<Template>);
+/// The templates of a text that count, sorted; and what of its chatter sets it apart.
+type Key = (Vec<Template>, BTreeSet<Mark>);
+
+/// What of one template of chatter a node has, and hardly any other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Mark {
+    /// Any line of it, where that matters.
+    Present(Template),
+    /// Far more lines of it than the others.
+    Many(Template),
+    /// A value that few nodes have, by the slot.
+    Rare(Template, usize, String),
+}
 
 /// Units that are alike but for the values in their slots and the order of their lines.
 struct Shape {
@@ -87,18 +106,29 @@ struct Shape {
 /// Sorts the lines that count, each with its values: a list sorted by size is the same list in another order.
 fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatter) -> (Key, Vec<Value>, Vec<usize>) {
     let mut from = 0;
-    let mut present = BTreeSet::new();
+    let mut marks = BTreeSet::new();
     let mut lines: Vec<(u32, Template, usize, usize)> = Vec::with_capacity(record.lines.len());
     for template in &record.lines {
         let start = from;
         from += slots(lexicon.shape(*template));
         match chatter.0.get(template) {
             None => lines.push((ranks[*template as usize], *template, start, lines.len())),
-            Some(Counts::Presence) => {
-                present.insert(*template);
+            Some(kind) => {
+                if kind.present {
+                    marks.insert(Mark::Present(*template));
+                }
+                for (slot, value) in record.values[start..from].iter().enumerate() {
+                    let value = value.of(&record.text);
+                    if kind.rare.contains(&(slot, value.to_owned())) {
+                        marks.insert(Mark::Rare(*template, slot, value.to_owned()));
+                    }
+                }
             }
-            Some(Counts::Nothing) => {}
         }
+    }
+    if !chatter.0.is_empty() {
+        let many = |(template, count): &(Template, u32)| chatter.0.get(template).is_some_and(|c| *count > c.many);
+        marks.extend(record.counts().iter().filter(|line| many(line)).map(|(template, _)| Mark::Many(*template)));
     }
     // Stable, so that the values of equal lines keep their order.
     lines.sort_by_key(|(rank, ..)| *rank);
@@ -108,18 +138,21 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
         sorted.extend_from_slice(&record.values[*start..*start + slots(lexicon.shape(*template))]);
         order[*at] = to;
     }
-    ((lines.iter().map(|(_, template, ..)| *template).collect(), present.into_iter().collect()), sorted, order)
+    ((lines.iter().map(|(_, template, ..)| *template).collect(), marks), sorted, order)
 }
 
 /// The lines of logs: each node has another number of them, and that alone says nothing.
 #[derive(Default)]
-struct Chatter(BTreeMap<Template, Counts>);
+struct Chatter(BTreeMap<Template, Kept>);
 
 /// What of a template of chatter sets nodes apart.
-enum Counts {
-    Nothing,
+struct Kept {
     /// That there is any: an error, or what all others have all the time.
-    Presence,
+    present: bool,
+    /// More lines than this.
+    many: u32,
+    /// Slot and value: of a slot with few values those that few nodes have.
+    rare: BTreeSet<(usize, String)>,
 }
 
 /// Fewer nodes show no pattern.
@@ -128,6 +161,11 @@ const CHATTER_NODES: u32 = 12;
 const STEADY: u32 = 9;
 /// A line that comes so often on half of the nodes is missing on none by chance: at a mean of ten, on one in 22,000.
 const ALWAYS: u32 = 10;
+
+/// So many times the usual number of lines is told, where the usual number is at least …
+const MANY: u32 = 10;
+/// … this one.
+const MANY_MIN: u32 = 3;
 
 impl Chatter {
     fn of(lexicon: &Lexicon, units: &[Unit]) -> Self {
@@ -157,9 +195,51 @@ impl Chatter {
             });
             let median = median.into_iter().find(|(sum, _)| *sum >= half).map_or(0, |(_, count)| count);
             let telling = sounds_bad(shape) || (median >= ALWAYS && u64::from(nodes) * 2 > u64::from(total));
-            Some((template, if telling { Counts::Presence } else { Counts::Nothing }))
+            let many = median.max(MANY_MIN).saturating_mul(MANY);
+            Some((template, Kept { present: telling, many, rare: BTreeSet::new() }))
         };
-        Chatter((0..).zip(often).filter_map(verdict).collect())
+        let mut chatter = Chatter((0..).zip(often).filter_map(verdict).collect());
+        if !chatter.0.is_empty() {
+            chatter.look_for_rare_values(lexicon, units);
+        }
+        chatter
+    }
+
+    fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit]) {
+        // Nodes by template, slot and value, while there are few values; and by template.
+        let mut values: BTreeMap<(Template, usize), BTreeMap<&str, u32>> = BTreeMap::new();
+        let mut nodes: BTreeMap<Template, u32> = BTreeMap::new();
+        for unit in units {
+            let record = &unit.record;
+            let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
+            let mut from = 0;
+            for template in &record.lines {
+                let start = from;
+                from += slots(lexicon.shape(*template));
+                if self.0.contains_key(template) {
+                    seen.insert((*template, usize::MAX, ""));
+                    let of = record.values[start..from].iter().enumerate().filter(|(_, v)| v.kind != Kind::Time);
+                    seen.extend(of.map(|(slot, value)| (*template, slot, value.of(&record.text))));
+                }
+            }
+            for (template, slot, value) in seen {
+                if slot == usize::MAX {
+                    *nodes.entry(template).or_default() += unit.nodes;
+                    continue;
+                }
+                let tally = values.entry((template, slot)).or_default();
+                // One more than few says that there are many.
+                if tally.len() <= FEW || tally.contains_key(value) {
+                    *tally.entry(value).or_default() += unit.nodes;
+                }
+            }
+        }
+        for ((template, slot), tally) in values {
+            let all = nodes.get(&template).copied().unwrap_or(0);
+            let Some(kept) = self.0.get_mut(&template).filter(|_| tally.len() <= FEW) else { continue };
+            let few = tally.into_iter().filter(|(_, n)| u64::from(*n) * 5 < u64::from(all));
+            kept.rare.extend(few.map(|(value, _)| (slot, value.to_owned())));
+        }
     }
 
     /// How many of its templates these texts have.
@@ -183,6 +263,8 @@ struct Slot<'a> {
     index: usize,
     /// The values to split by; every other value falls into one class.
     kept: BTreeSet<&'a str>,
+    /// The value of four fifths of the nodes, where there is one.
+    usual: Option<&'a str>,
     version: bool,
 }
 
@@ -202,8 +284,10 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<us
     let mut slots: Vec<Slot<'_>> =
         tallies.into_iter().enumerate().filter_map(|(index, tally)| tally.verdict(index, nodes)).collect();
     // Fewest values first: the coarse distinctions are the ones that people name.
-    slots.sort_by_key(|s| (s.kept.len(), s.index));
+    // Versions before all, so that none of them is left out for lack of room.
+    slots.sort_by_key(|s| (!s.version, s.kept.len(), s.index));
     let mut classes = vec![0usize; members.len()];
+    let mut rest = vec![false; members.len()];
     let mut count = 1;
     for slot in &slots {
         let mut known: HashMap<(usize, Option<&str>), usize> = HashMap::new();
@@ -220,12 +304,24 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<us
         if known.len() <= FEW && enough {
             count = known.len();
             classes = finer;
+        } else if let Some(usual) = slot.usual {
+            // No room for a class of their own, and still they are not as the others.
+            for (&i, rest) in members.iter().zip(&mut rest) {
+                *rest |= values[i][slot.index].of(&units[i].record.text) != usual;
+            }
         }
+    }
+    if rest.contains(&true) && rest.contains(&false) {
+        for (class, rest) in classes.iter_mut().zip(&rest) {
+            *class = if *rest { count } else { *class };
+        }
+        count += 1;
     }
     let mut sets = vec![Vec::new(); count];
     for (&i, class) in members.iter().zip(classes) {
         sets[class].push(i);
     }
+    sets.retain(|set| !set.is_empty());
     sets
 }
 
@@ -266,16 +362,18 @@ impl<'a> Tally<'a> {
         let version = self.kinds.only(Kind::Version);
         let mut by_count: Vec<(&str, u32)> = self.first.into_iter().chain(self.others).collect();
         by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let usual =
+            by_count.first().filter(|(_, n)| u64::from(*n) * 10 >= u64::from(nodes) * 8).map(|(value, _)| *value);
         let kept: BTreeSet<&str> = if by_count.len() <= FEW && (version || by_count.len() * 2 <= nodes as usize) {
             by_count.iter().map(|(v, _)| *v).collect()
         } else if version {
             by_count.iter().take(FEW - 1).map(|(v, _)| *v).collect()
-        } else if u64::from(by_count[0].1) * 10 >= u64::from(nodes) * 8 {
-            BTreeSet::from([by_count[0].0])
+        } else if let Some(usual) = usual {
+            BTreeSet::from([usual])
         } else {
             return None;
         };
-        Some(Slot { index, kept, version })
+        Some(Slot { index, kept, usual, version })
     }
 }
 
@@ -486,6 +584,45 @@ mod tests {
             sets(&[("top:\n31M /var/log\n12M /var/lib", 1), ("top:\n90M /var/lib\n40M /var/log", 1)]),
             [(2, "top: / 31–40M /var/log / 12–90M /var/lib".to_owned())]
         );
+    }
+
+    /// 30 nodes with 10 to 18 lines of a log each; `more` of one of them.
+    fn logs(more: impl Fn(u32) -> String) -> Vec<(u32, String)> {
+        let texts: Vec<String> = (0..30u32)
+            .map(|n| {
+                let line = |l: u32| format!("GET /health status=200 took {}ms\n", n * 31 + l);
+                (0..10 + n % 9).map(line).collect::<String>() + &more(n)
+            })
+            .collect();
+        sets(&texts.iter().map(|text| (text.trim_end(), 1)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn how_often_a_line_of_a_log_comes_sets_no_node_apart_but_what_it_says_and_a_flood_do() {
+        let alone = logs(|_| String::new());
+        assert_eq!(alone, [(30, "lines of logs alone, another number of them on each node".to_owned())]);
+        let sizes = |sets: Vec<(u32, String)>| sets.into_iter().map(|(n, _)| n).collect::<BTreeSet<_>>();
+        let rare = logs(|n| if n == 7 { "GET /health status=500 took 3ms\n".into() } else { String::new() });
+        assert_eq!(sizes(rare), [1, 29].into());
+        let flood = logs(|n| if n == 7 { "GET /health status=200 took 3ms\n".repeat(999) } else { String::new() });
+        assert_eq!(sizes(flood), [1, 29].into());
+        let error = logs(|n| if n == 7 { "disk error on sda\n".into() } else { String::new() });
+        assert_eq!(sizes(error), [1, 29].into());
+    }
+
+    #[test]
+    fn nodes_for_which_there_is_no_class_left_never_stand_among_the_usual_ones() {
+        let texts: Vec<String> = (0..100)
+            .map(|n| (0..20).map(|key| format!("key{} = {}\n", char::from(b'a' + key), u8::from(key != n))).collect())
+            .collect();
+        let found = sets(&texts.iter().map(|text| (text.as_str(), 1)).collect::<Vec<_>>());
+        assert_eq!(found.iter().map(|(n, _)| *n).max(), Some(80), "{found:?}");
+        // A rare version beside another slot with two values.
+        let texts: Vec<String> = (0..100)
+            .map(|n| format!("port {} nginx/1.2{}.0", [80, 8080][n % 2], if n == 50 { 9 } else { n % 7 }))
+            .collect();
+        let found = sets(&texts.iter().map(|text| (text.as_str(), 1)).collect::<Vec<_>>());
+        assert!(found.iter().any(|(n, text)| *n == 1 && text.contains("1.29.0")), "{found:?}");
     }
 
     #[test]

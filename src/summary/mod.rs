@@ -14,7 +14,6 @@ mod lines;
 mod mask;
 mod measure;
 mod names;
-mod normalise;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,6 +22,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Digest, Millis, Outcome};
+use crate::redact::{normalise, streams};
 
 use describe::Describer;
 use group::{Told, Unit};
@@ -178,20 +178,19 @@ fn found(rows: &[&Row], input: &Input) -> Vec<Measure> {
     let texts: Vec<(Cow<'_, str>, &[u32])> = sets
         .iter()
         .filter_map(|(cut, output, targets)| {
-            let text = normalise::normalise(input.outputs.get(output)?);
+            let text = normalise(input.outputs.get(output)?);
             let text = if *cut { Cow::Owned(whole_lines(text, true)) } else { text };
             Some((text, targets.as_slice()))
         })
         .collect();
-    let outputs: Vec<(&str, &[u32])> =
-        texts.iter().map(|(text, targets)| (normalise::streams(text).0, *targets)).collect();
+    let outputs: Vec<(&str, &[u32])> = texts.iter().map(|(text, targets)| (streams(text).0, *targets)).collect();
     measure::found(&outputs)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
 #[must_use]
 pub fn seen(output: &str) -> Cow<'_, str> {
-    normalise::normalise(output)
+    normalise(output)
 }
 
 /// One row for each target, by target.
@@ -306,7 +305,7 @@ fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
                     let lines = vec![Told { shape: gone.clone(), words: gone }];
                     found.push((draft(rows, set.clone(), !cut), lines));
                 }
-                Some(Some(text)) => texts.push((whole_lines(normalise::normalise(text), cut), set)),
+                Some(Some(text)) => texts.push((whole_lines(normalise(text), cut), set)),
                 None => texts.push((String::new(), set)),
             }
         }

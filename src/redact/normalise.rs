@@ -9,7 +9,8 @@ use std::borrow::Cow;
 const STDERR_MARK: &str = "----------ERROR-------";
 
 /// Stdout and stderr of one normalised output. Stderr is empty where the agent marked none.
-pub(super) fn streams(text: &str) -> (&str, &str) {
+#[must_use]
+pub fn streams(text: &str) -> (&str, &str) {
     match text.find(STDERR_MARK) {
         Some(at) if at == 0 || text[..at].ends_with('\n') => (&text[..at], &text[at + STDERR_MARK.len()..]),
         _ => (text, ""),
@@ -17,7 +18,8 @@ pub(super) fn streams(text: &str) -> (&str, &str) {
 }
 
 /// The text as seen. Borrows when there is nothing to take out.
-pub(super) fn normalise(text: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn normalise(text: &str) -> Cow<'_, str> {
     // A byte scan decides: 0xE2 and 0xEF open the invisible characters, 0xC2 the C1 controls.
     let suspicious = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || matches!(b, 0x7f | 0xe2 | 0xef | 0xc2);
     let plain = text.trim_end();
