@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{Digest, Outcome};
 use crate::run::{Phase, PostKey, Run};
-use crate::summary::{Finding, Measure, Shape, Summary};
+use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, Summary};
 
 use super::blast::account_name;
 use super::root::ended;
@@ -79,7 +79,7 @@ pub(super) fn told(finding: &Finding, total: u32) -> Vec<Span> {
     let mut line = Line::default().bold(head).plain(": ");
     line = if finding.outcome == Outcome::Succeeded {
         match (finding.title.as_str(), finding.identical, n) {
-            (title @ "no output", ..) => line.plain(title),
+            (title @ ("no output" | EACH_ITS_OWN), ..) => line.plain(title),
             (title, true, 2..) => line.code(title).plain(", same output on each"),
             (title, false, 2..) if finding.chatter > 0 => line.code(title).plain(format!(
                 ", alike but for numbers, times, ids, order and how often {} of line come",

@@ -130,6 +130,9 @@ pub enum Shape {
     },
 }
 
+/// The title of many sets of one node each that are told as one finding.
+pub const EACH_ITS_OWN: &str = "an output of its own on each node";
+
 /// More sets of one node than this are told as one finding: nobody reads them one by one.
 const SINGLES: usize = 12;
 
@@ -400,9 +403,14 @@ fn first_telling(lines: &[Told]) -> Option<&Told> {
 /// Puts sets of one node together, by outcome, where there are too many to read.
 fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
     let mut singles: BTreeMap<Outcome, Vec<Draft>> = BTreeMap::new();
-    let mut kept = Vec::new();
+    let (mut kept, mut loud) = (Vec::new(), 0);
     for draft in drafts {
-        if draft.rows.len() == 1 {
+        // What sounds like an error is told by itself, while there is room.
+        let bad = draft.outcome == Outcome::Succeeded && cause::sounds_bad(&draft.title);
+        if draft.rows.len() == 1 && bad && loud < SINGLES {
+            loud += 1;
+            kept.push(draft);
+        } else if draft.rows.len() == 1 {
             singles.entry(draft.outcome).or_default().push(draft);
         } else {
             kept.push(draft);
@@ -417,7 +425,7 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
         let mut rows: Vec<usize> = drafts.into_iter().flat_map(|d| d.rows).collect();
         rows.sort_unstable();
         let title = if outcome == Outcome::Succeeded {
-            "an output of its own on each node".to_owned()
+            EACH_ITS_OWN.to_owned()
         } else {
             "a cause of its own on each node".to_owned()
         };

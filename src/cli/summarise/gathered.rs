@@ -18,17 +18,26 @@ const NAME_MAX: usize = 253;
 /// A line is read up to here, in bytes; nobody reads further, and one node must not take all the memory.
 const LINE_MAX: usize = 1 << 20;
 
+/// No secret by itself, and one behind a name that says so.
+const PROBE: &str = "Probe1x9Zq7w2";
+/// What people have in front of a colon and is no node: the tools themselves.
+const TOOLS: &[&str] = &["ssh", "bash", "sh", "sudo", "curl", "clush", "clubak", "pdsh", "parallel", "xargs"];
+/// Nodes that one set such as `web-[1-300]` stands for at most.
+const SET_MAX: usize = 10_000;
+
 /// What was read, by node in the order in which they first came.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub nodes: Vec<Node>,
-    known: HashMap<String, usize>,
+    known: HashMap<String, Option<usize>>,
     /// What came in of nodes whose lines seem to have ended, each different text once, with how many nodes have it.
     raw: HashMap<Digest, (Vec<u8>, usize)>,
     /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
     outputs: BTreeMap<Digest, Arc<str>>,
     /// Lines of nodes.
     pub lines: u64,
+    /// Lines in which the tool says how it ended on a node.
+    ends: u64,
     /// Lines that are of no node.
     pub skipped: u64,
     /// The first of them, redacted.
@@ -49,15 +58,25 @@ pub(super) struct Node {
     came_back: bool,
     output: Option<Digest>,
     exit_code: Option<i32>,
+    /// What the tool says of it instead of an exit code, such as `command timeout`.
+    trouble: Option<String>,
+    /// The end of a line was left out.
+    cut: bool,
 }
 
 /// One line of what was read.
 #[derive(Debug, PartialEq, Eq)]
 enum Line<'a> {
     Of(&'a str, &'a [u8]),
-    /// pdsh and clush say so on standard error.
-    Exit(&'a str, i32),
+    /// pdsh and clush say on standard error how it ended on a node, or on a set of them.
+    End(&'a str, End<'a>),
     Nobody,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum End<'a> {
+    Exit(i32),
+    Trouble(&'a str),
 }
 
 impl Gathered {
@@ -69,9 +88,14 @@ impl Gathered {
             line.clear();
             let Some(whole) = read_line(reader, &mut line)? else { return Ok(()) };
             self.cut += u64::from(!whole);
-            match parse(&line) {
-                Line::Of(name, rest) => {
-                    let at = self.node(name);
+            let parsed = parse(&line);
+            let known = match parsed {
+                Line::Of(name, _) => self.node(name, redactor),
+                Line::End(..) | Line::Nobody => None,
+            };
+            match parsed {
+                Line::Of(_, rest) if known.is_some() => {
+                    let at = known.unwrap_or_default();
                     if last != Some(at) {
                         if let Some(before) = last.filter(|before: &usize| !self.nodes[*before].came_back) {
                             self.put_away(before);
@@ -79,16 +103,24 @@ impl Gathered {
                         self.take_back(at);
                         last = Some(at);
                     }
-                    self.nodes[at].raw.extend_from_slice(rest);
-                    self.nodes[at].raw.push(b'\n');
+                    let node = &mut self.nodes[at];
+                    node.raw.extend_from_slice(rest);
+                    node.raw.push(b'\n');
+                    node.cut |= !whole;
                     self.lines += 1;
                 }
-                Line::Exit(name, code) => {
-                    let at = self.node(name);
-                    self.nodes[at].exit_code = Some(code);
+                Line::End(names, end) => {
+                    self.ends += 1;
+                    for name in expand(names) {
+                        let Some(at) = self.node(&name, redactor) else { continue };
+                        match end {
+                            End::Exit(code) => self.nodes[at].exit_code = Some(code),
+                            End::Trouble(why) => self.nodes[at].trouble = Some(redactor.redact(why).text),
+                        }
+                    }
                 }
                 Line::Nobody if line.iter().all(u8::is_ascii_whitespace) => {}
-                Line::Nobody => {
+                Line::Of(..) | Line::Nobody => {
                     self.skipped += 1;
                     if self.first_skipped.is_none() {
                         let redacted = redactor.redact(&String::from_utf8_lossy(&line)).text;
@@ -99,11 +131,17 @@ impl Gathered {
         }
     }
 
-    fn node(&mut self, name: &str) -> usize {
+    /// The place of a node; `None` where the name is a secret, or says that its value is one: `password: …` is no node.
+    fn node(&mut self, name: &str, redactor: &Redactor) -> Option<usize> {
         if let Some(at) = self.known.get(name) {
             return *at;
         }
-        self.known.insert(name.to_owned(), self.nodes.len());
+        let hides = |text: &str| !redactor.redact(text).found.is_empty();
+        if hides(name) || hides(&format!("{name}: {PROBE}")) {
+            self.known.insert(name.to_owned(), None);
+            return None;
+        }
+        self.known.insert(name.to_owned(), Some(self.nodes.len()));
         self.nodes.push(Node {
             name: name.to_owned(),
             raw: Vec::new(),
@@ -111,8 +149,15 @@ impl Gathered {
             came_back: false,
             output: None,
             exit_code: None,
+            trouble: None,
+            cut: false,
         });
-        self.nodes.len() - 1
+        Some(self.nodes.len() - 1)
+    }
+
+    /// Every line was of a node, so that node by node is all of it.
+    pub(super) fn is_all_of_nodes(&self) -> bool {
+        self.skipped == 0 && self.ends == 0
     }
 
     /// Keeps what the node printed once for all that printed the same.
@@ -189,18 +234,26 @@ impl Gathered {
     pub(super) fn input(&self, inventory: &Inventory, expect: Option<&Regex>) -> Input {
         // Asked once for each different output.
         let met: BTreeMap<Digest, bool> = expect.map_or_else(BTreeMap::new, |regex| {
-            self.outputs.iter().map(|(key, text)| (*key, regex.is_match(text))).collect()
+            self.outputs.iter().map(|(key, text)| (*key, regex.is_match(&seen(text)))).collect()
         });
         let row = |(target, node): (u32, &Node)| {
             let failed = node.exit_code.filter(|code| *code != 0);
             let met = expect.is_none() || node.output.is_some_and(|key| met.get(&key) == Some(&true));
-            let outcome = if failed.is_none() && met { Outcome::Succeeded } else { Outcome::Failed };
+            let good = failed.is_none() && node.trouble.is_none() && met;
+            let unmet = expect.filter(|_| !met).map(|regex| {
+                let said = node.output.and_then(|key| self.outputs.get(&key)).map(|text| seen(text).into_owned());
+                match said.as_deref().unwrap_or_default().lines().rev().find(|line| !line.trim().is_empty()) {
+                    Some(last) => format!("printed `{}`, expected `{regex}`", last.trim()),
+                    None => format!("printed nothing, expected `{regex}`"),
+                }
+            });
             Row {
                 target,
-                outcome: Some(outcome),
+                outcome: Some(if good { Outcome::Succeeded } else { Outcome::Failed }),
                 exit_code: failed,
-                cause: expect.filter(|_| !met).map(|regex| format!("nothing in the output matches `{regex}`")),
+                cause: node.trouble.clone().or(unmet),
                 output: node.output,
+                cut: node.cut,
                 attributes: inventory.of(&node.name),
                 name: node.name.clone(),
                 ..Row::default()
@@ -242,16 +295,18 @@ fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Op
 
 /// Which node a line is of. A name has no blank in it and ends at the first `: `, at a tab, or at a colon that ends the line.
 fn parse(line: &[u8]) -> Line<'_> {
-    static EXIT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(?:pdsh@\S+: (\S+): ssh|clush: (\S+):) exited with exit code (\d{1,3})\s*$").expect("a constant")
-    });
+    static END: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(?:pdsh@[^\s:]+|clush): (\S+?)(?: \(\d+\))?: (.+?)\s*$").expect("a constant"));
+    static EXIT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^(?:ssh )?exited with exit code (\d{1,3})$").expect("a constant"));
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.starts_with(b"pdsh@") || line.starts_with(b"clush: ") {
-        let exit = std::str::from_utf8(line).ok().and_then(|text| EXIT.captures(text));
-        if let Some(found) = exit {
-            let name = found.get(1).or_else(|| found.get(2)).map_or("", |m| m.as_str());
-            return Line::Exit(name, found[3].parse().unwrap_or(1));
-        }
+        let end = std::str::from_utf8(line).ok().and_then(|text| END.captures(text));
+        return end.map_or(Line::Nobody, |found| {
+            let (names, why) = (found.get(1).map_or("", |m| m.as_str()), found.get(2).map_or("", |m| m.as_str()));
+            let code = EXIT.captures(why).and_then(|exit| exit[1].parse().ok());
+            Line::End(names, code.map_or(End::Trouble(why), End::Exit))
+        });
     }
     let head = &line[..line.len().min(NAME_MAX + 2)];
     let ends = |at: usize| match head[at] {
@@ -271,11 +326,37 @@ fn parse(line: &[u8]) -> Line<'_> {
     }
 }
 
-/// A host, an address, a container, `user@host`: nothing that only looks like the start of a sentence in brackets.
+/// A host, an address, a container, `user@host`: nothing that only looks like the start of a sentence in brackets, and no
+/// folded set of nodes, which would count as one.
 fn is_name(name: &str) -> bool {
     let inside =
         |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '/' | '%' | '[' | ']' | '#');
-    name.len() <= NAME_MAX && name.chars().any(char::is_alphanumeric) && name.chars().all(inside)
+    let folded = name.find('[').is_some_and(|at| at > 0);
+    name.len() <= NAME_MAX
+        && name.chars().any(char::is_alphanumeric)
+        && name.chars().all(inside)
+        && !folded
+        && !TOOLS.contains(&name)
+}
+
+/// `web-[1-3,07]` as its nodes; any other text as itself.
+fn expand(names: &str) -> Vec<String> {
+    let set = names.split_once('[').and_then(|(head, rest)| {
+        let (inside, tail) = rest.split_once(']')?;
+        let mut nodes = Vec::new();
+        for part in inside.split(',') {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            let (low, high): (u64, u64) = (from.parse().ok()?, to.parse().ok()?);
+            for n in low..=high {
+                if nodes.len() == SET_MAX {
+                    return None;
+                }
+                nodes.push(format!("{head}{n:0width$}{tail}", width = from.len()));
+            }
+        }
+        Some(nodes)
+    });
+    set.unwrap_or_else(|| names.split(',').map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -312,8 +393,15 @@ mod tests {
         for line in ["no node here", "Error in something: x", "http://x", "", "***: x", ": x", "{\"a\": 1}"] {
             assert_eq!(parse(line.as_bytes()), Line::Nobody, "{line}");
         }
-        assert_eq!(parse(b"pdsh@desk: web-1: ssh exited with exit code 3"), Line::Exit("web-1", 3));
-        assert_eq!(parse(b"clush: web-1: exited with exit code 255"), Line::Exit("web-1", 255));
+        for line in ["ssh: connect to host web-9 port 22: refused", "web-[1-3]: up", "clush: what", "bash: no such"] {
+            assert_eq!(parse(line.as_bytes()), Line::Nobody, "{line}");
+        }
+        assert_eq!(parse(b"pdsh@desk: web-1: ssh exited with exit code 3"), Line::End("web-1", End::Exit(3)));
+        assert_eq!(parse(b"clush: web-[1-3] (3): exited with exit code 255"), Line::End("web-[1-3]", End::Exit(255)));
+        assert_eq!(parse(b"clush: web-1: command timeout"), Line::End("web-1", End::Trouble("command timeout")));
+        assert_eq!(expand("web-[08-10,3].x"), ["web-08.x", "web-09.x", "web-10.x", "web-3.x"]);
+        assert_eq!(expand("a,b"), ["a", "b"]);
+        assert_eq!(expand("web-[1-999999999]"), ["web-[1-999999999]"]);
     }
 
     #[test]
@@ -371,12 +459,39 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_says_that_its_value_is_a_secret_is_no_node() {
+        let secret = ["hunter2"; 2].concat();
+        let gathered = gather(format!("password: {secret}\nuser: bob\nweb-1: fine\n").as_bytes());
+        assert_eq!(gathered.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["user", "web-1"]);
+        assert_eq!(gathered.skipped, 1);
+        assert!(!gathered.first_skipped.unwrap().contains("hunter2"));
+        assert!(gather(format!("https://bob:{secret}@git.corp: refused\n").as_bytes()).nodes.is_empty());
+    }
+
+    #[test]
+    fn a_node_of_which_the_tool_says_no_good_has_failed_with_it() {
+        let gathered = gather(
+            b"web-1: up\nweb-2: up\npdsh@desk: web-1: command timeout\nclush: web-[2-3]: exited with exit code 3\n",
+        );
+        let input = gathered.input(&Inventory::default(), None);
+        let told: Vec<_> = input.rows.iter().map(|r| (r.name.as_str(), r.cause.as_deref(), r.exit_code)).collect();
+        assert_eq!(
+            told,
+            [("web-1", Some("command timeout"), None), ("web-2", None, Some(3)), ("web-3", None, Some(3))]
+        );
+        assert!(input.rows.iter().all(|row| row.outcome == Some(Outcome::Failed)));
+    }
+
+    #[test]
     fn who_says_that_it_failed_or_is_not_as_expected_has_failed() {
         let gathered = gather(b"a: active\nb: active\nc: failed\npdsh@x: b: ssh exited with exit code 3\n");
         let regex = Regex::new("(?m)^active$").unwrap();
         let input = gathered.input(&Inventory::default(), Some(&regex));
         let ends: Vec<_> = input.rows.iter().map(|row| (row.outcome.unwrap(), row.exit_code)).collect();
         assert_eq!(ends, [(Outcome::Succeeded, None), (Outcome::Failed, Some(3)), (Outcome::Failed, None)]);
-        assert_eq!(input.rows[2].cause.as_deref(), Some("nothing in the output matches `(?m)^active$`"));
+        assert_eq!(input.rows[2].cause.as_deref(), Some("printed `failed`, expected `(?m)^active$`"));
+        // Colours are not seen, and so not asked about.
+        let coloured = gather(b"a: \x1b[32mactive\x1b[0m\n").input(&Inventory::default(), Some(&regex));
+        assert_eq!(coloured.rows[0].outcome, Some(Outcome::Succeeded));
     }
 }

@@ -150,9 +150,9 @@ fn redact(args: &Args, redactor: &Redactor) -> Result<ExitCode, String> {
     gathered.read(&mut all.as_slice(), redactor).map_err(|why| why.to_string())?;
     gathered.finish(redactor);
     let said = match gathered.check() {
-        Ok(()) => gathered.again(),
-        // Any other text is the text of one.
-        Err(_) => redactor.redact(&String::from_utf8_lossy(&all)).text,
+        Ok(()) if gathered.is_all_of_nodes() => gathered.again(),
+        // Any other text is the text of one, and not a line of it is left out.
+        _ => redactor.redact(&String::from_utf8_lossy(&all)).text,
     };
     print(&said)?;
     Ok(ExitCode::SUCCESS)

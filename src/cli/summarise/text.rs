@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::terminal::{Colour, Terminal};
 use crate::domain::Outcome;
-use crate::summary::{Finding, Measure, Shape, seen};
+use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, seen};
 
 use super::Told;
 use super::against::Changes;
@@ -62,7 +62,7 @@ fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
     let head = terminal.paint(&head, if bad { Colour::Red } else { Colour::Bold });
     let _ = writeln!(out, "\n{head}: {}{code}", finding.title);
     let alike = match (finding.identical, finding.chatter) {
-        _ if nodes == 1 || bad => "",
+        _ if nodes == 1 || bad || finding.title == EACH_ITS_OWN => "",
         (true, _) => ", the same output on each",
         (false, 0) => ", alike but for numbers, times, ids or order",
         (false, _) => ", alike but for numbers, times, ids, order and how often lines come",
@@ -175,7 +175,7 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
                 finding.exemplar.and_then(|key| told.gathered.output(&key)).map(|text| seen(text).into_owned());
             json!({
                 "outcome": finding.outcome.as_str(), "title": finding.title, "exit_code": finding.exit_code,
-                "identical": finding.identical, "described": finding.described,
+                "identical": finding.identical, "chatter": finding.chatter, "described": finding.described,
                 "nodes": finding.targets.iter().filter_map(name).collect::<Vec<_>>(), "output": output,
             })
         })
@@ -198,6 +198,7 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
     let measures: Vec<Value> = told.summary.measures.iter().map(measure).collect();
     json!({
         "nodes": told.gathered.nodes.len(), "lines": told.gathered.lines, "skipped": told.gathered.skipped,
+        "first_skipped": told.gathered.first_skipped, "cut": told.gathered.cut,
         "failed": told.summary.counts.failed, "findings": findings, "measures": measures,
         "secrets": told.gathered.secrets, "changes": changes,
     })
