@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cause::sounds_bad;
-use super::lines::{Lexicon, Record, Template, slots};
+use super::lines::{Lexicon, Record, Template};
 use super::mask::{Kind, SLOT, Value};
 
 /// One text and how many nodes said it, byte for byte.
@@ -110,7 +110,7 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
     let mut lines: Vec<(u32, Template, usize, usize)> = Vec::with_capacity(record.lines.len());
     for template in &record.lines {
         let start = from;
-        from += slots(lexicon.shape(*template));
+        from += lexicon.slots(*template);
         match chatter.0.get(template) {
             None => lines.push((ranks[*template as usize], *template, start, lines.len())),
             Some(kind) => {
@@ -119,7 +119,7 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
                 }
                 for (slot, value) in record.values[start..from].iter().enumerate() {
                     let value = value.of(&record.text);
-                    if kind.rare.contains(&(slot, value.to_owned())) {
+                    if kind.rare.get(&slot).is_some_and(|values| values.contains(value)) {
                         marks.insert(Mark::Rare(*template, slot, value.to_owned()));
                     }
                 }
@@ -135,7 +135,7 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
     let mut sorted = Vec::with_capacity(record.values.len());
     let mut order = vec![0; lines.len()];
     for (to, (_, template, start, at)) in lines.iter().enumerate() {
-        sorted.extend_from_slice(&record.values[*start..*start + slots(lexicon.shape(*template))]);
+        sorted.extend_from_slice(&record.values[*start..*start + lexicon.slots(*template)]);
         order[*at] = to;
     }
     ((lines.iter().map(|(_, template, ..)| *template).collect(), marks), sorted, order)
@@ -151,8 +151,10 @@ struct Kept {
     present: bool,
     /// More lines than this.
     many: u32,
-    /// Slot and value: of a slot with few values those that few nodes have.
-    rare: BTreeSet<(usize, String)>,
+    /// Nodes that have any line of it.
+    nodes: u32,
+    /// By slot, where that has few values: those that few nodes have.
+    rare: BTreeMap<usize, BTreeSet<String>>,
 }
 
 /// Fewer nodes show no pattern.
@@ -196,7 +198,7 @@ impl Chatter {
             let median = median.into_iter().find(|(sum, _)| *sum >= half).map_or(0, |(_, count)| count);
             let telling = sounds_bad(shape) || (median >= ALWAYS && u64::from(nodes) * 2 > u64::from(total));
             let many = median.max(MANY_MIN).saturating_mul(MANY);
-            Some((template, Kept { present: telling, many, rare: BTreeSet::new() }))
+            Some((template, Kept { present: telling, many, nodes, rare: BTreeMap::new() }))
         };
         let mut chatter = Chatter((0..).zip(often).filter_map(verdict).collect());
         if !chatter.0.is_empty() {
@@ -206,27 +208,21 @@ impl Chatter {
     }
 
     fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit]) {
-        // Nodes by template, slot and value, while there are few values; and by template.
+        // Nodes by template, slot and value, while there are few values.
         let mut values: BTreeMap<(Template, usize), BTreeMap<&str, u32>> = BTreeMap::new();
-        let mut nodes: BTreeMap<Template, u32> = BTreeMap::new();
         for unit in units {
             let record = &unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
             let mut from = 0;
             for template in &record.lines {
                 let start = from;
-                from += slots(lexicon.shape(*template));
+                from += lexicon.slots(*template);
                 if self.0.contains_key(template) {
-                    seen.insert((*template, usize::MAX, ""));
                     let of = record.values[start..from].iter().enumerate().filter(|(_, v)| v.kind != Kind::Time);
                     seen.extend(of.map(|(slot, value)| (*template, slot, value.of(&record.text))));
                 }
             }
             for (template, slot, value) in seen {
-                if slot == usize::MAX {
-                    *nodes.entry(template).or_default() += unit.nodes;
-                    continue;
-                }
                 let tally = values.entry((template, slot)).or_default();
                 // One more than few says that there are many.
                 if tally.len() <= FEW || tally.contains_key(value) {
@@ -235,10 +231,9 @@ impl Chatter {
             }
         }
         for ((template, slot), tally) in values {
-            let all = nodes.get(&template).copied().unwrap_or(0);
             let Some(kept) = self.0.get_mut(&template).filter(|_| tally.len() <= FEW) else { continue };
-            let few = tally.into_iter().filter(|(_, n)| u64::from(*n) * 5 < u64::from(all));
-            kept.rare.extend(few.map(|(value, _)| (slot, value.to_owned())));
+            let few = tally.into_iter().filter(|(_, n)| u64::from(*n) * 5 < u64::from(kept.nodes));
+            kept.rare.insert(slot, few.map(|(value, _)| value.to_owned()).collect());
         }
     }
 
@@ -399,12 +394,13 @@ fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>],
     let mut from = 0;
     for template in &shape.lines {
         starts.push(from);
-        from += slots(lexicon.shape(*template));
+        from += lexicon.slots(*template);
     }
     // The first lines as the first unit has them, and where their slots stand.
     let wanted: Vec<usize> = shape.order.iter().copied().take(LINES).collect();
     let text = |line: usize| lexicon.shape(shape.lines[line]);
-    let places: Vec<usize> = wanted.iter().flat_map(|&l| starts[l]..starts[l] + slots(text(l))).collect();
+    let places: Vec<usize> =
+        wanted.iter().flat_map(|&l| starts[l]..starts[l] + lexicon.slots(shape.lines[l])).collect();
     let mut shown: Vec<Shown<'_>> = places.iter().map(|_| Shown::default()).collect();
     for &i in class {
         for (slot, &place) in shown.iter_mut().zip(&places) {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::mask::{SLOT, Value, mask};
+use super::mask::{Value, mask};
 
 /// Lines that are remembered at once. It is a cache: what is found out does not depend on it.
 const MEMO: usize = 1 << 14;
@@ -16,7 +16,8 @@ pub(super) type Template = u32;
 /// Every shape of a line that was seen.
 #[derive(Default)]
 pub(super) struct Lexicon {
-    shapes: Vec<Box<str>>,
+    /// Each with the number of its values.
+    shapes: Vec<(Box<str>, usize)>,
     known: HashMap<Box<str>, Template>,
     memo: Vec<Seen>,
     hasher: RandomState,
@@ -32,9 +33,14 @@ struct Seen {
 }
 
 impl Lexicon {
-    /// The shape of a template, with [`SLOT`] for each value.
+    /// The shape of a template, with [`super::mask::SLOT`] for each value.
     pub(super) fn shape(&self, template: Template) -> &str {
-        self.shapes.get(template as usize).map_or("", |shape| shape)
+        self.shapes.get(template as usize).map_or("", |(shape, _)| shape)
+    }
+
+    /// How many values stand in a line of it.
+    pub(super) fn slots(&self, template: Template) -> usize {
+        self.shapes.get(template as usize).map_or(0, |(_, slots)| *slots)
     }
 
     pub(super) fn templates(&self) -> usize {
@@ -66,7 +72,7 @@ impl Lexicon {
                 Some(template) => *template,
                 None => {
                     let template = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
-                    self.shapes.push(self.shape.as_str().into());
+                    self.shapes.push((self.shape.as_str().into(), values.len()));
                     self.known.insert(self.shape.as_str().into(), template);
                     template
                 }
@@ -120,11 +126,6 @@ impl Record {
 
 fn place(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// How many values stand in a shape.
-pub(super) fn slots(shape: &str) -> usize {
-    shape.matches(SLOT).count()
 }
 
 #[cfg(test)]
