@@ -162,7 +162,7 @@ mod tests {
             prop_assert_eq!(sum(&line, total), total, "{}", line);
             let finding = Finding {
                 outcome: Outcome::Failed, title: cause, exit_code: Some(1), targets: vec![0], exemplar: None,
-                identical: false, chatter: 0, described: String::new(),
+                line: None, identical: false, chatter: 0, described: String::new(),
             };
             let summary = Summary { counts: c, findings: vec![finding], measures: vec![], took: None };
             let title = headline(&name, &summary);

@@ -5,7 +5,7 @@
 //! masked are shown as a range or by what they are. Nothing here depends on the order of the input beyond
 //! the order in which the units stand, and no text is looked at twice.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cause::sounds_bad;
 use super::lines::{Lexicon, Record, Template};
@@ -34,20 +34,28 @@ pub(super) struct Told {
     pub words: String,
     /// Without its values.
     pub shape: String,
+    /// How many lines of its shape stand before it in a text.
+    pub nth: u32,
 }
 
 impl Told {
-    fn only_chatter() -> Self {
-        let words = "lines of logs alone, another number of them on each node".to_owned();
-        Told { shape: words.clone(), words }
+    /// What no line of a text says.
+    pub(super) fn note(words: &str) -> Self {
+        Told { shape: words.to_owned(), words: words.to_owned(), nth: 0 }
     }
 }
 
 /// A slot with at most this many values is split by value; so many classes at most come of one shape.
 const FEW: usize = 12;
-/// Only these lines can become a title.
+/// Only so many of the first lines can become a title, and so many of those that set a group apart.
 const LINES: usize = 40;
 const LINE_MAX: usize = 200;
+/// Of fewer nodes each is read: a value that more than half of them have is the usual one.
+const FEW_NODES: u32 = 12;
+/// Evenly spread numbers are a range, unless they are as few as this.
+const LEVELS: usize = 3;
+/// What a node without any line that counts is told by.
+const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
 pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
@@ -68,11 +76,14 @@ pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
         }
     }
     let mut groups = Vec::new();
-    for shape in shapes {
-        for class in split(units, &values, &shape.members) {
-            let lines = read(&shape, lexicon, units, &values, &class);
+    let everywhere = in_all(&shapes);
+    for shape in &shapes {
+        let Split { sets, slots } = split(units, &values, &shape.members);
+        let wanted = shape.telling(lexicon, &everywhere, &slots);
+        for class in sets {
+            let lines = read(shape, &wanted, lexicon, units, &values, &class);
             let chatter = chatter.among(class.iter().map(|&i| &units[i].record));
-            let lines = if lines.is_empty() && chatter > 0 { vec![Told::only_chatter()] } else { lines };
+            let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
         }
     }
@@ -101,6 +112,38 @@ struct Shape {
     /// The lines in the order in which the first unit has them.
     order: Vec<usize>,
     members: Vec<usize>,
+}
+
+impl Shape {
+    /// Which of its lines may tell it apart: the first ones, and of the rest those that some shape lacks or that hold one
+    /// of the slots it was split by.
+    fn telling(&self, lexicon: &Lexicon, everywhere: &HashSet<Template>, split_by: &[usize]) -> Vec<usize> {
+        let (first, rest) = self.order.split_at(self.order.len().min(LINES));
+        let mut wanted = first.to_vec();
+        if rest.is_empty() {
+            return wanted;
+        }
+        let mut holds = vec![false; self.lines.len()];
+        let mut slots = 0;
+        for (line, template) in self.lines.iter().enumerate() {
+            let from = slots;
+            slots += lexicon.slots(*template);
+            holds[line] = !everywhere.contains(template) || split_by.iter().any(|slot| (from..slots).contains(slot));
+        }
+        wanted.extend(rest.iter().copied().filter(|line| holds[*line]).take(LINES));
+        wanted
+    }
+}
+
+/// The templates that every shape has.
+fn in_all(shapes: &[Shape]) -> HashSet<Template> {
+    let mut held: HashMap<Template, usize> = HashMap::new();
+    for shape in shapes {
+        for same in shape.lines.chunk_by(|a, b| a == b) {
+            *held.entry(same[0]).or_default() += 1;
+        }
+    }
+    held.into_iter().filter(|(_, n)| *n == shapes.len()).map(|(template, _)| template).collect()
 }
 
 /// Sorts the lines that count, each with its values: a list sorted by size is the same list in another order.
@@ -143,7 +186,7 @@ fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatt
 
 /// The lines of logs: each node has another number of them, and that alone says nothing.
 #[derive(Default)]
-struct Chatter(BTreeMap<Template, Kept>);
+pub(super) struct Chatter(BTreeMap<Template, Kept>);
 
 /// What of a template of chatter sets nodes apart.
 struct Kept {
@@ -170,7 +213,7 @@ const MANY: u32 = 10;
 const MANY_MIN: u32 = 3;
 
 impl Chatter {
-    fn of(lexicon: &Lexicon, units: &[Unit]) -> Self {
+    pub(super) fn of(lexicon: &Lexicon, units: &[Unit]) -> Self {
         let total: u32 = units.iter().map(|unit| unit.nodes).sum();
         if total < CHATTER_NODES {
             return Chatter::default();
@@ -205,6 +248,11 @@ impl Chatter {
             chatter.look_for_rare_values(lexicon, units);
         }
         chatter
+    }
+
+    /// Whether lines of it are of a log.
+    pub(super) fn holds(&self, template: Template) -> bool {
+        self.0.contains_key(&template)
     }
 
     fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit]) {
@@ -263,11 +311,17 @@ struct Slot<'a> {
     version: bool,
 }
 
+/// The units of one shape, split by these slots.
+struct Split {
+    sets: Vec<Vec<usize>>,
+    slots: Vec<usize>,
+}
+
 /// Splits the units of one shape by the slots that have few values.
-fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<usize>> {
-    let Some(&first) = members.first() else { return Vec::new() };
+fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Split {
+    let Some(&first) = members.first() else { return Split { sets: Vec::new(), slots: Vec::new() } };
     if members.len() == 1 {
-        return vec![vec![first]];
+        return Split { sets: vec![vec![first]], slots: Vec::new() };
     }
     let nodes: u32 = members.iter().map(|&i| units[i].nodes).sum();
     let mut tallies: Vec<Tally<'_>> = values[first].iter().map(|_| Tally::default()).collect();
@@ -290,7 +344,7 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<us
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let value = slot.kept.get(values[i][slot.index].of(&units[i].record.text)).copied();
+                let value = slot.kept.get(said(values[i][slot.index], &units[i].record.text)).copied();
                 let next = known.len();
                 *known.entry((class, value)).or_insert(next)
             })
@@ -302,7 +356,7 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<us
         } else if let Some(usual) = slot.usual {
             // No room for a class of their own, and still they are not as the others.
             for (&i, rest) in members.iter().zip(&mut rest) {
-                *rest |= values[i][slot.index].of(&units[i].record.text) != usual;
+                *rest |= said(values[i][slot.index], &units[i].record.text) != usual;
             }
         }
     }
@@ -317,7 +371,12 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Vec<Vec<us
         sets[class].push(i);
     }
     sets.retain(|set| !set.is_empty());
-    sets
+    Split { sets, slots: slots.into_iter().map(|slot| slot.index).collect() }
+}
+
+/// A value as it is compared: all nodes that say their own name say the same.
+fn said(value: Value, text: &str) -> &str {
+    if value.kind == Kind::Own { Kind::Own.word() } else { value.of(text) }
 }
 
 /// The values of one slot with their nodes, for as long as they can still lead to a split.
@@ -336,7 +395,7 @@ impl<'a> Tally<'a> {
         if self.hopeless {
             return;
         }
-        let text = value.of(text);
+        let text = said(value, text);
         match &mut self.first {
             None => self.first = Some((text, count)),
             Some((first, sum)) if *first == text => *sum += count,
@@ -357,8 +416,11 @@ impl<'a> Tally<'a> {
         let version = self.kinds.only(Kind::Version);
         let mut by_count: Vec<(&str, u32)> = self.first.into_iter().chain(self.others).collect();
         by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let usual =
-            by_count.first().filter(|(_, n)| u64::from(*n) * 10 >= u64::from(nodes) * 8).map(|(value, _)| *value);
+        let is_usual = |n: u32| if nodes < FEW_NODES { n * 2 > nodes } else { u64::from(n) * 10 >= u64::from(nodes) * 8 };
+        let usual = by_count.first().filter(|(_, n)| is_usual(*n)).map(|(value, _)| *value);
+        if usual.is_none() && by_count.len() > LEVELS && self.kinds.only(Kind::Number) {
+            return None;
+        }
         let kept: BTreeSet<&str> = if by_count.len() <= FEW && (version || by_count.len() * 2 <= nodes as usize) {
             by_count.iter().map(|(v, _)| *v).collect()
         } else if version {
@@ -388,16 +450,21 @@ impl Kinds {
     }
 }
 
-/// The first lines of a shape, with what its slots hold over `class`.
-fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>], class: &[usize]) -> Vec<Told> {
+/// The wanted lines of a shape, with what its slots hold over `class`.
+fn read(
+    shape: &Shape,
+    wanted: &[usize],
+    lexicon: &Lexicon,
+    units: &[Unit],
+    values: &[Vec<Value>],
+    class: &[usize],
+) -> Vec<Told> {
     let mut starts = Vec::with_capacity(shape.lines.len());
     let mut from = 0;
     for template in &shape.lines {
         starts.push(from);
         from += lexicon.slots(*template);
     }
-    // The first lines as the first unit has them, and where their slots stand.
-    let wanted: Vec<usize> = shape.order.iter().copied().take(LINES).collect();
     let text = |line: usize| lexicon.shape(shape.lines[line]);
     let places: Vec<usize> =
         wanted.iter().flat_map(|&l| starts[l]..starts[l] + lexicon.slots(shape.lines[l])).collect();
@@ -411,25 +478,34 @@ fn read(shape: &Shape, lexicon: &Lexicon, units: &[Unit], values: &[Vec<Value>],
     }
     let mut shown = shown.into_iter();
     let mut lines = Vec::new();
-    for line in wanted.iter().map(|&l| text(l)) {
-        let mut told = String::new();
-        let mut length = 0;
-        for c in line.chars() {
-            if c == SLOT {
-                let slot = shown.next().unwrap_or_default();
-                if length < LINE_MAX {
-                    let words = slot.words();
-                    length += words.chars().count();
-                    told.push_str(&words);
-                }
-            } else if length < LINE_MAX {
-                told.push(c);
-                length += 1;
-            }
-        }
-        lines.push(Told { words: super::cause::cut(&told, LINE_MAX), shape: line.to_owned() });
+    for &at in wanted {
+        let line = text(at);
+        // Equal shapes stand beside each other, in the order of the text.
+        let alike = shape.lines[..at].iter().rev().take_while(|template| **template == shape.lines[at]).count();
+        let nth = u32::try_from(alike).unwrap_or(u32::MAX);
+        lines.push(Told { words: told_line(line, &mut shown), shape: line.to_owned(), nth });
     }
     lines
+}
+
+/// A shape with what is shown of its slots, at most [`LINE_MAX`] characters of it.
+pub(super) fn told_line<'a>(shape: &str, slots: &mut impl Iterator<Item = Shown<'a>>) -> String {
+    let mut told = String::new();
+    let mut length = 0;
+    for c in shape.chars() {
+        if c == SLOT {
+            let slot = slots.next().unwrap_or_default();
+            if length < LINE_MAX {
+                let words = slot.words();
+                length += words.chars().count();
+                told.push_str(&words);
+            }
+        } else if length < LINE_MAX {
+            told.push(c);
+            length += 1;
+        }
+    }
+    super::cause::cut(&told, LINE_MAX)
 }
 
 /// How many different values of one slot are named.
@@ -437,7 +513,7 @@ const ALTERNATIVES: usize = 3;
 
 /// What one slot reads as: one value as it stands, up to three of them, a range of numbers, or what they are.
 #[derive(Default)]
-struct Shown<'a> {
+pub(super) struct Shown<'a> {
     /// The first different values, one more than are named at most.
     distinct: Vec<&'a str>,
     kinds: Kinds,
@@ -446,7 +522,7 @@ struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn add(&mut self, value: Value, text: &'a str) {
+    pub(super) fn add(&mut self, value: Value, text: &'a str) {
         self.kinds.add(value.kind);
         let text = value.of(text);
         if self.distinct.last() == Some(&text) {

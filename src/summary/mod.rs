@@ -6,6 +6,7 @@
 //! The result depends on the set of rows only, not on their order.
 
 mod cause;
+mod change;
 mod describe;
 mod explain;
 mod facts;
@@ -24,7 +25,9 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Counts, Digest, Millis, Outcome};
 use crate::redact::{normalise, streams};
 
+pub use change::{Change, Pair, changes};
 use describe::Describer;
+pub use names::by_name;
 use group::{Told, Unit};
 use lines::{Lexicon, Record};
 
@@ -89,6 +92,9 @@ pub struct Finding {
     pub targets: Vec<u32>,
     /// Redacted output of one of them.
     pub exemplar: Option<Digest>,
+    /// Which line of the exemplar, as it is [`seen`], the title was made of; from 0.
+    #[serde(default)]
+    pub line: Option<u32>,
     /// "all byte-equal", as opposed to alike in shape.
     pub identical: bool,
     /// Kinds of line, as of a log, of which every node has another number: those do not set them apart.
@@ -148,9 +154,15 @@ pub fn summarise(input: &Input) -> Summary {
     let mut describer = Describer::new(&rows);
     let findings = drafts
         .into_iter()
-        .map(|draft| Finding {
+        .map(|draft| {
+            let exemplar = exemplar(&rows, &draft.rows, input);
+            let line = draft.line.as_ref().and_then(|told| place(&rows, told, exemplar?, input));
+            (draft, exemplar, line)
+        })
+        .map(|(draft, exemplar, line)| Finding {
             described: describer.describe(&draft.rows),
-            exemplar: exemplar(&rows, &draft.rows, input),
+            exemplar,
+            line,
             targets: draft.rows.iter().map(|&i| rows[i].target).collect(),
             outcome: draft.outcome,
             title: draft.title,
@@ -212,6 +224,8 @@ struct Draft {
     rows: Vec<usize>,
     identical: bool,
     chatter: u32,
+    /// The line that the title was made of.
+    line: Option<Told>,
 }
 
 impl Draft {
@@ -254,7 +268,7 @@ fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
             members.sort_unstable();
             let identical = same_output(rows, &members);
             let title = group.lines.into_iter().next().map(|line| line.words).unwrap_or_default();
-            drafts.push(Draft { outcome, title, exit_code, rows: members, identical, chatter: 0 });
+            drafts.push(Draft { outcome, title, exit_code, rows: members, identical, chatter: 0, line: None });
         }
     }
     drafts
@@ -304,8 +318,7 @@ fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
         for (_, key, set) in sets.iter().filter(|(c, ..)| *c == cut) {
             match key.map(|k| input.outputs.get(&k)) {
                 Some(None) => {
-                    let gone = "its output is no longer kept".to_owned();
-                    let lines = vec![Told { shape: gone.clone(), words: gone }];
+                    let lines = vec![Told::note("its output is no longer kept")];
                     found.push((draft(rows, set.clone(), !cut), lines));
                 }
                 Some(Some(text)) => texts.push((whole_lines(normalise(text), cut), set)),
@@ -334,7 +347,8 @@ fn unit(rows: &[&Row], text: &str, set: &[usize], lexicon: &mut Lexicon) -> Unit
 
 fn draft(rows: &[&Row], members: Vec<usize>, identical: bool) -> Draft {
     let exit_code = common(members.iter().map(|&i| rows[i].exit_code));
-    Draft { outcome: Outcome::Succeeded, title: String::new(), exit_code, rows: members, identical, chatter: 0 }
+    let (outcome, title) = (Outcome::Succeeded, String::new());
+    Draft { outcome, title, exit_code, rows: members, identical, chatter: 0, line: None }
 }
 
 /// The exit code that all of them have.
@@ -358,7 +372,7 @@ fn same_output(rows: &[&Row], members: &[usize]) -> bool {
 }
 
 /// The title of a set is the line that sets it apart: of those that not every set has, the first one of a kind that the
-/// fewest have. So an error stands before a version that many have too.
+/// fewest have, and then with values that the fewest have. So an error stands before a version that many have too.
 fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Draft> {
     let useful = |line: &&Told| line.words.chars().any(char::is_alphanumeric);
     let sets = found.len();
@@ -369,9 +383,10 @@ fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Dra
         .into_iter()
         .map(|(mut draft, lines)| {
             let apart = lines.iter().filter(useful).filter(|line| of(&words, &line.words) < sets);
-            let apart = apart.min_by_key(|line| of(&shapes, &line.shape));
-            let title = apart.or_else(|| first_telling(&lines)).map_or("no output", |line| &line.words);
-            draft.title = title.trim().to_owned();
+            let apart = apart.min_by_key(|line| (of(&shapes, &line.shape), of(&words, &line.words)));
+            let line = apart.or_else(|| first_telling(&lines));
+            draft.title = line.map_or("no output", |line| &line.words).trim().to_owned();
+            draft.line = line.cloned();
             if draft.rows.iter().any(|&i| rows[i].cut) {
                 draft.title.push_str(" (output cut)");
             }
@@ -429,7 +444,7 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
         } else {
             "a cause of its own on each node".to_owned()
         };
-        kept.push(Draft { outcome, title, exit_code, rows, identical: false, chatter: 0 });
+        kept.push(Draft { outcome, title, exit_code, rows, identical: false, chatter: 0, line: None });
     }
     kept
 }
@@ -442,6 +457,22 @@ fn exemplar(rows: &[&Row], members: &[usize], input: &Input) -> Option<Digest> {
     let keys = || members.iter().filter_map(|&i| rows[i].output);
     let speaks = |key: &Digest| input.outputs.get(key).is_some_and(|text| !text.trim().is_empty());
     keys().find(speaks).or_else(|| keys().next())
+}
+
+/// The line of the exemplar that a title was made of.
+fn place(rows: &[&Row], told: &Told, exemplar: Digest, input: &Input) -> Option<u32> {
+    let text = normalise(input.outputs.get(&exemplar)?);
+    // What one node alone printed was read with its name in mind.
+    let own = rows.iter().find(|r| r.output == Some(exemplar)).map_or("", |r| r.name.as_str());
+    let mut shape = String::new();
+    let mut is_it = |line: &str| {
+        ["", own].iter().any(|own| {
+            mask::mask(line, own, &mut shape);
+            shape == told.shape
+        })
+    };
+    let mut those = (0u32..).zip(text.split('\n')).filter(|(_, line)| is_it(line));
+    those.nth(told.nth as usize).map(|(at, _)| at)
 }
 
 #[cfg(test)]

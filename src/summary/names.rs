@@ -1,7 +1,40 @@
 //! Names of nodes -> the few words that name them all: `web-[01-09], db-1`.
 
+use std::cmp::Ordering;
+
 /// Fewer names in a row are told one by one.
 const RANGE: usize = 3;
+
+/// The order in which people expect names: numbers in them by their value, so that `web-9` stands before `web-10`.
+#[must_use]
+pub fn by_name(a: &str, b: &str) -> Ordering {
+    let (mut left, mut right) = (a, b);
+    while !left.is_empty() && !right.is_empty() {
+        let (one, other) = (left.split_at(run(left)), right.split_at(run(right)));
+        let order = match (number(one.0), number(other.0)) {
+            (Some(one), Some(other)) => one.len().cmp(&other.len()).then(one.cmp(other)),
+            _ => one.0.cmp(other.0),
+        };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (left, right) = (one.1, other.1);
+    }
+    // `web-07` and `web-7` are two nodes.
+    left.len().cmp(&right.len()).then_with(|| a.cmp(b))
+}
+
+/// How many bytes the name has of what it begins with, be it digits or others.
+fn run(name: &str) -> usize {
+    let digits = |b: u8| b.is_ascii_digit();
+    let first = name.bytes().next().is_some_and(digits);
+    name.bytes().take_while(|b| digits(*b) == first).count()
+}
+
+/// The digits of a number, without zeros in front.
+fn number(run: &str) -> Option<&str> {
+    run.starts_with(|c: char| c.is_ascii_digit()).then(|| run.trim_start_matches('0'))
+}
 
 /// What the names of a row of nodes share: `web-`, `.example.com`, and two digits. Of a name without a number `before` is
 /// all of it.
@@ -81,6 +114,13 @@ fn is_id(label: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_stand_in_the_order_of_their_numbers() {
+        let mut names = ["web-10", "web-9", "db", "web-09", "web-9a", "i-0b", "i-0a", "web", "9", "10", "ü1"];
+        names.sort_by(|a, b| by_name(a, b));
+        assert_eq!(names, ["9", "10", "db", "i-0a", "i-0b", "web", "web-09", "web-9", "web-9a", "web-10", "ü1"]);
+    }
 
     fn told(names: &[&str]) -> Option<String> {
         parts(names.iter().copied(), 3).map(|parts| parts.join(", "))

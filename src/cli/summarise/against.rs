@@ -1,18 +1,19 @@
 //! What changed since an earlier output of the same nodes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use crate::summary::{Input, Row, summarise};
+use crate::domain::Outcome;
+use crate::summary::{Pair, Row, changes, summarise};
 
 use super::gathered::Gathered;
 use super::inventory::Inventory;
 
-/// Between two outputs. Numbers, times and ids that go on by themselves are no change; a value that few have is.
+/// Between two outputs. Numbers, times and ids that go on by themselves are no change.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Changes {
-    /// From one result to another, the most nodes first.
+    /// What changed, the most nodes first; a node may stand in several.
     pub moved: Vec<Moved>,
     pub new: Vec<String>,
     pub gone: Vec<String>,
@@ -21,46 +22,70 @@ pub(super) struct Changes {
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Moved {
-    pub from: String,
-    pub to: String,
+    /// The line as it was; nothing where it is new.
+    pub from: Option<String>,
+    /// As it is; nothing where it is gone.
+    pub to: Option<String>,
     pub nodes: Vec<String>,
 }
 
-pub(super) fn changes(old: &Gathered, new: &Gathered) -> Changes {
-    let nothing = Inventory::default();
-    let (before, after) = (old.input(&nothing, None), new.input(&nothing, None));
-    // Both are summarised as one, so that what is alike is in one finding.
-    let shift = u32::try_from(before.rows.len()).unwrap_or(u32::MAX);
-    let mut both = Input { rows: before.rows, outputs: before.outputs, ..Input::default() };
-    both.rows.extend(after.rows.into_iter().map(|row| Row { target: row.target.saturating_add(shift), ..row }));
-    both.outputs.extend(after.outputs);
-    let summary = summarise(&both);
-    let mut found: HashMap<u32, usize> = HashMap::new();
-    for (n, finding) in summary.findings.iter().enumerate() {
-        found.extend(finding.targets.iter().map(|target| (*target, n)));
-    }
-    let was: HashMap<&str, u32> = old.nodes.iter().zip(0..).map(|(node, at)| (node.name.as_str(), at)).collect();
-    let mut moved: BTreeMap<(usize, usize), Vec<String>> = BTreeMap::new();
-    let mut changes = Changes { moved: Vec::new(), new: Vec::new(), gone: Vec::new(), unchanged: 0 };
-    for (node, at) in new.nodes.iter().zip(shift..) {
-        let Some(before) = was.get(node.name.as_str()) else {
-            changes.new.push(node.name.clone());
-            continue;
-        };
-        match (found.get(before), found.get(&at)) {
-            (Some(from), Some(to)) if from != to => moved.entry((*from, *to)).or_default().push(node.name.clone()),
-            _ => changes.unchanged += 1,
+pub(super) fn since(old: &Gathered, new: &Gathered) -> Changes {
+    let (before, after) = (Side::of(old), Side::of(new));
+    let was: HashMap<&str, usize> = old.nodes.iter().zip(0..).map(|(node, at)| (node.name.as_str(), at)).collect();
+    let now: HashSet<&str> = new.nodes.iter().map(|node| node.name.as_str()).collect();
+    let both: Vec<(usize, usize)> =
+        new.nodes.iter().enumerate().filter_map(|(at, node)| Some((*was.get(node.name.as_str())?, at))).collect();
+    let mut unchanged = vec![true; both.len()];
+    let mut ended: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+    for (at, (from, to)) in both.iter().enumerate() {
+        if before.rows[*from].outcome != after.rows[*to].outcome {
+            ended.entry((before.end(*from), after.end(*to))).or_default().push(at);
         }
     }
-    let now: std::collections::HashSet<&str> = new.nodes.iter().map(|node| node.name.as_str()).collect();
-    changes.gone.extend(old.nodes.iter().map(|n| n.name.clone()).filter(|name| !now.contains(name.as_str())));
-    let title = |n: usize| summary.findings.get(n).map(|f| f.title.clone()).unwrap_or_default();
-    changes.moved =
-        moved.into_iter().map(|((from, to), nodes)| Moved { from: title(from), to: title(to), nodes }).collect();
-    changes
-        .moved
-        .sort_by(|a, b| b.nodes.len().cmp(&a.nodes.len()).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
-    changes
+    let mut moved: Vec<(Option<String>, Option<String>, Vec<usize>)> =
+        ended.into_iter().map(|((from, to), those)| (Some(from), Some(to), those)).collect();
+    let pairs: Vec<Pair<'_>> = both
+        .iter()
+        .map(|(from, to)| Pair { name: &new.nodes[*to].name, old: old.text(*from), new: new.text(*to) })
+        .collect();
+    let lines = changes(&pairs).into_iter();
+    moved.extend(lines.map(|c| (c.from, c.to, c.pairs.into_iter().map(|at| at as usize).collect())));
+    for at in moved.iter().flat_map(|(.., those)| those) {
+        unchanged[*at] = false;
+    }
+    let name = |at: &usize| new.nodes[both[*at].1].name.clone();
+    Changes {
+        moved: moved
+            .into_iter()
+            .map(|(from, to, those)| Moved { from, to, nodes: those.iter().map(name).collect() })
+            .collect(),
+        new: new.nodes.iter().map(|n| n.name.clone()).filter(|name| !was.contains_key(name.as_str())).collect(),
+        gone: old.nodes.iter().map(|n| n.name.clone()).filter(|name| !now.contains(name.as_str())).collect(),
+        unchanged: unchanged.into_iter().filter(|same| *same).count(),
+    }
+}
+
+/// How the nodes of one output ended.
+struct Side {
+    rows: Vec<Row>,
+    titles: HashMap<u32, String>,
+}
+
+impl Side {
+    fn of(gathered: &Gathered) -> Self {
+        let input = gathered.input(&Inventory::default(), None);
+        let failed = |row: &Row| row.outcome != Some(Outcome::Succeeded);
+        let summary = input.rows.iter().any(failed).then(|| summarise(&input));
+        let findings = summary.into_iter().flat_map(|summary| summary.findings);
+        let titles = findings.flat_map(|f| f.targets.into_iter().map(move |target| (target, f.title.clone()))).collect();
+        Side { rows: input.rows, titles }
+    }
+
+    fn end(&self, at: usize) -> String {
+        let row = &self.rows[at];
+        let title = self.titles.get(&row.target).filter(|_| row.outcome != Some(Outcome::Succeeded));
+        title.map_or_else(|| "succeeded".into(), |title| format!("failed: {title}"))
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +107,7 @@ mod tests {
         let new: String = (1..21)
             .map(|n| format!("web-{n}: up since 11:00:{n:02}, nginx/1.{}.0\n", if n < 4 { 24 } else { 18 }))
             .collect();
-        let changes = changes(&gather(&old), &gather(&new));
+        let changes = since(&gather(&old), &gather(&new));
         assert_eq!(
             (changes.new.as_slice(), changes.gone.as_slice()),
             (&["web-20".to_owned()][..], &["web-0".to_owned()][..])
@@ -90,13 +115,26 @@ mod tests {
         assert_eq!(changes.unchanged, 16);
         let [moved] = changes.moved.as_slice() else { panic!("{changes:?}") };
         assert_eq!(moved.nodes, ["web-1", "web-2", "web-3"]);
-        assert!(moved.from.contains("1.18.0") && moved.to.contains("1.24.0"), "{moved:?}");
+        let told = [&moved.from, &moved.to].map(|side| side.as_deref().unwrap_or_default());
+        assert_eq!(told, ["up since ‹time›, nginx/1.18.0", "up since ‹time›, nginx/1.24.0"]);
+    }
+
+    #[test]
+    fn who_failed_and_who_is_well_again_is_told() {
+        let (well, ill) = ("a: 1\nb: 1\n", "a: 1\nb: 1\npdsh@x: b: ssh exited with exit code 3\n");
+        let told = |old: &str, new: &str| {
+            let moved = since(&gather(old), &gather(new)).moved;
+            let [one] = moved.as_slice() else { panic!("{moved:?}") };
+            (one.from.clone().unwrap(), one.to.clone().unwrap(), one.nodes.clone())
+        };
+        assert_eq!(told(well, ill), ("succeeded".into(), "failed: 1".into(), vec!["b".to_owned()]));
+        assert_eq!(told(ill, well), ("failed: 1".into(), "succeeded".into(), vec!["b".to_owned()]));
     }
 
     #[test]
     fn the_same_again_is_no_change() {
         let text = "a: 1\nb: 1\nc: down\n";
-        let found = changes(&gather(text), &gather(text));
+        let found = since(&gather(text), &gather(text));
         assert_eq!(found, Changes { moved: Vec::new(), new: Vec::new(), gone: Vec::new(), unchanged: 3 });
     }
 }

@@ -9,7 +9,7 @@ use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::Redactor;
-use crate::summary::{Input, Row, seen};
+use crate::summary::{Input, Row, by_name, seen};
 
 use super::inventory::Inventory;
 
@@ -25,7 +25,7 @@ const TOOLS: &[&str] = &["ssh", "bash", "sh", "sudo", "curl", "clush", "clubak",
 /// Nodes that one set such as `web-[1-300]` stands for at most.
 const SET_MAX: usize = 10_000;
 
-/// What was read, by node in the order in which they first came.
+/// What was read, by node: in the order in which they first came, and by name at the end.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub nodes: Vec<Node>,
@@ -200,6 +200,8 @@ impl Gathered {
         for node in &mut self.nodes {
             node.output = node.kept.and_then(|came| made.get(&came).copied());
         }
+        // Nothing that is told depends on who answered first.
+        self.nodes.sort_by(|a, b| by_name(&a.name, &b.name));
     }
 
     /// An error where it is not `node: line` text at all.
@@ -260,6 +262,11 @@ impl Gathered {
             }
         };
         Input { rows: (0..).zip(&self.nodes).map(row).collect(), outputs: self.outputs.clone(), ..Input::default() }
+    }
+
+    /// What a node printed, redacted.
+    pub(super) fn text(&self, node: usize) -> &str {
+        self.nodes.get(node).and_then(|n| self.outputs.get(&n.output?)).map_or("", |text| text)
     }
 
     pub(super) fn output(&self, key: &Digest) -> Option<&Arc<str>> {

@@ -88,7 +88,7 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
     let input = gathered.input(&inventory, args.expect.as_ref());
     let summary = summarise(&input);
-    let changes = old.map(|old| against::changes(&old, &gathered));
+    let changes = old.map(|old| against::since(&old, &gathered));
     let told = Told { gathered, input, summary };
     if let Some(file) = &args.groups {
         std::fs::write(file, text::groups(&told))

@@ -1,6 +1,7 @@
 //! What was found, in words for a terminal, as JSON, and as a list of nodes.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -75,25 +76,36 @@ fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
     if let Some(output) = finding.exemplar.filter(|_| n < SHOWN).and_then(|key| told.gathered.output(&key)) {
         let output = seen(output);
         let lines: Vec<&str> = output.lines().collect();
-        // Where a node fails it says why at the end.
-        let shown = if bad { &lines[lines.len().saturating_sub(LINES)..] } else { &lines[..lines.len().min(LINES)] };
-        if shown.len() == 1 && shown[0].trim() == finding.title {
+        let telling = finding.line.map(|line| line as usize);
+        if lines.len() == 1 && lines[0].trim() == finding.title {
             return out;
         }
-        let more = lines.len() - shown.len();
-        let rest = format!("   │ … {}", count(more, "more line"));
-        if more > 0 && bad {
-            let _ = writeln!(out, "{}", terminal.paint(&rest, Colour::Dim));
-        }
-        for line in shown {
+        let shown = window(lines.len(), telling, bad);
+        let alone = told.summary.findings.len() == 1;
+        let rest = |n: usize, what: &str| match n {
+            0 => String::new(),
+            n => format!("{}\n", terminal.paint(&format!("   │ … {}", count(n, what)), Colour::Dim)),
+        };
+        out.push_str(&rest(shown.start, "earlier line"));
+        for (at, line) in shown.clone().zip(&lines[shown.clone()]) {
             let line: String = line.chars().take(160).collect();
-            let _ = writeln!(out, "   {} {line}", terminal.paint("│", Colour::Dim));
+            let mark = if telling == Some(at) && !alone { "▸" } else { "│" };
+            let _ = writeln!(out, "   {} {line}", terminal.paint(mark, Colour::Dim));
         }
-        if more > 0 && !bad {
-            let _ = writeln!(out, "{}", terminal.paint(&rest, Colour::Dim));
-        }
+        out.push_str(&rest(lines.len() - shown.end, "more line"));
     }
     out
+}
+
+/// Which lines are shown: the first ones, those around the telling one where it is further down, or the last ones, because
+/// where a node fails it says why at the end.
+fn window(lines: usize, telling: Option<usize>, bad: bool) -> Range<usize> {
+    let from = match telling {
+        Some(at) if at >= LINES => (at - LINES / 2).min(lines.saturating_sub(LINES)),
+        _ if bad => lines.saturating_sub(LINES),
+        _ => 0,
+    };
+    from..lines.min(from + LINES)
 }
 
 fn measured(told: &Told, measure: &Measure) -> String {
@@ -124,15 +136,17 @@ fn changed(changes: &Changes) -> String {
         return format!("\nNothing changed since: {} as before.\n", count(*unchanged, "node"));
     }
     let _ = writeln!(out, "\nSince then: {} as before", count(*unchanged, "node"));
-    for one in moved {
-        let _ = writeln!(
-            out,
-            "  {}: `{}` is now `{}` ({})",
-            count(one.nodes.len(), "node"),
-            one.from,
-            one.to,
-            names(&one.nodes)
-        );
+    for one in moved.iter().take(FINDINGS) {
+        let told = match (&one.from, &one.to) {
+            (Some(from), Some(to)) => format!("`{from}` is now `{to}`"),
+            (None, Some(to)) => format!("`{to}` is new"),
+            (Some(from), None) => format!("`{from}` is gone"),
+            (None, None) => continue,
+        };
+        let _ = writeln!(out, "  {}: {told} ({})", count(one.nodes.len(), "node"), names(&one.nodes));
+    }
+    if let Some(rest) = moved.get(FINDINGS..).filter(|rest| !rest.is_empty()) {
+        let _ = writeln!(out, "  … and {}", count(rest.len(), "more change"));
     }
     for (what, nodes) in [("new", new), ("gone", gone)] {
         if !nodes.is_empty() {
@@ -175,7 +189,7 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
                 finding.exemplar.and_then(|key| told.gathered.output(&key)).map(|text| seen(text).into_owned());
             json!({
                 "outcome": finding.outcome.as_str(), "title": finding.title, "exit_code": finding.exit_code,
-                "identical": finding.identical, "chatter": finding.chatter, "described": finding.described,
+                "identical": finding.identical, "line": finding.line, "chatter": finding.chatter, "described": finding.described,
                 "nodes": finding.targets.iter().filter_map(name).collect::<Vec<_>>(), "output": output,
             })
         })
@@ -204,7 +218,7 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
     })
 }
 
-/// `node<TAB>number` for each node, as they came.
+/// `node<TAB>number` for each node, by name.
 pub(super) fn groups(told: &Told) -> String {
     let mut number = vec![0; told.input.rows.len()];
     for (n, finding) in told.summary.findings.iter().enumerate() {
