@@ -12,7 +12,7 @@ use crate::run::{Phase, Run};
 
 use super::intake::Answer;
 use super::runner::Handle;
-use super::summing::summary_of;
+use super::summing::{summary_of, summary_with_texts};
 use super::{Services, planner, propose};
 
 /// Runs that `status` lists, newest first.
@@ -48,7 +48,7 @@ async fn listed(
 pub async fn one(services: &Arc<Services>, handle: &Handle, view: &View) -> Card {
     let run = handle.read(Run::clone);
     let card = if run.phase.is_over() {
-        let (summary, _) = summary_of(services, &run).await;
+        let summary = summary_of(services, &run).await;
         message::root(&run, Some(&summary), view)
     } else {
         message::root(&run, None, view)
@@ -86,7 +86,7 @@ pub(super) async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Ha
     if run.phase == Phase::AwaitingApproval {
         return Answer::Whisper(message::trouble::no_output_yet(&services.view(&run)));
     }
-    let (summary, texts) = summary_of(services, &run).await;
+    let (summary, texts) = summary_with_texts(services, &run).await;
     if texts.is_empty() && run.phase.is_over() && !message::rows::output_keys(&run).is_empty() {
         return Answer::Whisper(message::trouble::outputs_deleted(
             services.settings.keep_outputs,

@@ -119,6 +119,7 @@ pub struct Services {
     desk: Desk,
     /// People's own pages.
     homes: Homes,
+    readers: summing::Readers,
     runs: Runs,
     /// Whether everything is halted.
     halting: Halting,
@@ -189,6 +190,7 @@ impl Engine {
             atlas,
             desk: Desk::default(),
             homes: Homes::default(),
+            readers: summing::Readers::default(),
             runs: Runs::default(),
             halting,
             starting: tokio::sync::Mutex::new(()),

@@ -10,7 +10,7 @@ use crate::ports::ChatError;
 use crate::run::{AskAt, Effect, Input, PostKey, Run};
 
 use super::runner::Handle;
-use super::summing::summary_of;
+use super::summing::{summary_of, summary_with_texts};
 use super::{Services, homes};
 
 /// The last word does not wait longer for a card above it: Discord lets old messages be edited a few times an hour.
@@ -194,7 +194,7 @@ async fn refused(handle: &Handle, key: &PostKey, cause: String) {
 /// Long outputs as one file beside the results. The adapter finds a file that is there already by its key.
 async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
     let run = handle.snapshot();
-    let (summary, texts) = summary_of(services, &run).await;
+    let (summary, texts) = summary_with_texts(services, &run).await;
     let lookup = |key: &Digest| texts.get(key).cloned();
     let Some(file) = message::output_file(&run, &summary, &lookup, &services.view(&run)) else { return };
     let place = thread_of(&run);
@@ -294,15 +294,15 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
         PostKey::Reviewed => message::reviewed(&run, &view),
         PostKey::Notice(number) => message::notice(&run, *number, &view),
         PostKey::Hold(number) => {
-            let (summary, _) = summary_of(services, &run).await;
+            let summary = summary_of(services, &run).await;
             message::hold(&run, *number, &summary, &view)
         }
         PostKey::Results => {
-            let (summary, texts) = summary_of(services, &run).await;
+            let (summary, texts) = summary_with_texts(services, &run).await;
             message::results(&run, &summary, &|key: &Digest| texts.get(key).cloned(), &view)
         }
         PostKey::Closing => {
-            let (summary, _) = summary_of(services, &run).await;
+            let summary = summary_of(services, &run).await;
             message::closing(&run, &summary, &view)
         }
     };
@@ -328,7 +328,7 @@ async fn link_of(services: &Services, run: &Run) -> Option<String> {
 async fn root_card(services: &Services, run: &Run) -> Card {
     let view = services.view(run);
     let card = if run.phase.is_over() {
-        let (summary, _) = summary_of(services, run).await;
+        let summary = summary_of(services, run).await;
         message::root(run, Some(&summary), &view)
     } else {
         message::root(run, None, &view)

@@ -1,6 +1,6 @@
 //! What a run tells its summary: one row for each target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{Digest, Millis, Outcome};
@@ -23,17 +23,24 @@ pub fn summary_input(run: &Run, outputs: BTreeMap<Digest, Arc<str>>) -> Input {
         .zip(0u32..)
         .map(|((planned, state), target)| row(run, target, planned, state))
         .collect();
-    let mut outputs = outputs;
+    let extracts = plan.steps.iter().any(|step| !step.extract.is_empty());
+    Input { rows, outputs: joined(run, outputs), extracts, took: took(run) }
+}
+
+/// The outputs, and what a node printed in several steps as one text, because it is compared as one.
+#[must_use]
+pub fn joined(run: &Run, mut outputs: BTreeMap<Digest, Arc<str>>) -> BTreeMap<Digest, Arc<str>> {
+    if outputs.is_empty() {
+        return outputs;
+    }
     for state in &run.targets {
-        // What a node printed in several steps is compared as one text.
         let Some(key) = output_key(state).filter(|key| !outputs.contains_key(key)) else { continue };
         let parts: Option<Vec<Arc<str>>> = printing(state).map(|(_, key)| outputs.get(&key).cloned()).collect();
         if let Some(parts) = parts {
             outputs.insert(key, parts.join("\n").into());
         }
     }
-    let extracts = plan.steps.iter().any(|step| !step.extract.is_empty());
-    Input { rows, outputs, extracts, took: took(run) }
+    outputs
 }
 
 /// The outputs that a summary of this run and the story of its rollback can use, each once.
@@ -44,6 +51,17 @@ pub fn output_keys(run: &Run) -> Vec<Digest> {
     keys.sort_unstable();
     keys.dedup();
     keys
+}
+
+/// Of which outputs these are made, which stand for all that a node printed: see [`output_key`].
+#[must_use]
+pub fn parts_of(run: &Run, keys: &BTreeSet<Digest>) -> Vec<Digest> {
+    if keys.is_empty() {
+        return Vec::new();
+    }
+    let wanted = run.targets.iter().filter(|state| output_key(state).is_some_and(|key| keys.contains(&key)));
+    let parts: BTreeSet<Digest> = wanted.flat_map(|state| printing(state).map(|(_, key)| key)).collect();
+    parts.into_iter().collect()
 }
 
 /// From the first allowed send to the end.

@@ -11,11 +11,11 @@ use super::rules::{name_pattern, regex};
 
 /// Key blocks replaced by what `mark` makes of them. A block without an end goes to the end of the text: outputs
 /// are cut. A block without a beginning goes back over the lines that look like its body.
-pub(super) fn private_keys(text: &str, mark: &mut dyn FnMut(&str) -> String) -> String {
+pub(super) fn private_keys<'a>(text: &'a str, mark: &mut dyn FnMut(&str) -> String) -> Cow<'a, str> {
     static BEGIN: LazyLock<Regex> = LazyLock::new(|| block_line("BEGIN"));
     static END: LazyLock<Regex> = LazyLock::new(|| block_line("END"));
     if !text.contains("PRIVATE KEY") {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut spans: Vec<Range<usize>> = Vec::new();
     let mut from = 0;
@@ -48,7 +48,7 @@ pub(super) fn private_keys(text: &str, mark: &mut dyn FnMut(&str) -> String) -> 
         kept = span.end;
     }
     out.push_str(&text[kept..]);
-    out
+    Cow::Owned(out)
 }
 
 fn block_line(word: &str) -> Regex {
@@ -103,14 +103,24 @@ impl Context {
             }
             Context::Block(_) | Context::Nothing => {}
         }
-        *self = if let Some(opens) = OPENS.captures(line) {
-            Context::Block(opens.get(1).map_or(0, |m| m.as_str().len()))
-        } else if NAMES.is_match(line) {
-            Context::Named
-        } else {
-            Context::Nothing
-        };
+        *self = Context::after(line);
         result
+    }
+
+    fn after(line: &str) -> Self {
+        // Most lines are neither; a look at both ends tells.
+        let last = line.trim_end().bytes().next_back();
+        if matches!(last, Some(b'|' | b'>' | b'+' | b'-' | b'0'..=b'9'))
+            && let Some(opens) = OPENS.captures(line)
+        {
+            return Context::Block(opens.get(1).map_or(0, |m| m.as_str().len()));
+        }
+        let first =
+            line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '"' | '\'')).bytes().next();
+        if matches!(first, Some(b'n' | b'N' | b'k' | b'K' | b'p' | b'P')) && NAMES.is_match(line) {
+            return Context::Named;
+        }
+        Context::Nothing
     }
 }
 

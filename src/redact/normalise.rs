@@ -20,10 +20,8 @@ pub fn streams(text: &str) -> (&str, &str) {
 /// The text as seen. Borrows when there is nothing to take out.
 #[must_use]
 pub fn normalise(text: &str) -> Cow<'_, str> {
-    // A byte scan decides: 0xE2 and 0xEF open the invisible characters, 0xC2 the C1 controls.
-    let suspicious = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || matches!(b, 0x7f | 0xe2 | 0xef | 0xc2);
     let plain = text.trim_end();
-    if !plain.bytes().any(suspicious) {
+    if !has_unseen(plain.as_bytes()) {
         return Cow::Borrowed(plain);
     }
     let mut out = String::with_capacity(plain.len());
@@ -58,6 +56,23 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     }
     out.truncate(out.trim_end().len());
     Cow::Owned(out)
+}
+
+/// Whether anything may have to be taken out. Looks at bytes, as most outputs are plain: 0xC2 opens the C1 controls, 0xE2 and
+/// 0xEF the invisible characters, beside many that are seen (`●`, `├`).
+fn has_unseen(bytes: &[u8]) -> bool {
+    let control = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f;
+    // Without a branch, so that many bytes are looked at in one step.
+    bytes.chunks(64).enumerate().any(|(n, chunk)| {
+        let suspicious = chunk.iter().fold(false, |any, b| any | control(*b) | matches!(b, 0xc2 | 0xe2 | 0xef));
+        suspicious
+            && chunk.iter().zip(n * 64..).any(|(b, at)| match (b, bytes.get(at + 1)) {
+                (0xc2, Some(next)) => *next < 0xa0,
+                (0xe2, Some(next)) => matches!(next, 0x80 | 0x81),
+                (0xef, Some(next)) => *next == 0xbb,
+                (b, _) => control(*b),
+            })
+    })
 }
 
 fn is_invisible(c: char) -> bool {

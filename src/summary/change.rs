@@ -41,13 +41,12 @@ const WAYS: usize = 12;
 #[must_use]
 pub fn changes(pairs: &[Pair<'_>]) -> Vec<Change> {
     let mut lexicon = Lexicon::default();
-    let mut read = |text: &str, name: &str| Unit { record: Record::of(&normalise(text), name, &mut lexicon), nodes: 1 };
-    let units: Vec<Unit> = pairs.iter().flat_map(|p| [read(p.old, p.name), read(p.new, p.name)]).collect();
+    let mut read = |text: &str, name: &str| Record::of(&normalise(text), name, &mut lexicon);
+    let records: Vec<[Record; 2]> = pairs.iter().map(|p| [read(p.old, p.name), read(p.new, p.name)]).collect();
+    let units: Vec<Unit<'_>> = records.iter().flatten().map(|record| Unit { record, nodes: 1 }).collect();
     let chatter = Chatter::of(&lexicon, &units);
-    let differences: Vec<Difference<'_>> = units
-        .chunks_exact(2)
-        .map(|two| Difference::between(&two[0].record, &two[1].record, &lexicon, &chatter))
-        .collect();
+    let differences: Vec<Difference<'_>> =
+        records.iter().map(|[old, new]| Difference::between(old, new, &lexicon, &chatter)).collect();
     let moves = Moves::of(&differences);
     let mut found: BTreeMap<Key<'_>, Found<'_>> = BTreeMap::new();
     for (difference, pair) in differences.iter().zip(0u32..) {
@@ -234,7 +233,7 @@ impl<'r> Found<'r> {
     fn change(self, lexicon: &Lexicon) -> Option<Change> {
         let words = |side: Option<(Template, Vec<Shown<'r>>)>| {
             let (template, shown) = side?;
-            let told = told_line(lexicon.shape(template), &mut shown.into_iter()).trim().to_owned();
+            let told = told_line(lexicon.shape(template), shown.into_iter()).trim().to_owned();
             (!told.is_empty()).then_some(told)
         };
         let (from, to) = (words(self.old), words(self.new));
@@ -248,8 +247,7 @@ mod tests {
 
     fn told(pairs: &[(String, String)]) -> Vec<(usize, String)> {
         let names: Vec<String> = (0..pairs.len()).map(|n| format!("web-{n}")).collect();
-        let pairs: Vec<Pair<'_>> =
-            pairs.iter().zip(&names).map(|((old, new), name)| Pair { name, old, new }).collect();
+        let pairs: Vec<Pair<'_>> = pairs.iter().zip(&names).map(|((old, new), name)| Pair { name, old, new }).collect();
         let side = |text: Option<String>| text.unwrap_or_else(|| "nothing".into());
         changes(&pairs).into_iter().map(|c| (c.pairs.len(), format!("{} -> {}", side(c.from), side(c.to)))).collect()
     }

@@ -162,11 +162,14 @@ impl<'a> Table<'a> {
     /// The table whose headings are the first of the lines.
     fn at(lines: &[&'a str]) -> Option<Self> {
         let (head, rest) = lines.split_first()?;
+        let ruled = rest.first().is_some_and(|l| is_rule(l));
+        if !ruled && !may_head(head) {
+            return None;
+        }
         let heads = words(head);
         if heads.len() < 2 || heads.len() > COLUMNS_MAX {
             return None;
         }
-        let ruled = rest.first().is_some_and(|l| is_rule(l));
         let tabular = ruled
             || heads.windows(2).any(|w| w[1].from - w[0].to >= 2)
             || heads.iter().all(|w| !w.text.bytes().any(|b| b.is_ascii_lowercase()));
@@ -326,6 +329,23 @@ impl<'a> Table<'a> {
 
 fn meets(word: &Word<'_>, column: &Column<'_>) -> bool {
     word.from < column.to && column.from < word.to
+}
+
+/// What no line of headings is without, told by its bytes alone: most lines are none.
+fn may_head(line: &str) -> bool {
+    let line = line.trim().as_bytes();
+    let mut lower = false;
+    let mut apart = false;
+    for (at, b) in line.iter().enumerate() {
+        match b {
+            b'=' | b'"' | b'\'' | b'\\' | b'@' | b'[' => return false,
+            b':' | b',' | b';' if matches!(line.get(at + 1), None | Some(b' ' | b'\t')) => return false,
+            b'\t' => apart = true,
+            b' ' => apart |= line.get(at + 1) == Some(&b' '),
+            b => lower |= b.is_ascii_lowercase(),
+        }
+    }
+    apart || !lower
 }
 
 /// `----  -----`: what PowerShell puts between the headings and the rows.
@@ -506,6 +526,7 @@ impl<'a> Pairs<'a> {
 /// The keys and values of one line.
 fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
     let line = line.trim();
+    let Some(at) = separator(line) else { return };
     if let Some(averages) = load_averages(line) {
         for (key, value) in
             ["load average (1 min)", "load average (5 min)", "load average (15 min)"].iter().zip(averages)
@@ -517,17 +538,8 @@ fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
     if !line.starts_with(|c: char| c.is_alphabetic()) || is_dated(line) {
         return;
     }
-    // Whichever comes first makes the key; a colon only with white space behind it, so that addresses, times, paths with
-    // a drive and URLs are none.
     let bytes = line.as_bytes();
     let blank = |b: Option<&u8>| b.is_none_or(|b| matches!(b, b' ' | b'\t'));
-    let Some(at) = bytes.iter().enumerate().take(KEY_MAX * 4).position(|(i, b)| match b {
-        b'=' => true,
-        b':' => blank(bytes.get(i + 1)),
-        _ => false,
-    }) else {
-        return;
-    };
     let (key, value) = (line[..at].trim_end(), line[at + 1..].trim());
     if bytes[at] == b':' {
         let set_off = at > key.len() || line[at + 1..].starts_with("  ") || bytes.get(at + 1) == Some(&b'\t');
@@ -554,6 +566,17 @@ fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
     } else if !value.split_whitespace().any(further) {
         each((key, value));
     }
+}
+
+/// Where a key ends. Whichever comes first makes it; a colon only with white space behind it, so that addresses, times, paths
+/// with a drive and URLs are none.
+fn separator(line: &str) -> Option<usize> {
+    let bytes = line.as_bytes();
+    bytes.iter().enumerate().take(KEY_MAX * 4).find_map(|(i, b)| match b {
+        b'=' => Some(i),
+        b':' if bytes.get(i + 1).is_none_or(|b| matches!(b, b' ' | b'\t')) => Some(i),
+        _ => None,
+    })
 }
 
 /// The one list of values that is known by its name: `load average: 0.08, 0.03, 0.05`, as `uptime`, `w` and `top` end.

@@ -5,6 +5,7 @@
 //! masked are shown as a range or by what they are. Nothing here depends on the order of the input beyond
 //! the order in which the units stand, and no text is looked at twice.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cause::sounds_bad;
@@ -12,9 +13,16 @@ use super::lines::{Lexicon, Record, Template};
 use super::mask::{Kind, SLOT, Value};
 
 /// One text and how many nodes said it, byte for byte.
-pub(super) struct Unit {
-    pub record: Record,
+pub(super) struct Unit<'r> {
+    pub record: &'r Record,
     pub nodes: u32,
+}
+
+impl<'r> Unit<'r> {
+    /// `set`: those who said it.
+    pub(super) fn of(record: &'r Record, set: &[usize]) -> Self {
+        Unit { record, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
+    }
 }
 
 #[derive(Debug)]
@@ -34,6 +42,8 @@ pub(super) struct Told {
     pub words: String,
     /// Without its values.
     pub shape: String,
+    /// With those values that all of them have.
+    pub same: String,
     /// How many lines of its shape stand before it in a text.
     pub nth: u32,
 }
@@ -41,7 +51,7 @@ pub(super) struct Told {
 impl Told {
     /// What no line of a text says.
     pub(super) fn note(words: &str) -> Self {
-        Told { shape: words.to_owned(), words: words.to_owned(), nth: 0 }
+        Told { shape: words.to_owned(), words: words.to_owned(), same: words.to_owned(), nth: 0 }
     }
 }
 
@@ -58,37 +68,67 @@ const LEVELS: usize = 3;
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
-pub(super) fn group(lexicon: &Lexicon, units: &[Unit]) -> Vec<Group> {
-    let ranks = lexicon.ranks();
+pub(super) fn group(lexicon: &Lexicon, units: &[Unit<'_>]) -> Vec<Group> {
     let chatter = Chatter::of(lexicon, units);
     let mut shapes: Vec<Shape> = Vec::new();
     let mut known: HashMap<Key, usize> = HashMap::new();
-    let mut values: Vec<Vec<Value>> = Vec::with_capacity(units.len());
+    let mut starts: Vec<Starts> = Vec::with_capacity(units.len());
     for (i, unit) in units.iter().enumerate() {
-        let (key, sorted, order) = sort_lines(&unit.record, lexicon, &ranks, &chatter);
-        values.push(sorted);
+        let (key, at) = chatter.key(unit.record);
+        starts.push(at);
         match known.get(&key) {
             Some(&s) => shapes[s].members.push(i),
             None => {
-                known.insert(key.clone(), shapes.len());
-                shapes.push(Shape { lines: key.0, order, members: vec![i] });
+                shapes.push(Shape::of(&key.0, unit.record, lexicon, i));
+                known.insert(key, shapes.len() - 1);
             }
         }
     }
-    let mut groups = Vec::new();
+    let all = Values { units, starts };
     let everywhere = in_all(&shapes);
+    let mut groups = Vec::new();
     for shape in &shapes {
-        let Split { sets, slots } = split(units, &values, &shape.members);
-        let wanted = shape.telling(lexicon, &everywhere, &slots);
+        let Split { sets, slots } = split(&all, shape);
+        let wanted = shape.telling(&everywhere, &slots);
         for class in sets {
-            let lines = read(shape, &wanted, lexicon, units, &values, &class);
-            let chatter = chatter.among(class.iter().map(|&i| &units[i].record));
+            let lines = read(shape, &wanted, lexicon, &all, &class);
+            let chatter = chatter.among(class.iter().map(|&i| units[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
         }
     }
     groups.sort_by_key(|g| g.units.first().copied());
     groups
+}
+
+/// Where the values of each line that counts begin in a record, in the order of its [`Key`].
+type Starts = Vec<u32>;
+
+/// The values of all units.
+struct Values<'u, 'r> {
+    units: &'u [Unit<'r>],
+    starts: Vec<Starts>,
+}
+
+impl<'r> Values<'_, 'r> {
+    fn of(&self, unit: usize, slot: Slot) -> (Value, &'r str) {
+        let record = self.units[unit].record;
+        let value = self.starts[unit].get(slot.line).and_then(|at| record.values.get(*at as usize + slot.nth));
+        // INVARIANT: units of one shape have the same lines with the same slots.
+        (value.copied().unwrap_or(Value { from: 0, to: 0, kind: Kind::Id }), &record.text)
+    }
+
+    fn said(&self, unit: usize, slot: Slot) -> &'r str {
+        let (value, text) = self.of(unit, slot);
+        said(value, text)
+    }
+}
+
+/// A slot of a shape: the line it stands in, and which of its slots it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slot {
+    line: usize,
+    nth: usize,
 }
 
 /// The templates of a text that count, sorted; and what of its chatter sets it apart.
@@ -107,31 +147,44 @@ enum Mark {
 
 /// Units that are alike but for the values in their slots and the order of their lines.
 struct Shape {
-    /// Its lines, sorted by their text.
+    /// Its lines, by their template.
     lines: Vec<Template>,
     /// The lines in the order in which the first unit has them.
     order: Vec<usize>,
+    /// By the text of their lines, so that nothing depends on which template came first.
+    slots: Vec<Slot>,
     members: Vec<usize>,
 }
 
 impl Shape {
+    fn of(lines: &[Template], first: &Record, lexicon: &Lexicon, unit: usize) -> Self {
+        // Lines that do not count are in the record and not among these.
+        let mut counted = lines.iter().peekable();
+        let mut places: Vec<(u32, usize)> = Vec::with_capacity(lines.len());
+        for at in &first.sorted {
+            if counted.next_if_eq(&&at.template).is_some() {
+                places.push((at.line, places.len()));
+            }
+        }
+        places.sort_unstable();
+        let mut by_text: Vec<usize> = (0..lines.len()).collect();
+        by_text.sort_by_key(|line| lexicon.shape(lines[*line]));
+        let slots = by_text.iter().flat_map(|&line| (0..lexicon.slots(lines[line])).map(move |nth| Slot { line, nth }));
+        Shape {
+            lines: lines.to_vec(),
+            order: places.into_iter().map(|(_, line)| line).collect(),
+            slots: slots.collect(),
+            members: vec![unit],
+        }
+    }
+
     /// Which of its lines may tell it apart: the first ones, and of the rest those that some shape lacks or that hold one
     /// of the slots it was split by.
-    fn telling(&self, lexicon: &Lexicon, everywhere: &HashSet<Template>, split_by: &[usize]) -> Vec<usize> {
+    fn telling(&self, everywhere: &HashSet<Template>, split_by: &[Slot]) -> Vec<usize> {
         let (first, rest) = self.order.split_at(self.order.len().min(LINES));
-        let mut wanted = first.to_vec();
-        if rest.is_empty() {
-            return wanted;
-        }
-        let mut holds = vec![false; self.lines.len()];
-        let mut slots = 0;
-        for (line, template) in self.lines.iter().enumerate() {
-            let from = slots;
-            slots += lexicon.slots(*template);
-            holds[line] = !everywhere.contains(template) || split_by.iter().any(|slot| (from..slots).contains(slot));
-        }
-        wanted.extend(rest.iter().copied().filter(|line| holds[*line]).take(LINES));
-        wanted
+        let tells =
+            |line: &usize| !everywhere.contains(&self.lines[*line]) || split_by.iter().any(|slot| slot.line == *line);
+        first.iter().copied().chain(rest.iter().copied().filter(tells).take(LINES)).collect()
     }
 }
 
@@ -144,44 +197,6 @@ fn in_all(shapes: &[Shape]) -> HashSet<Template> {
         }
     }
     held.into_iter().filter(|(_, n)| *n == shapes.len()).map(|(template, _)| template).collect()
-}
-
-/// Sorts the lines that count, each with its values: a list sorted by size is the same list in another order.
-fn sort_lines(record: &Record, lexicon: &Lexicon, ranks: &[u32], chatter: &Chatter) -> (Key, Vec<Value>, Vec<usize>) {
-    let mut from = 0;
-    let mut marks = BTreeSet::new();
-    let mut lines: Vec<(u32, Template, usize, usize)> = Vec::with_capacity(record.lines.len());
-    for template in &record.lines {
-        let start = from;
-        from += lexicon.slots(*template);
-        match chatter.0.get(template) {
-            None => lines.push((ranks[*template as usize], *template, start, lines.len())),
-            Some(kind) => {
-                if kind.present {
-                    marks.insert(Mark::Present(*template));
-                }
-                for (slot, value) in record.values[start..from].iter().enumerate() {
-                    let value = value.of(&record.text);
-                    if kind.rare.get(&slot).is_some_and(|values| values.contains(value)) {
-                        marks.insert(Mark::Rare(*template, slot, value.to_owned()));
-                    }
-                }
-            }
-        }
-    }
-    if !chatter.0.is_empty() {
-        let many = |(template, count): &(Template, u32)| chatter.0.get(template).is_some_and(|c| *count > c.many);
-        marks.extend(record.counts().iter().filter(|line| many(line)).map(|(template, _)| Mark::Many(*template)));
-    }
-    // Stable, so that the values of equal lines keep their order.
-    lines.sort_by_key(|(rank, ..)| *rank);
-    let mut sorted = Vec::with_capacity(record.values.len());
-    let mut order = vec![0; lines.len()];
-    for (to, (_, template, start, at)) in lines.iter().enumerate() {
-        sorted.extend_from_slice(&record.values[*start..*start + lexicon.slots(*template)]);
-        order[*at] = to;
-    }
-    ((lines.iter().map(|(_, template, ..)| *template).collect(), marks), sorted, order)
 }
 
 /// The lines of logs: each node has another number of them, and that alone says nothing.
@@ -213,7 +228,7 @@ const MANY: u32 = 10;
 const MANY_MIN: u32 = 3;
 
 impl Chatter {
-    pub(super) fn of(lexicon: &Lexicon, units: &[Unit]) -> Self {
+    pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>]) -> Self {
         let total: u32 = units.iter().map(|unit| unit.nodes).sum();
         if total < CHATTER_NODES {
             return Chatter::default();
@@ -250,16 +265,51 @@ impl Chatter {
         chatter
     }
 
+    /// What of a record counts: lines that stand in any order are a list sorted by something, and mean the same.
+    fn key(&self, record: &Record) -> (Key, Starts) {
+        let mut lines = Vec::with_capacity(record.sorted.len());
+        let mut starts = Vec::with_capacity(record.sorted.len());
+        let mut marks = BTreeSet::new();
+        if self.0.is_empty() {
+            lines.extend(record.sorted.iter().map(|at| at.template));
+            starts.extend(record.sorted.iter().map(|at| at.values));
+            return ((lines, marks), starts);
+        }
+        for those in record.sorted.chunk_by(|a, b| a.template == b.template) {
+            let template = those[0].template;
+            let Some(kept) = self.0.get(&template) else {
+                lines.extend(those.iter().map(|at| at.template));
+                starts.extend(those.iter().map(|at| at.values));
+                continue;
+            };
+            if kept.present {
+                marks.insert(Mark::Present(template));
+            }
+            if those.len() > kept.many as usize {
+                marks.insert(Mark::Many(template));
+            }
+            for at in those {
+                for (slot, rare) in &kept.rare {
+                    let value = record.values.get(at.values as usize + slot).map_or("", |v| v.of(&record.text));
+                    if rare.contains(value) {
+                        marks.insert(Mark::Rare(template, *slot, value.to_owned()));
+                    }
+                }
+            }
+        }
+        ((lines, marks), starts)
+    }
+
     /// Whether lines of it are of a log.
     pub(super) fn holds(&self, template: Template) -> bool {
         self.0.contains_key(&template)
     }
 
-    fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit]) {
+    fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit<'_>]) {
         // Nodes by template, slot and value, while there are few values.
         let mut values: BTreeMap<(Template, usize), BTreeMap<&str, u32>> = BTreeMap::new();
         for unit in units {
-            let record = &unit.record;
+            let record = unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
             let mut from = 0;
             for template in &record.lines {
@@ -301,9 +351,9 @@ fn has_word(shape: &str) -> bool {
     shape.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(2).is_some())
 }
 
-/// What a slot's values come to over one shape.
-struct Slot<'a> {
-    index: usize,
+/// A slot that is worth a split.
+struct Divide<'a> {
+    slot: Slot,
     /// The values to split by; every other value falls into one class.
     kept: BTreeSet<&'a str>,
     /// The value of four fifths of the nodes, where there is one.
@@ -314,49 +364,53 @@ struct Slot<'a> {
 /// The units of one shape, split by these slots.
 struct Split {
     sets: Vec<Vec<usize>>,
-    slots: Vec<usize>,
+    slots: Vec<Slot>,
 }
 
 /// Splits the units of one shape by the slots that have few values.
-fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Split {
-    let Some(&first) = members.first() else { return Split { sets: Vec::new(), slots: Vec::new() } };
+fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
+    let members = &shape.members;
     if members.len() == 1 {
-        return Split { sets: vec![vec![first]], slots: Vec::new() };
+        return Split { sets: vec![members.clone()], slots: Vec::new() };
     }
-    let nodes: u32 = members.iter().map(|&i| units[i].nodes).sum();
-    let mut tallies: Vec<Tally<'_>> = values[first].iter().map(|_| Tally::default()).collect();
-    for &i in members {
-        for (tally, value) in tallies.iter_mut().zip(&values[i]) {
-            tally.add(*value, &units[i].record.text, units[i].nodes, nodes);
+    let nodes: u32 = members.iter().map(|&i| all.units[i].nodes).sum();
+    let mut divides: Vec<Divide<'_>> = Vec::new();
+    for &slot in &shape.slots {
+        let mut tally = Tally::default();
+        for &i in members {
+            let (value, text) = all.of(i, slot);
+            tally.add(value, text, all.units[i].nodes, nodes);
+            if tally.hopeless {
+                break;
+            }
         }
+        divides.extend(tally.verdict(slot, nodes));
     }
-    let mut slots: Vec<Slot<'_>> =
-        tallies.into_iter().enumerate().filter_map(|(index, tally)| tally.verdict(index, nodes)).collect();
     // Fewest values first: the coarse distinctions are the ones that people name.
-    // Versions before all, so that none of them is left out for lack of room.
-    slots.sort_by_key(|s| (!s.version, s.kept.len(), s.index));
+    // Versions before all, so that none of them is left out for lack of room. Stable: by the text of the lines.
+    divides.sort_by_key(|d| (!d.version, d.kept.len()));
     let mut classes = vec![0usize; members.len()];
     let mut rest = vec![false; members.len()];
     let mut count = 1;
-    for slot in &slots {
+    for divide in &divides {
         let mut known: HashMap<(usize, Option<&str>), usize> = HashMap::new();
         let finer: Vec<usize> = members
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let value = slot.kept.get(said(values[i][slot.index], &units[i].record.text)).copied();
+                let value = divide.kept.get(all.said(i, divide.slot)).copied();
                 let next = known.len();
                 *known.entry((class, value)).or_insert(next)
             })
             .collect();
-        let enough = slot.version || known.len() * 2 <= nodes as usize;
+        let enough = divide.version || known.len() * 2 <= nodes as usize;
         if known.len() <= FEW && enough {
             count = known.len();
             classes = finer;
-        } else if let Some(usual) = slot.usual {
+        } else if let Some(usual) = divide.usual {
             // No room for a class of their own, and still they are not as the others.
             for (&i, rest) in members.iter().zip(&mut rest) {
-                *rest |= said(values[i][slot.index], &units[i].record.text) != usual;
+                *rest |= all.said(i, divide.slot) != usual;
             }
         }
     }
@@ -371,7 +425,7 @@ fn split(units: &[Unit], values: &[Vec<Value>], members: &[usize]) -> Split {
         sets[class].push(i);
     }
     sets.retain(|set| !set.is_empty());
-    Split { sets, slots: slots.into_iter().map(|slot| slot.index).collect() }
+    Split { sets, slots: divides.into_iter().map(|divide| divide.slot).collect() }
 }
 
 /// A value as it is compared: all nodes that say their own name say the same.
@@ -392,9 +446,6 @@ struct Tally<'a> {
 impl<'a> Tally<'a> {
     fn add(&mut self, value: Value, text: &'a str, count: u32, nodes: u32) {
         self.kinds.add(value.kind);
-        if self.hopeless {
-            return;
-        }
         let text = said(value, text);
         match &mut self.first {
             None => self.first = Some((text, count)),
@@ -409,14 +460,15 @@ impl<'a> Tally<'a> {
     }
 
     /// Whether the slot is worth a split: few values, or one usual value with a tail of others.
-    fn verdict(self, index: usize, nodes: u32) -> Option<Slot<'a>> {
+    fn verdict(self, slot: Slot, nodes: u32) -> Option<Divide<'a>> {
         if self.hopeless || self.others.is_empty() || self.kinds.only(Kind::Time) || self.kinds.only(Kind::Own) {
             return None;
         }
         let version = self.kinds.only(Kind::Version);
         let mut by_count: Vec<(&str, u32)> = self.first.into_iter().chain(self.others).collect();
         by_count.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
-        let is_usual = |n: u32| if nodes < FEW_NODES { n * 2 > nodes } else { u64::from(n) * 10 >= u64::from(nodes) * 8 };
+        let is_usual =
+            |n: u32| if nodes < FEW_NODES { n * 2 > nodes } else { u64::from(n) * 10 >= u64::from(nodes) * 8 };
         let usual = by_count.first().filter(|(_, n)| is_usual(*n)).map(|(value, _)| *value);
         if usual.is_none() && by_count.len() > LEVELS && self.kinds.only(Kind::Number) {
             return None;
@@ -430,7 +482,7 @@ impl<'a> Tally<'a> {
         } else {
             return None;
         };
-        Some(Slot { index, kept, usual, version })
+        Some(Divide { slot, kept, usual, version })
     }
 }
 
@@ -451,56 +503,51 @@ impl Kinds {
 }
 
 /// The wanted lines of a shape, with what its slots hold over `class`.
-fn read(
-    shape: &Shape,
-    wanted: &[usize],
-    lexicon: &Lexicon,
-    units: &[Unit],
-    values: &[Vec<Value>],
-    class: &[usize],
-) -> Vec<Told> {
-    let mut starts = Vec::with_capacity(shape.lines.len());
-    let mut from = 0;
-    for template in &shape.lines {
-        starts.push(from);
-        from += lexicon.slots(*template);
-    }
+fn read(shape: &Shape, wanted: &[usize], lexicon: &Lexicon, all: &Values<'_, '_>, class: &[usize]) -> Vec<Told> {
     let text = |line: usize| lexicon.shape(shape.lines[line]);
-    let places: Vec<usize> =
-        wanted.iter().flat_map(|&l| starts[l]..starts[l] + lexicon.slots(shape.lines[l])).collect();
-    let mut shown: Vec<Shown<'_>> = places.iter().map(|_| Shown::default()).collect();
-    for &i in class {
-        for (slot, &place) in shown.iter_mut().zip(&places) {
-            if let Some(value) = values[i].get(place) {
-                slot.add(*value, &units[i].record.text);
-            }
+    let slots =
+        wanted.iter().flat_map(|&line| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth }));
+    let shown = slots.map(|slot| {
+        let mut shown = Shown::default();
+        for &i in class {
+            let (value, text) = all.of(i, slot);
+            shown.add(value, text);
         }
-    }
-    let mut shown = shown.into_iter();
+        shown
+    });
+    let mut shown = shown;
     let mut lines = Vec::new();
     for &at in wanted {
         let line = text(at);
         // Equal shapes stand beside each other, in the order of the text.
         let alike = shape.lines[..at].iter().rev().take_while(|template| **template == shape.lines[at]).count();
         let nth = u32::try_from(alike).unwrap_or(u32::MAX);
-        lines.push(Told { words: told_line(line, &mut shown), shape: line.to_owned(), nth });
+        let slots: Vec<Shown<'_>> = shown.by_ref().take(lexicon.slots(shape.lines[at])).collect();
+        let same = with_slots(line, slots.iter().map(|slot| slot.one().unwrap_or("\u{1}").into()));
+        let words = told_line(line, slots.into_iter());
+        lines.push(Told { words, shape: line.to_owned(), same, nth });
     }
     lines
 }
 
-/// A shape with what is shown of its slots, at most [`LINE_MAX`] characters of it.
-pub(super) fn told_line<'a>(shape: &str, slots: &mut impl Iterator<Item = Shown<'a>>) -> String {
+/// A shape with what is shown of its slots.
+pub(super) fn told_line<'a>(shape: &str, slots: impl Iterator<Item = Shown<'a>>) -> String {
+    with_slots(shape, slots.map(|slot| slot.words().into()))
+}
+
+/// At most [`LINE_MAX`] characters of it.
+fn with_slots<'a>(shape: &str, mut slots: impl Iterator<Item = Cow<'a, str>>) -> String {
     let mut told = String::new();
     let mut length = 0;
     for c in shape.chars() {
+        if length >= LINE_MAX {
+            break;
+        }
         if c == SLOT {
-            let slot = slots.next().unwrap_or_default();
-            if length < LINE_MAX {
-                let words = slot.words();
-                length += words.chars().count();
-                told.push_str(&words);
-            }
-        } else if length < LINE_MAX {
+            let words = slots.next().unwrap_or_default();
+            length += words.chars().count();
+            told.push_str(&words);
+        } else {
             told.push(c);
             length += 1;
         }
@@ -540,6 +587,11 @@ impl<'a> Shown<'a> {
         };
         let (low, high) = self.range.unwrap_or((n, n));
         self.range = Some((if n.value < low.value { n } else { low }, if n.value > high.value { n } else { high }));
+    }
+
+    /// The only value.
+    fn one(&self) -> Option<&'a str> {
+        if let [one] = self.distinct.as_slice() { Some(one) } else { None }
     }
 
     fn words(mut self) -> String {
@@ -601,10 +653,9 @@ mod tests {
 
     fn sets(texts: &[(&str, u32)]) -> Vec<(u32, String)> {
         let mut lexicon = Lexicon::default();
-        let units: Vec<Unit> = texts
-            .iter()
-            .map(|(text, nodes)| Unit { record: Record::of(text, "", &mut lexicon), nodes: *nodes })
-            .collect();
+        let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
+        let units: Vec<Unit<'_>> =
+            records.iter().zip(texts).map(|(record, (_, nodes))| Unit { record, nodes: *nodes }).collect();
         group(&lexicon, &units)
             .into_iter()
             .map(|g| {

@@ -43,19 +43,23 @@ impl Lexicon {
         self.shapes.get(template as usize).map_or(0, |(_, slots)| *slots)
     }
 
-    pub(super) fn templates(&self) -> usize {
-        self.shapes.len()
+    /// Where each shape of another lexicon stands in this one.
+    pub(super) fn learn(&mut self, other: &Lexicon) -> Vec<Template> {
+        other.shapes.iter().map(|(shape, slots)| self.put(shape, *slots)).collect()
     }
 
-    /// The place of each template in the order of their text, so that nothing depends on which came first.
-    pub(super) fn ranks(&self) -> Vec<u32> {
-        let mut order: Vec<Template> = (0..).take(self.shapes.len()).collect();
-        order.sort_unstable_by_key(|template| self.shape(*template));
-        let mut ranks = vec![0; order.len()];
-        for (rank, template) in (0..).zip(order) {
-            ranks[template as usize] = rank;
+    fn put(&mut self, shape: &str, slots: usize) -> Template {
+        if let Some(template) = self.known.get(shape) {
+            return *template;
         }
-        ranks
+        let template = place(self.shapes.len());
+        self.shapes.push((shape.into(), slots));
+        self.known.insert(shape.into(), template);
+        template
+    }
+
+    pub(super) fn templates(&self) -> usize {
+        self.shapes.len()
     }
 
     /// The template of a line, and its values.
@@ -68,15 +72,9 @@ impl Lexicon {
         let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
         if hash == 0 || self.memo[at].line != line {
             let values = mask(line, own, &mut self.shape);
-            let template = match self.known.get(self.shape.as_str()) {
-                Some(template) => *template,
-                None => {
-                    let template = u32::try_from(self.shapes.len()).unwrap_or(u32::MAX);
-                    self.shapes.push((self.shape.as_str().into(), values.len()));
-                    self.known.insert(self.shape.as_str().into(), template);
-                    template
-                }
-            };
+            let shape = std::mem::take(&mut self.shape);
+            let template = self.put(&shape, values.len());
+            self.shape = shape;
             let seen = &mut self.memo[at];
             seen.line.clear();
             // Nothing is found again where no line can end so.
@@ -93,9 +91,21 @@ impl Lexicon {
 pub(super) struct Record {
     /// One for each line, in its order.
     pub lines: Vec<Template>,
+    /// The same lines by their template, and those of one template in their order.
+    pub sorted: Vec<Place>,
     /// Of all lines in their order, into `text`.
     pub values: Vec<Value>,
     pub text: String,
+}
+
+/// Where a line stands in a [`Record`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub template: Template,
+    /// Which line it is, from 0.
+    pub line: u32,
+    /// Where its values begin.
+    pub values: u32,
 }
 
 impl Record {
@@ -103,11 +113,13 @@ impl Record {
     pub(super) fn of(text: &str, own: &str, lexicon: &mut Lexicon) -> Self {
         let mut record = Record::default();
         text.split('\n').for_each(|line| record.push(line, own, lexicon));
+        record.sorted.sort_unstable();
         record
     }
 
-    pub(super) fn push(&mut self, line: &str, own: &str, lexicon: &mut Lexicon) {
+    fn push(&mut self, line: &str, own: &str, lexicon: &mut Lexicon) {
         let (template, values) = lexicon.read(line, own);
+        self.sorted.push(Place { template, line: place(self.lines.len()), values: place(self.values.len()) });
         self.lines.push(template);
         for value in values {
             let from = place(self.text.len());
@@ -116,20 +128,34 @@ impl Record {
         }
     }
 
+    /// Gives back what is not used.
+    pub(super) fn shrink(&mut self) {
+        self.lines.shrink_to_fit();
+        self.sorted.shrink_to_fit();
+        self.values.shrink_to_fit();
+        self.text.shrink_to_fit();
+    }
+
+    /// Follows its lexicon into another one; see [`Lexicon::learn`].
+    pub(super) fn renumber(&mut self, templates: &[Template]) {
+        self.lines.iter_mut().for_each(|line| *line = templates[*line as usize]);
+        self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
+        self.sorted.sort_unstable();
+    }
+
     /// How many lines there are of each template, by template.
-    pub(super) fn counts(&self) -> Vec<(Template, u32)> {
-        let mut sorted = self.lines.clone();
-        sorted.sort_unstable();
-        sorted.chunk_by(|a, b| a == b).map(|those| (those[0], place(those.len()))).collect()
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Template, u32)> {
+        self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, place(those.len())))
     }
 }
 
-fn place(n: usize) -> u32 {
+pub(super) fn place(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::mask::SLOT;
     use super::*;
 
     #[test]
@@ -151,19 +177,20 @@ mod tests {
     }
 
     #[test]
-    fn ranks_go_by_the_text_and_not_by_what_came_first() {
-        let ranked = |lines: &[&str]| {
-            let mut lexicon = Lexicon::default();
-            let record = Record::of(&lines.join("\n"), "", &mut lexicon);
-            let ranks = lexicon.ranks();
-            let mut order: Vec<(u32, String)> = record
-                .lines
-                .iter()
-                .map(|template| (ranks[*template as usize], lexicon.shape(*template).to_owned()))
-                .collect();
-            order.sort();
-            order
+    fn a_record_is_the_same_in_another_lexicon() {
+        let text = "b 1\na 2\nb 3";
+        let (mut one, mut other) = (Lexicon::default(), Lexicon::default());
+        let mut record = Record::of(text, "", &mut one);
+        other.learn(&{
+            let mut first = Lexicon::default();
+            Record::of("a 9", "", &mut first);
+            first
+        });
+        record.renumber(&other.learn(&one));
+        let told = |places: &[Place]| -> Vec<(String, u32, u32)> {
+            places.iter().map(|p| (other.shape(p.template).replace(SLOT, "*"), p.line, p.values)).collect()
         };
-        assert_eq!(ranked(&["b", "a", "c"]), ranked(&["c", "b", "a"]));
+        assert_eq!(told(&record.sorted), [("a *".into(), 1, 1), ("b *".into(), 0, 0), ("b *".into(), 2, 2)]);
+        assert_eq!(record.counts().collect::<Vec<_>>(), [(0, 1), (1, 2)]);
     }
 }

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::facts::{Fact, facts, holds_clock};
+use super::facts::holds_clock;
 use super::group::Number;
+use super::reading::{Name, Said};
 use super::{Measure, Row, Shape};
 
 /// How many of the highest values are named.
@@ -137,76 +138,62 @@ const VALUES_MAX: usize = 8;
 const HOT: f64 = 90.0;
 /// In spreads of the middle half: as far from nearly all others, a value is an outlier.
 const FAR: f64 = 3.0;
-/// Different names that are followed; a name that many nodes share is among the first ones.
-const NAMES_MAX: usize = 20_000;
-
 /// The values of one name: which output has which.
 struct Series<'a> {
-    fact: Fact<'a>,
+    name: &'a Name,
     values: Vec<(usize, &'a str)>,
-}
-
-impl<'a> Series<'a> {
-    fn name(&self) -> (&'a str, &'a str, bool) {
-        (self.fact.key, self.fact.row, self.fact.labelled)
-    }
 }
 
 /// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
 ///
-/// `outputs`: each normalised output once, with the nodes that printed it. The order of the outputs decides only where
+/// `outputs`: what each output says, once, with the nodes that printed it. The order of the outputs decides only where
 /// nothing else does.
-pub(super) fn found(outputs: &[(&str, &[u32])]) -> Vec<Measure> {
+pub(super) fn found(outputs: &[(&Said, &[u32])], names: &[Name]) -> Vec<Measure> {
     let nodes: u32 = outputs.iter().map(|(_, nodes)| size(nodes.len())).sum();
     // Outputs that are all equal tell no difference.
     if nodes < NODES_MIN || outputs.len() < 2 {
         return Vec::new();
     }
     let mut series: Vec<Series<'_>> = Vec::new();
-    let mut known: HashMap<(&str, &str, bool), usize> = HashMap::new();
+    let mut known: Vec<Option<usize>> = vec![None; names.len()];
     // Outputs of one command begin with one fact. It stands for their shape, and how many nodes have it is counted.
-    let mut shape_of: Vec<Option<&str>> = Vec::with_capacity(outputs.len());
-    let mut shapes: HashMap<&str, u64> = HashMap::new();
-    // Outputs alike have the same names in the same order; the last one's are tried first.
-    let mut last: Vec<usize> = Vec::new();
-    for (output, (text, targets)) in outputs.iter().enumerate() {
-        let mut these: Vec<usize> = Vec::with_capacity(last.len());
-        let said = facts(text);
-        let shape = said.first().map(|fact| fact.key);
+    let mut shape_of: Vec<Option<usize>> = Vec::with_capacity(outputs.len());
+    let mut shapes: Vec<u64> = Vec::new();
+    let mut shape_by_key: HashMap<&str, usize> = HashMap::new();
+    for (output, (said, targets)) in outputs.iter().enumerate() {
+        let shape = said.facts().next().and_then(|(name, _)| names.get(name as usize)).map(|name| {
+            let next = shape_by_key.len();
+            *shape_by_key.entry(&name.key).or_insert(next)
+        });
         shape_of.push(shape);
-        shape.into_iter().for_each(|shape| *shapes.entry(shape).or_default() += targets.len() as u64);
-        for fact in said {
-            let name = (fact.key, fact.row, fact.labelled);
-            let guess = last.get(these.len()).copied().filter(|&at| series[at].name() == name);
-            let next = series.len();
-            let at = match guess.or_else(|| known.get(&name).copied()) {
-                Some(at) => at,
-                None if next < NAMES_MAX => {
-                    known.insert(name, next);
-                    series.push(Series { fact, values: Vec::new() });
-                    next
-                }
-                None => continue,
-            };
-            these.push(at);
-            series[at].values.push((output, fact.value));
+        if let Some(shape) = shape {
+            shapes.resize(shapes.len().max(shape + 1), 0);
+            shapes[shape] += targets.len() as u64;
         }
-        last = these;
+        for (name, value) in said.facts() {
+            let Some(known) = known.get_mut(name as usize) else { continue };
+            let at = *known.get_or_insert_with(|| {
+                series.push(Series { name: &names[name as usize], values: Vec::new() });
+                series.len() - 1
+            });
+            series[at].values.push((output, value));
+        }
     }
     let mut told: Vec<Told> = Vec::new();
     for (order, one) in series.iter().enumerate() {
         let Some((_, first)) = one.values.first() else { continue };
-        if one.values.iter().all(|(_, value)| value == first) || is_of_its_own(one.fact.key) {
+        if one.values.iter().all(|(_, value)| value == first) || is_of_its_own(&one.name.key) {
             continue;
         }
         let values: Vec<(&str, u32)> =
             one.values.iter().flat_map(|(output, value)| outputs[*output].1.iter().map(|t| (*value, *t))).collect();
-        let of: HashSet<&str> = one.values.iter().filter_map(|(output, _)| shape_of[*output]).collect();
-        let alike: u64 = of.iter().filter_map(|shape| shapes.get(shape)).sum();
+        let mut of: Vec<usize> = one.values.iter().filter_map(|(output, _)| shape_of[*output]).collect();
+        of.dedup();
+        let alike: u64 = of.into_iter().collect::<HashSet<_>>().into_iter().map(|shape| shapes[shape]).sum();
         if size(values.len()) < NODES_MIN || (values.len() as u64) * 10 < alike * 9 {
             continue;
         }
-        told.extend(judge(&one.fact, &values).map(|verdict| Told { verdict, order, fact: one.fact, values }));
+        told.extend(judge(one.name, &values).map(|verdict| Told { verdict, order, name: one.name, values }));
     }
     told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.order.cmp(&b.order)));
     let mut apart: HashSet<Vec<u32>> = HashSet::new();
@@ -214,7 +201,7 @@ pub(super) fn found(outputs: &[(&str, &[u32])]) -> Vec<Measure> {
     // The size, the used part and the per cent of one disk say one thing of the same nodes; it is told once.
     told.retain(|t| {
         if t.verdict.apart.is_empty() {
-            spreads.len() < SPREADS && spreads.insert(if t.fact.row.is_empty() { t.fact.key } else { t.fact.row })
+            spreads.len() < SPREADS && spreads.insert(if t.name.row.is_empty() { &t.name.key } else { &t.name.row })
         } else {
             apart.insert(t.verdict.apart.clone())
         }
@@ -226,7 +213,7 @@ pub(super) fn found(outputs: &[(&str, &[u32])]) -> Vec<Measure> {
 struct Told<'a> {
     verdict: Verdict,
     order: usize,
-    fact: Fact<'a>,
+    name: &'a Name,
     values: Vec<(&'a str, u32)>,
 }
 
@@ -234,7 +221,7 @@ impl Told<'_> {
     fn measure(&self) -> Measure {
         let low = if self.verdict.low { TOP } else { 0 };
         Measure {
-            name: self.fact.name(),
+            name: self.name.words(),
             nodes: size(self.values.len()),
             shape: numbers(&self.values).map_or_else(|| categories(&self.values), |n| n.shape(low)),
             found: true,
@@ -261,7 +248,7 @@ fn is_of_its_own(key: &str) -> bool {
     key.split(|c: char| !c.is_alphanumeric()).any(|w| word(&w)) || camel.iter().any(|end| key.ends_with(end))
 }
 
-fn judge(fact: &Fact<'_>, values: &[(&str, u32)]) -> Option<Verdict> {
+fn judge(name: &Name, values: &[(&str, u32)]) -> Option<Verdict> {
     let Some(numbers) = numbers(values) else { return rare(values) };
     let points = &numbers.points;
     let (count, value) = (points.len(), |share: usize| numbers.rank(share).value);
@@ -270,7 +257,7 @@ fn judge(fact: &Fact<'_>, values: &[(&str, u32)]) -> Option<Verdict> {
     let low = value(5).max(points[1.min(count - 1)].value);
     let scale = (value(75) - value(25)).max(value(50).abs() / 20.0).max(1.0_f64.min(value(100).abs()));
     let (above, below) = ((value(100) - high) / scale, (low - value(0)) / scale);
-    let is_share = numbers.unit == "%" || fact.key.contains('%');
+    let is_share = numbers.unit == "%" || name.key.contains('%');
     let hot = is_share && value(100) >= HOT && value(50) < HOT;
     let far = above.max(below);
     let set = |apart: &dyn Fn(f64) -> bool| {

@@ -15,6 +15,7 @@ mod lines;
 mod mask;
 mod measure;
 mod names;
+mod reading;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,13 +24,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Digest, Millis, Outcome};
-use crate::redact::{normalise, streams};
+use crate::redact::normalise;
 
 pub use change::{Change, Pair, changes};
 use describe::Describer;
-pub use names::by_name;
 use group::{Told, Unit};
 use lines::{Lexicon, Record};
+pub use names::by_name;
+pub use reading::Reader;
+use reading::{Job, Said};
 
 /// One target's end, as the summary sees it.
 ///
@@ -145,61 +148,158 @@ const SINGLES: usize = 12;
 /// What a run came to, so far or in the end. `counts.total` is the number of different targets in the rows.
 #[must_use]
 pub fn summarise(input: &Input) -> Summary {
-    let rows = distinct(&input.rows);
-    let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
-    let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
-    let mut drafts = fold_singles(unsuccessful(&rows, input));
-    drafts.extend(fold_singles(successful(&rows, input)));
-    drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
-    let mut describer = Describer::new(&rows);
-    let findings = drafts
-        .into_iter()
-        .map(|draft| {
-            let exemplar = exemplar(&rows, &draft.rows, input);
-            let line = draft.line.as_ref().and_then(|told| place(&rows, told, exemplar?, input));
-            (draft, exemplar, line)
-        })
-        .map(|(draft, exemplar, line)| Finding {
-            described: describer.describe(&draft.rows),
-            exemplar,
-            line,
-            targets: draft.rows.iter().map(|&i| rows[i].target).collect(),
-            outcome: draft.outcome,
-            title: draft.title,
-            exit_code: draft.exit_code,
-            identical: draft.identical,
-            chatter: draft.chatter,
-        })
-        .collect();
-    let mut measures = measure::measures(&rows);
-    if !input.extracts && measures.is_empty() {
-        measures = found(&rows, input);
+    Reader::default().summarise(input)
+}
+
+impl Reader {
+    /// The same, where outputs that were read before need not be in `input.outputs`.
+    #[must_use]
+    pub fn summarise(&mut self, input: &Input) -> Summary {
+        let rows = distinct(&input.rows);
+        let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
+        let sets = Sets::of(&rows);
+        self.read(&rows, &sets, input);
+        let mut drafts = fold_singles(unsuccessful(&rows, &sets, self));
+        drafts.extend(fold_singles(successful(&rows, &sets, self)));
+        drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut describer = Describer::new(&rows);
+        let findings = drafts
+            .into_iter()
+            .map(|draft| {
+                let exemplar = exemplar(&rows, &draft, self);
+                let line = draft.line.as_ref().and_then(|told| place(told, exemplar?, self));
+                (draft, exemplar, line)
+            })
+            .map(|(draft, exemplar, line)| Finding {
+                described: describer.describe(&draft.rows),
+                exemplar,
+                line,
+                targets: draft.rows.iter().map(|&i| rows[i].target).collect(),
+                outcome: draft.outcome,
+                title: draft.title,
+                exit_code: draft.exit_code,
+                identical: draft.identical,
+                chatter: draft.chatter,
+            })
+            .collect();
+        let mut measures = measure::measures(&rows);
+        if !input.extracts && measures.is_empty() {
+            measures = found(&rows, self);
+        }
+        Summary { counts, findings, measures, took: input.took }
     }
-    Summary { counts, findings, measures, took: input.took }
+
+    /// The outputs that a summary of these rows needs and that were not read yet.
+    #[must_use]
+    pub fn wants(&self, rows: &[Row]) -> BTreeSet<Digest> {
+        let rows = distinct(rows);
+        let sets = Sets::of(&rows);
+        let successes = sets.successes.iter().flat_map(|set| set.read(&rows));
+        let successes = successes.filter(|(output, cut, own)| !self.has_success(*output, *cut, own));
+        let successes = successes.map(|(output, ..)| output);
+        let failures = sets.failures.iter().flat_map(|(row, whole)| [*whole, rows[*row].output]).flatten();
+        successes.chain(failures.filter(|output| self.failure(*output).is_none())).collect()
+    }
+
+    /// Reads what is at hand and was not read yet.
+    fn read(&mut self, rows: &[&Row], sets: &Sets, input: &Input) {
+        let jobs: Vec<Job<'_>> = sets
+            .successes
+            .iter()
+            .flat_map(|set| set.read(rows))
+            .filter_map(|(output, cut, own)| {
+                let text = input.outputs.get(&output).filter(|_| !self.has_success(output, cut, own))?;
+                Some(Job { output, cut, own, text })
+            })
+            .collect();
+        self.read_successes(&jobs);
+        for (row, whole) in &sets.failures {
+            for output in [*whole, rows[*row].output].into_iter().flatten() {
+                if let Some(text) = input.outputs.get(&output).filter(|_| self.failure(output).is_none()) {
+                    self.read_failure(output, text);
+                }
+            }
+        }
+    }
+}
+
+/// The name of the only node among these rows, or of all of them; empty where there are several.
+fn one_name<'a>(rows: &[&'a Row], set: &[usize]) -> &'a str {
+    let first = set.first().map_or("", |&i| rows[i].name.as_str());
+    if set.iter().all(|&i| rows[i].name == first) { first } else { "" }
+}
+
+/// The rows by what they printed.
+struct Sets {
+    /// In the order of their first row.
+    successes: Vec<Set>,
+    /// Rows that did not succeed, each with what one of its like printed that was read whole.
+    failures: Vec<(usize, Option<Digest>)>,
+}
+
+/// Successes that printed the same.
+struct Set {
+    output: Option<Digest>,
+    cut: bool,
+    rows: Vec<usize>,
+    /// The one among them that was read whole.
+    whole: Option<Digest>,
+}
+
+impl Set {
+    /// What is read for it: the output, whether it is cut, and the name of its node.
+    fn read<'a>(&self, rows: &[&'a Row]) -> impl Iterator<Item = (Digest, bool, &'a str)> + use<'a> {
+        let own = one_name(rows, &self.rows);
+        let whole = self.whole.map(|whole| (whole, false, own));
+        self.output.map(|output| (output, self.cut, own)).into_iter().chain(whole)
+    }
+}
+
+impl Sets {
+    fn of(rows: &[&Row]) -> Self {
+        let examples = examples(rows);
+        let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
+        let mut known: HashMap<(Option<Digest>, bool), usize> = HashMap::new();
+        for (i, row) in rows.iter().enumerate() {
+            match row.outcome {
+                None => {}
+                Some(Outcome::Succeeded) => {
+                    let stands_for =
+                        row.listed.filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
+                    let (output, cut) = stands_for.map_or((row.output, row.cut), |listed| (Some(listed), true));
+                    let at = *known.entry((output, cut)).or_insert(sets.successes.len());
+                    if at == sets.successes.len() {
+                        sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
+                    }
+                    sets.successes[at].rows.push(i);
+                    sets.successes[at].whole = sets.successes[at].whole.or(stands_for.and(row.output));
+                }
+                Some(outcome) => {
+                    // What one of its like tells further on is the best there is to tell of a cut one.
+                    let whole = row.output.filter(|_| row.cut).and_then(|key| examples.get(&(outcome, key)).copied());
+                    sets.failures.push((i, whole));
+                }
+            }
+        }
+        sets
+    }
 }
 
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
-fn found(rows: &[&Row], input: &Input) -> Vec<Measure> {
-    let mut sets: Vec<(bool, Digest, Vec<u32>)> = Vec::new();
+fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
+    let mut sets: Vec<(&Said, Vec<u32>)> = Vec::new();
     let mut known: HashMap<(bool, Digest), usize> = HashMap::new();
     for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
-        let Some(output) = row.output else { continue };
+        let Some((output, reading)) = row.output.and_then(|o| Some((o, reader.success(o, row.cut)?))) else { continue };
         let at = *known.entry((row.cut, output)).or_insert(sets.len());
         if at == sets.len() {
-            sets.push((row.cut, output, Vec::new()));
+            sets.push((&reading.said, Vec::new()));
         }
-        sets[at].2.push(row.target);
+        sets[at].1.push(row.target);
     }
-    let texts: Vec<(Cow<'_, str>, &[u32])> = sets
-        .iter()
-        .filter_map(|(cut, output, targets)| {
-            let text = normalise(input.outputs.get(output)?);
-            let text = if *cut { Cow::Owned(whole_lines(text, true)) } else { text };
-            Some((text, targets.as_slice()))
-        })
-        .collect();
-    let outputs: Vec<(&str, &[u32])> = texts.iter().map(|(text, targets)| (streams(text).0, *targets)).collect();
-    measure::found(&outputs)
+    let outputs: Vec<(&Said, &[u32])> = sets.iter().map(|(said, targets)| (*said, targets.as_slice())).collect();
+    measure::found(&outputs, reader.names.all())
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
@@ -243,26 +343,22 @@ impl Draft {
 }
 
 /// What did not succeed, by outcome, exit code and cause.
-fn unsuccessful(rows: &[&Row], input: &Input) -> Vec<Draft> {
-    let examples = examples(rows);
-    let mut told: HashMap<Digest, Option<String>> = HashMap::new();
+fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
     let mut causes: BTreeMap<(Outcome, Option<i32>), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
-    for (i, row) in rows.iter().enumerate() {
-        let Some(outcome) = row.outcome.filter(|o| *o != Outcome::Succeeded) else { continue };
-        // What one of its like tells further on is the best there is to tell of a cut one.
-        let whole = row.output.filter(|_| row.cut).and_then(|key| examples.get(&(outcome, key)).copied());
-        let line = whole.or(row.output).and_then(|key| {
-            let text = input.outputs.get(&key)?;
-            told.entry(key).or_insert_with(|| cause::telling_line(text)).as_deref()
-        });
+    for (i, whole) in &sets.failures {
+        let row = rows[*i];
+        let Some(outcome) = row.outcome else { continue };
+        let line = whole.or(row.output).and_then(|key| reader.failure(key)?.telling.as_deref());
         let cause = cause::cause(row, outcome, line);
-        causes.entry((outcome, row.exit_code)).or_default().entry(cause).or_default().push(i);
+        causes.entry((outcome, row.exit_code)).or_default().entry(cause).or_default().push(*i);
     }
     let mut drafts = Vec::new();
     for ((outcome, exit_code), by_cause) in causes {
         let sets: Vec<(String, Vec<usize>)> = by_cause.into_iter().collect();
         let mut lexicon = Lexicon::default();
-        let units: Vec<Unit> = sets.iter().map(|(text, set)| unit(rows, text, set, &mut lexicon)).collect();
+        let records: Vec<Record> =
+            sets.iter().map(|(text, set)| Record::of(text, one_name(rows, set), &mut lexicon)).collect();
+        let units: Vec<Unit<'_>> = records.iter().zip(&sets).map(|(record, (_, set))| Unit::of(record, set)).collect();
         for group in group::group(&lexicon, &units) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
             members.sort_unstable();
@@ -292,57 +388,41 @@ fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
 }
 
 /// What succeeded, by output.
-fn successful(rows: &[&Row], input: &Input) -> Vec<Draft> {
-    // By whether it was cut and by output; sets stand in the order of their first node.
-    let mut sets: Vec<(bool, Option<Digest>, Vec<usize>)> = Vec::new();
-    let mut known: HashMap<(bool, Option<Digest>), usize> = HashMap::new();
-    let examples = examples(rows);
-    for (i, row) in rows.iter().enumerate().filter(|(_, r)| r.outcome == Some(Outcome::Succeeded)) {
-        let empty = row.output.and_then(|key| input.outputs.get(&key)).is_some_and(|text| text.is_empty());
-        let stands_for = row.listed.filter(|key| examples.get(&(Outcome::Succeeded, *key)) == row.output.as_ref());
-        let key = match stands_for {
-            Some(listed) => (true, Some(listed)),
-            None => (row.cut, row.output.filter(|_| !empty)),
-        };
-        match known.get(&key) {
-            Some(&s) => sets[s].2.push(i),
-            None => {
-                known.insert(key, sets.len());
-                sets.push((key.0, key.1, vec![i]));
-            }
-        }
-    }
+fn successful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
     let mut found: Vec<(Draft, Vec<Told>)> = Vec::new();
     for cut in [false, true] {
-        let mut texts = Vec::new();
-        for (_, key, set) in sets.iter().filter(|(c, ..)| *c == cut) {
-            match key.map(|k| input.outputs.get(&k)) {
+        // Nodes that printed nothing are alike, whether there is an empty output or none.
+        let mut silent: Vec<&Set> = Vec::new();
+        let mut read: Vec<(&Record, Cow<'_, [usize]>)> = Vec::new();
+        for set in sets.successes.iter().filter(|set| set.cut == cut) {
+            match set.output.map(|output| reader.success(output, cut)) {
                 Some(None) => {
                     let lines = vec![Told::note("its output is no longer kept")];
-                    found.push((draft(rows, set.clone(), !cut), lines));
+                    found.push((draft(rows, set.rows.clone(), !cut), lines));
                 }
-                Some(Some(text)) => texts.push((whole_lines(normalise(text), cut), set)),
-                None => texts.push((String::new(), set)),
+                Some(Some(reading)) if reading.speaks => read.push((&reading.record, Cow::Borrowed(&set.rows))),
+                Some(Some(_)) | None => silent.push(set),
             }
         }
-        let mut lexicon = Lexicon::default();
-        let units: Vec<Unit> = texts.iter().map(|(text, set)| unit(rows, text, set, &mut lexicon)).collect();
-        for group in group::group(&lexicon, &units) {
+        if !silent.is_empty() {
+            // White space is not seen, and is not the same as nothing.
+            let empty =
+                |set: &&Set| set.output.is_none_or(|output| reader.success(output, cut).is_some_and(|r| r.empty));
+            let identical = !cut && (silent.len() == 1 || silent.iter().all(empty));
+            let mut members: Vec<usize> = silent.iter().flat_map(|set| set.rows.iter().copied()).collect();
+            members.sort_unstable();
+            found.push((draft(rows, members, identical), Vec::new()));
+        }
+        let units: Vec<Unit<'_>> = read.iter().map(|(record, set)| Unit::of(record, set)).collect();
+        for group in group::group(&reader.lexicon, &units) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;
-            let mut members: Vec<usize> = group.units.iter().flat_map(|&u| texts[u].1.iter().copied()).collect();
+            let mut members: Vec<usize> = group.units.iter().flat_map(|&u| read[u].1.iter().copied()).collect();
             members.sort_unstable();
             found.push((Draft { chatter: group.chatter, ..draft(rows, members, identical) }, group.lines));
         }
     }
     title_by_difference(found, rows)
-}
-
-fn unit(rows: &[&Row], text: &str, set: &[usize], lexicon: &mut Lexicon) -> Unit {
-    let first = rows[set[0]].name.as_str();
-    let one_name = set.iter().all(|&i| rows[i].name == first);
-    let record = Record::of(text, if one_name { first } else { "" }, lexicon);
-    Unit { record, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
 }
 
 fn draft(rows: &[&Row], members: Vec<usize>, identical: bool) -> Draft {
@@ -357,15 +437,6 @@ fn common(mut codes: impl Iterator<Item = Option<i32>>) -> Option<i32> {
     codes.all(|c| c == Some(first)).then_some(first)
 }
 
-/// A cut output ends within a line; that part of a line cannot be compared.
-fn whole_lines(text: Cow<'_, str>, cut: bool) -> String {
-    let mut text = text.into_owned();
-    if cut && let Some(end) = text.rfind('\n') {
-        text.truncate(end);
-    }
-    text
-}
-
 fn same_output(rows: &[&Row], members: &[usize]) -> bool {
     let first = rows[members[0]].output;
     members.iter().all(|&i| rows[i].output == first && !rows[i].cut)
@@ -376,14 +447,14 @@ fn same_output(rows: &[&Row], members: &[usize]) -> bool {
 fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Draft> {
     let useful = |line: &&Told| line.words.chars().any(char::is_alphanumeric);
     let sets = found.len();
-    let words = held(&found, |line| &line.words);
+    let same = held(&found, |line| &line.same);
     let shapes = held(&found, |line| &line.shape);
     let of = |held: &HashMap<String, usize>, text: &str| held.get(text).copied().unwrap_or(sets);
     found
         .into_iter()
         .map(|(mut draft, lines)| {
-            let apart = lines.iter().filter(useful).filter(|line| of(&words, &line.words) < sets);
-            let apart = apart.min_by_key(|line| (of(&shapes, &line.shape), of(&words, &line.words)));
+            let apart = lines.iter().filter(useful).filter(|line| of(&same, &line.same) < sets);
+            let apart = apart.min_by_key(|line| (of(&shapes, &line.shape), of(&same, &line.same)));
             let line = apart.or_else(|| first_telling(&lines));
             draft.title = line.map_or("no output", |line| &line.words).trim().to_owned();
             draft.line = line.cloned();
@@ -450,29 +521,23 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
 }
 
 /// The output of the first node that has one worth showing.
-fn exemplar(rows: &[&Row], members: &[usize], input: &Input) -> Option<Digest> {
+fn exemplar(rows: &[&Row], draft: &Draft, reader: &Reader) -> Option<Digest> {
     // The most of it that there is.
-    let mut members: Vec<usize> = members.to_vec();
+    let mut members: Vec<usize> = draft.rows.clone();
     members.sort_by_key(|&i| (rows[i].listed.is_none(), i));
-    let keys = || members.iter().filter_map(|&i| rows[i].output);
-    let speaks = |key: &Digest| input.outputs.get(key).is_some_and(|text| !text.trim().is_empty());
-    keys().find(speaks).or_else(|| keys().next())
+    let keys = || members.iter().filter_map(|&i| Some((rows[i].output?, rows[i].cut)));
+    let speaks = |(key, cut): &(Digest, bool)| match draft.outcome {
+        Outcome::Succeeded => reader.success(*key, *cut).is_some_and(|reading| reading.speaks),
+        _ => reader.failure(*key).is_some_and(|failure| failure.speaks),
+    };
+    keys().find(speaks).or_else(|| keys().next()).map(|(key, _)| key)
 }
 
 /// The line of the exemplar that a title was made of.
-fn place(rows: &[&Row], told: &Told, exemplar: Digest, input: &Input) -> Option<u32> {
-    let text = normalise(input.outputs.get(&exemplar)?);
-    // What one node alone printed was read with its name in mind.
-    let own = rows.iter().find(|r| r.output == Some(exemplar)).map_or("", |r| r.name.as_str());
-    let mut shape = String::new();
-    let mut is_it = |line: &str| {
-        ["", own].iter().any(|own| {
-            mask::mask(line, own, &mut shape);
-            shape == told.shape
-        })
-    };
-    let mut those = (0u32..).zip(text.split('\n')).filter(|(_, line)| is_it(line));
-    those.nth(told.nth as usize).map(|(at, _)| at)
+fn place(told: &Told, exemplar: Digest, reader: &Reader) -> Option<u32> {
+    let reading = reader.success(exemplar, false).or_else(|| reader.success(exemplar, true))?;
+    let lines = (0u32..).zip(&reading.record.lines).filter(|(_, line)| reader.lexicon.shape(**line) == told.shape);
+    lines.map(|(at, _)| at).nth(told.nth as usize)
 }
 
 #[cfg(test)]

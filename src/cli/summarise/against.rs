@@ -77,7 +77,8 @@ impl Side {
         let failed = |row: &Row| row.outcome != Some(Outcome::Succeeded);
         let summary = input.rows.iter().any(failed).then(|| summarise(&input));
         let findings = summary.into_iter().flat_map(|summary| summary.findings);
-        let titles = findings.flat_map(|f| f.targets.into_iter().map(move |target| (target, f.title.clone()))).collect();
+        let titles =
+            findings.flat_map(|f| f.targets.into_iter().map(move |target| (target, f.title.clone()))).collect();
         Side { rows: input.rows, titles }
     }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock};
 use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
-use crate::redact::Redactor;
+use crate::redact::{Redacted, Redactor};
 use crate::summary::{Input, Row, by_name, seen};
 
 use super::inventory::Inventory;
@@ -22,6 +22,8 @@ const LINE_MAX: usize = 1 << 20;
 const PROBE: &str = "Probe1x9Zq7w2";
 /// What people have in front of a colon and is no node: the tools themselves.
 const TOOLS: &[&str] = &["ssh", "bash", "sh", "sudo", "curl", "clush", "clubak", "pdsh", "parallel", "xargs"];
+/// Fewer texts are not worth a thread.
+const SHARE: usize = 64;
 /// Nodes that one set such as `web-[1-300]` stands for at most.
 const SET_MAX: usize = 10_000;
 
@@ -84,10 +86,17 @@ impl Gathered {
     pub(super) fn read(&mut self, reader: &mut dyn BufRead, redactor: &Redactor) -> std::io::Result<()> {
         let mut line = Vec::new();
         let mut last = None;
+        // `node: ` as the line before began: most lines are of the same node as the one before.
+        let mut head: Vec<u8> = Vec::new();
         loop {
             line.clear();
             let Some(whole) = read_line(reader, &mut line)? else { return Ok(()) };
             self.cut += u64::from(!whole);
+            if let Some(at) = last.filter(|_| !head.is_empty() && line.starts_with(&head)) {
+                let rest = &line[head.len()..];
+                self.add(at, rest.strip_suffix(b"\r").unwrap_or(rest), whole);
+                continue;
+            }
             let parsed = parse(&line);
             let known = match parsed {
                 Line::Of(name, _) => self.node(name, redactor),
@@ -95,6 +104,10 @@ impl Gathered {
             };
             match parsed {
                 Line::Of(_, rest) if known.is_some() => {
+                    // Only in this form no other can be meant by what follows.
+                    let blank = line.len() - rest.len();
+                    head.clear();
+                    head.extend_from_slice(if line[..blank].ends_with(b": ") { &line[..blank] } else { b"" });
                     let at = known.unwrap_or_default();
                     if last != Some(at) {
                         if let Some(before) = last.filter(|before: &usize| !self.nodes[*before].came_back) {
@@ -103,11 +116,7 @@ impl Gathered {
                         self.take_back(at);
                         last = Some(at);
                     }
-                    let node = &mut self.nodes[at];
-                    node.raw.extend_from_slice(rest);
-                    node.raw.push(b'\n');
-                    node.cut |= !whole;
-                    self.lines += 1;
+                    self.add(at, rest, whole);
                 }
                 Line::End(names, end) => {
                     self.ends += 1;
@@ -131,12 +140,20 @@ impl Gathered {
         }
     }
 
+    fn add(&mut self, at: usize, line: &[u8], whole: bool) {
+        let node = &mut self.nodes[at];
+        node.raw.extend_from_slice(line);
+        node.raw.push(b'\n');
+        node.cut |= !whole;
+        self.lines += 1;
+    }
+
     /// The place of a node; `None` where the name is a secret, or says that its value is one: `password: …` is no node.
     fn node(&mut self, name: &str, redactor: &Redactor) -> Option<usize> {
         if let Some(at) = self.known.get(name) {
             return *at;
         }
-        let hides = |text: &str| !redactor.redact(text).found.is_empty();
+        let hides = |text: &str| Redactor::suspects(text) && !redactor.redact(text).found.is_empty();
         if hides(name) || hides(&format!("{name}: {PROBE}")) {
             self.known.insert(name.to_owned(), None);
             return None;
@@ -188,12 +205,12 @@ impl Gathered {
     pub(super) fn finish(&mut self, redactor: &Redactor) {
         (0..self.nodes.len()).for_each(|at| self.put_away(at));
         let mut made: HashMap<Digest, Digest> = HashMap::new();
-        for (came, (raw, _)) in std::mem::take(&mut self.raw) {
-            let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+        let raw: Vec<(Digest, Vec<u8>)> =
+            std::mem::take(&mut self.raw).into_iter().map(|(key, (raw, _))| (key, raw)).collect();
+        for (came, key, redacted) in redact_all(raw, redactor) {
             for (kind, n) in redacted.found {
                 *self.secrets.entry(kind).or_default() += n;
             }
-            let key = Digest::of(redacted.text.as_bytes());
             self.outputs.entry(key).or_insert_with(|| redacted.text.into());
             made.insert(came, key);
         }
@@ -272,6 +289,31 @@ impl Gathered {
     pub(super) fn output(&self, key: &Digest) -> Option<&Arc<str>> {
         self.outputs.get(key)
     }
+}
+
+/// Takes the secrets out of each text, on all cores, and gives both keys.
+fn redact_all(raw: Vec<(Digest, Vec<u8>)>, redactor: &Redactor) -> Vec<(Digest, Digest, Redacted)> {
+    let one = |(came, raw): (Digest, Vec<u8>)| {
+        let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+        (came, Digest::of(redacted.text.as_bytes()), redacted)
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut rest = raw;
+    let share = rest.len().div_ceil(threads).max(SHARE);
+    let mut parts = Vec::new();
+    while rest.len() > share {
+        parts.push(rest.split_off(rest.len() - share));
+    }
+    std::thread::scope(|scope| {
+        let one = &one;
+        let others = parts.into_iter().map(|part| scope.spawn(move || part.into_iter().map(one).collect::<Vec<_>>()));
+        let others: Vec<_> = others.collect();
+        let mut all: Vec<_> = rest.into_iter().map(one).collect();
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)));
+        }
+        all
+    })
 }
 
 /// Appends a line without its end; `Some(false)` if something of it was left out, `None` at the end.
