@@ -77,7 +77,7 @@ fn fleet(unique: bool) -> (Input, u64) {
             outcome: Some(Outcome::Succeeded),
             exit_code: Some(0),
             output: Some(output),
-            attributes,
+            attributes: Arc::new(attributes),
             name: format!("i-{:017x}", u64::from(target) * 2_654_435_761),
             ..Row::default()
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{Digest, RunId};
-use crate::message::{rows, summary_input};
+use crate::message::rows::{self, Attributes};
 use crate::run::Run;
 use crate::summary::{Reader, Summary};
 
@@ -18,10 +18,17 @@ const KEPT: usize = 4;
 
 /// What was read of the outputs of the runs that were summarised last, the latest at the end.
 #[derive(Default)]
-pub struct Readers(Mutex<Vec<(RunId, Arc<tokio::sync::Mutex<Reader>>)>>);
+pub struct Readers(Mutex<Vec<(RunId, Arc<tokio::sync::Mutex<Reading>>)>>);
+
+#[derive(Default)]
+struct Reading {
+    reader: Reader,
+    /// Of the plan's targets, which do not change.
+    attributes: Vec<Attributes>,
+}
 
 impl Readers {
-    fn of(&self, run: RunId) -> Arc<tokio::sync::Mutex<Reader>> {
+    fn of(&self, run: RunId) -> Arc<tokio::sync::Mutex<Reading>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|(id, _)| *id == run);
         let reader = known.map(|at| kept.remove(at).1).unwrap_or_default();
@@ -35,9 +42,13 @@ impl Readers {
 /// Summarises the run as it stands. Only outputs that were not read before are fetched; those that were pruned are told as
 /// such.
 pub async fn summary_of(services: &Services, run: &Run) -> Summary {
-    let reader = services.readers.of(run.id);
-    let mut reader = reader.lock().await;
-    let mut input = summary_input(run, Texts::new());
+    let reading = services.readers.of(run.id);
+    let mut reading = reading.lock().await;
+    let Reading { reader, attributes } = &mut *reading;
+    if attributes.is_empty() {
+        *attributes = rows::attributes(&run.proposal.plan);
+    }
+    let mut input = rows::summary_input_with(run, Texts::new(), attributes);
     let wanted = rows::parts_of(run, &reader.wants(&input.rows));
     input.outputs = rows::joined(run, fetch(services, run, wanted).await);
     reader.summarise(&input)

@@ -15,13 +15,23 @@ use super::words::duration;
 /// The summary's input. `outputs` holds the redacted outputs that are at hand; see [`output_keys`].
 #[must_use]
 pub fn summary_input(run: &Run, outputs: BTreeMap<Digest, Arc<str>>) -> Input {
+    summary_input_with(run, outputs, &attributes(&run.proposal.plan))
+}
+
+/// The same, with the attributes of the plan's targets, which never change.
+#[must_use]
+pub fn summary_input_with(run: &Run, outputs: BTreeMap<Digest, Arc<str>>, attributes: &[Attributes]) -> Input {
     let plan = &run.proposal.plan;
     let rows = plan
         .targets
         .iter()
         .zip(&run.targets)
+        .zip(attributes)
         .zip(0u32..)
-        .map(|((planned, state), target)| row(run, target, planned, state))
+        .map(|(((planned, state), attributes), target)| Row {
+            attributes: attributes.clone(),
+            ..row(run, target, planned, state)
+        })
         .collect();
     let extracts = plan.steps.iter().any(|step| !step.extract.is_empty());
     Input { rows, outputs: joined(run, outputs), extracts, took: took(run) }
@@ -163,13 +173,21 @@ fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> 
         listed: listed(state),
         extracted,
         unmet: report.map(|r| r.unmet.clone()).unwrap_or_default(),
-        attributes: attributes(run, planned),
         name: planned.name.clone(),
+        ..Row::default()
     }
 }
 
-fn attributes(run: &Run, planned: &PlannedTarget) -> BTreeMap<String, String> {
-    let plan = &run.proposal.plan;
+/// What a target is described by; see [`Row::attributes`].
+pub type Attributes = Arc<BTreeMap<String, String>>;
+
+/// Of each of the plan's targets.
+#[must_use]
+pub fn attributes(plan: &Plan) -> Vec<Attributes> {
+    plan.targets.iter().map(|planned| Arc::new(attributes_of(plan, planned))).collect()
+}
+
+fn attributes_of(plan: &Plan, planned: &PlannedTarget) -> BTreeMap<String, String> {
     let account = &planned.target.account;
     let tags = planned.tags.iter().map(|(name, value)| (format!("tag:{name}"), value.clone()));
     let labels = plan.accounts.get(account).into_iter().flat_map(|note| note.labels.clone());

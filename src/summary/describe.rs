@@ -4,7 +4,7 @@
 //! "because of". Sets that nothing sets apart (`explain` judges that) are named by their nodes.
 
 use super::Row;
-use super::explain::{Attributes, Reason, Verdict};
+use super::explain::{Attributes, Known, Reason, Verdict};
 use super::names;
 
 /// Sets up to this size are named one by one; of larger ones so many names, or ranges of names, are told.
@@ -12,13 +12,20 @@ const NAMED: usize = 3;
 
 pub(super) struct Describer<'a> {
     rows: &'a [&'a Row],
+    known: &'a Known,
     /// Read when they are first needed: a run that ends the same everywhere takes no explaining.
     attributes: Option<Attributes<'a>>,
 }
 
 impl<'a> Describer<'a> {
-    pub(super) fn new(rows: &'a [&'a Row]) -> Self {
-        Describer { rows, attributes: None }
+    /// `known` has learnt the rows, unless no set [`Describer::needs`] it.
+    pub(super) fn new(rows: &'a [&'a Row], known: &'a Known) -> Self {
+        Describer { rows, known, attributes: None }
+    }
+
+    /// Whether a set of so many of the rows is described by its attributes.
+    pub(super) fn needs(set: usize, rows: usize) -> bool {
+        set > NAMED && set < rows
     }
 
     /// `set` holds indices into the rows, ascending.
@@ -29,7 +36,7 @@ impl<'a> Describer<'a> {
         if set.len() == self.rows.len() {
             return format!("all {} nodes", set.len());
         }
-        match self.attributes.get_or_insert_with(|| Attributes::of(self.rows)).explain(set) {
+        match self.attributes.get_or_insert_with(|| Attributes::of(self.known)).explain(set) {
             Verdict::Apart(reason) => words(&reason, set.len()),
             // Of most of the nodes it goes without saying.
             Verdict::Alike if set.len() <= self.rows.len() / 2 => {
@@ -104,6 +111,8 @@ fn value(&(name, value): &(&str, &str)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn rows(specs: &[(&str, &str, u32)]) -> Vec<Row> {
@@ -114,9 +123,11 @@ mod tests {
                 rows.push(Row {
                     target: n,
                     name: format!("web-{n}"),
-                    attributes: [("account", *account), ("region", *region), ("platform", "linux")]
-                        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                        .into(),
+                    attributes: Arc::new(
+                        [("account", *account), ("region", *region), ("platform", "linux")]
+                            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+                            .into(),
+                    ),
                     ..Row::default()
                 });
             }
@@ -126,7 +137,9 @@ mod tests {
     fn told(specs: &[(&str, &str, u32)], set: &[usize]) -> String {
         let rows = rows(specs);
         let rows: Vec<&Row> = rows.iter().collect();
-        Describer::new(&rows).describe(set)
+        let mut known = Known::default();
+        known.learn(&rows);
+        Describer::new(&rows, &known).describe(set)
     }
 
     #[test]
@@ -141,11 +154,13 @@ mod tests {
         let mut rows =
             rows(&[("acme-us", "us-east-1", 40), ("acme-eu", "eu-west-1", 30), ("acme-eu", "eu-west-3", 30)]);
         for row in &mut rows {
-            row.attributes.extend(of(row.target).into_iter().map(|(name, value)| (name.to_owned(), value)));
+            Arc::make_mut(&mut row.attributes).extend(of(row.target).into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         let rows: Vec<&Row> = rows.iter().collect();
         let set: Vec<usize> = (0..rows.len()).filter(|&i| set(rows[i].target)).collect();
-        Describer::new(&rows).describe(&set)
+        let mut known = Known::default();
+        known.learn(&rows);
+        Describer::new(&rows, &known).describe(&set)
     }
 
     #[test]

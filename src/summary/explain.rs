@@ -5,8 +5,9 @@
 //! It says what goes together, not why. The result depends on the set of rows only: ranks are total, and values stand in
 //! the order in which people think of them. The words are `describe`'s.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::Row;
 
@@ -101,9 +102,9 @@ pub(super) struct Attributes<'a> {
 }
 
 impl<'a> Attributes<'a> {
-    pub(super) fn of(rows: &[&'a Row]) -> Self {
-        let raw = Raw::of(rows);
-        let count = size(rows.len());
+    pub(super) fn of(known: &'a Known) -> Self {
+        let raw = Raw::of(known);
+        let count = size(known.rows.len());
         let (values, totals, classes) = raw.classes(count);
         let held = raw.held.map(&classes, values.len());
         let mut by_total: Vec<u32> = (0..size(values.len())).collect();
@@ -445,8 +446,47 @@ struct Places<'a> {
     both: HashMap<[u32; 2], u32>,
 }
 
-/// All attributes as they stand in the rows.
+/// The attributes of rows as numbers. What was read of a row is kept for the next summary: they seldom change in a run.
 #[derive(Default)]
+pub(super) struct Known {
+    /// Every name and value that was seen.
+    values: Vec<(Box<str>, Box<str>)>,
+    ids: HashMap<Box<str>, HashMap<Box<str>, u32>>,
+    /// By row: whose they are, and which values.
+    rows: Vec<(Arc<BTreeMap<String, String>>, Box<[u32]>)>,
+}
+
+impl Known {
+    /// Reads what is new, or otherwise than before.
+    pub(super) fn learn(&mut self, rows: &[&Row]) {
+        self.rows.truncate(rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            let same = |(known, _): &(Arc<_>, _)| Arc::ptr_eq(known, &row.attributes) || **known == *row.attributes;
+            if self.rows.get(i).is_some_and(same) {
+                continue;
+            }
+            let told = row.attributes.iter().filter(|(name, _)| !IGNORED.contains(&name.as_str()));
+            let ids: Vec<u32> = told.map(|(name, value)| self.id(name, value)).collect();
+            let read = (row.attributes.clone(), ids.into());
+            match self.rows.get_mut(i) {
+                Some(place) => *place = read,
+                None => self.rows.push(read),
+            }
+        }
+    }
+
+    fn id(&mut self, name: &str, value: &str) -> u32 {
+        if let Some(id) = self.ids.get(name).and_then(|values| values.get(value)) {
+            return *id;
+        }
+        let id = size(self.values.len());
+        self.values.push((name.into(), value.into()));
+        self.ids.entry(name.into()).or_default().insert(value.into(), id);
+        id
+    }
+}
+
+/// All attributes as they stand in the rows.
 struct Raw<'a> {
     values: Vec<(&'a str, &'a str)>,
     totals: Vec<u32>,
@@ -456,75 +496,31 @@ struct Raw<'a> {
     places: Vec<[u32; 2]>,
 }
 
-/// The values of one attribute.
-struct Column<'a> {
-    name: &'a str,
-    ignored: bool,
-    /// Which part of a place it is.
-    part: Option<usize>,
-    /// Rows stand by account and region, so the value is often the same as in the row before: a comparison is cheaper than
-    /// a look-up.
-    last: Option<(&'a str, u32)>,
-    ids: HashMap<&'a str, u32>,
-}
-
-impl<'a> Column<'a> {
-    fn new(name: &'a str) -> Self {
-        let part = PLACE.iter().position(|part| *part == name);
-        Column { name, ignored: IGNORED.contains(&name), part, last: None, ids: HashMap::new() }
-    }
-}
-
 impl<'a> Raw<'a> {
-    fn of(rows: &[&'a Row]) -> Self {
-        let mut raw = Raw { places: vec![[NONE; 2]; rows.len()], ..Raw::default() };
-        let mut columns: Vec<Column<'a>> = Vec::new();
-        let mut named: HashMap<&'a str, usize> = HashMap::new();
-        // The columns of the row before, by position: most rows have the same attributes.
-        let mut layout: Vec<usize> = Vec::new();
-        for (i, row) in (0u64..).zip(rows) {
+    fn of(known: &'a Known) -> Self {
+        let values: Vec<(&str, &str)> = known.values.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let parts: Vec<Option<usize>> =
+            values.iter().map(|(name, _)| PLACE.iter().position(|part| part == name)).collect();
+        let mut raw = Raw {
+            totals: vec![0; values.len()],
+            marks: vec![0; values.len()],
+            held: Lists::default(),
+            places: vec![[NONE; 2]; known.rows.len()],
+            values,
+        };
+        for ((_, ids), i) in known.rows.iter().zip(0u64..) {
             let mark = u128::from(mixed(i)) << 64 | u128::from(mixed(!i));
-            for (position, (name, value)) in row.attributes.iter().enumerate() {
-                let column = match layout.get(position) {
-                    Some(&column) if columns[column].name == name => column,
-                    Some(_) | None => *named.entry(name).or_insert_with(|| {
-                        columns.push(Column::new(name));
-                        columns.len() - 1
-                    }),
-                };
-                match layout.get_mut(position) {
-                    Some(place) => *place = column,
-                    None => layout.push(column),
-                }
-                let column = &mut columns[column];
-                if column.ignored {
-                    continue;
-                }
-                let id = raw.id(column, value);
+            for &id in ids {
                 raw.totals[id as usize] += 1;
                 raw.marks[id as usize] = raw.marks[id as usize].wrapping_add(mark);
-                raw.held.items.push(id);
-                if let Some(part) = column.part {
+                if let Some(part) = parts[id as usize] {
                     raw.places[raw.held.ends.len()][part] = id;
                 }
             }
+            raw.held.items.extend_from_slice(ids);
             raw.held.ends.push(raw.held.items.len());
         }
         raw
-    }
-
-    fn id(&mut self, column: &mut Column<'a>, value: &'a str) -> u32 {
-        if let Some((_, id)) = column.last.filter(|(last, _)| *last == value) {
-            return id;
-        }
-        let id = *column.ids.entry(value).or_insert_with(|| {
-            self.values.push((column.name, value));
-            self.totals.push(0);
-            self.marks.push(0);
-            size(self.values.len() - 1)
-        });
-        column.last = Some((value, id));
-        id
     }
 
     /// The values that are worth looking at, those of the same rows as one; their totals; and for each raw value which of

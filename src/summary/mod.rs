@@ -58,7 +58,7 @@ pub struct Row {
     /// Expectations that were not met: name, wanted, found.
     pub unmet: Vec<(String, String, Option<String>)>,
     /// What it is described by: `account` (its name), `region`, `platform`, the account's labels, tags as `tag:NAME`.
-    pub attributes: BTreeMap<String, String>,
+    pub attributes: Arc<BTreeMap<String, String>>,
     pub name: String,
 }
 
@@ -163,7 +163,10 @@ impl Reader {
         let mut drafts = fold_singles(unsuccessful(&rows, &sets, self));
         drafts.extend(fold_singles(successful(&rows, &sets, self)));
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
-        let mut describer = Describer::new(&rows);
+        if drafts.iter().any(|draft| Describer::needs(draft.rows.len(), rows.len())) {
+            self.known.learn(&rows);
+        }
+        let mut describer = Describer::new(&rows, &self.known);
         let findings = drafts
             .into_iter()
             .map(|draft| {

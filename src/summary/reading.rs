@@ -11,6 +11,7 @@ use crate::domain::Digest;
 use crate::redact::{normalise, streams};
 
 use super::cause::telling_line;
+use super::explain::Known;
 use super::facts::{Fact, facts};
 use super::lines::{Lexicon, Record, place};
 
@@ -24,6 +25,7 @@ const THREADS: usize = 8;
 pub struct Reader {
     pub(super) lexicon: Lexicon,
     pub(super) names: Names,
+    pub(super) known: Known,
     /// By output, and whether the end of it was left out.
     successes: HashMap<(Digest, bool), Reading>,
     /// The line that tells why it failed, by output.

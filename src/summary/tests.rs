@@ -18,7 +18,7 @@ fn input(specs: &[(Outcome, i32, &str)]) -> Input {
             exit_code: ran.then_some(*exit),
             step: "main".into(),
             output: ran.then_some(key),
-            attributes: [("account".to_owned(), format!("acme-{}", n / 10))].into(),
+            attributes: Arc::new([("account".to_owned(), format!("acme-{}", n / 10))].into()),
             name: format!("web-{n}"),
             ..Row::default()
         });
@@ -189,7 +189,7 @@ prop_compose! {
             step: "main".into(),
             output: Some(Digest::of(output.as_bytes())),
             extracted: extracted.map(|v| ("x".to_owned(), v)).into_iter().collect(),
-            attributes: [("account".to_owned(), format!("acme-{account}"))].into(),
+            attributes: Arc::new([("account".to_owned(), format!("acme-{account}"))].into()),
             name: format!("web-{}", target % 7),
             ..Row::default()
         };

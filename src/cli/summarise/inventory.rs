@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Attributes by node.
 #[derive(Default)]
 pub(super) struct Inventory {
-    nodes: HashMap<String, BTreeMap<String, String>>,
+    nodes: HashMap<String, Arc<BTreeMap<String, String>>>,
     given: bool,
 }
 
@@ -35,12 +36,13 @@ impl Inventory {
             let Some(name) = record.get(0).map(str::trim).filter(|name| !name.is_empty()) else { continue };
             let attributes = columns.iter().zip(&record).skip(1).map(|(name, value)| (name.trim(), value.trim()));
             let attributes = attributes.filter(|(name, value)| !name.is_empty() && !value.is_empty());
-            nodes.insert(name.to_owned(), attributes.map(|(n, v)| (n.to_owned(), v.to_owned())).collect());
+            let attributes = attributes.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+            nodes.insert(name.to_owned(), Arc::new(attributes));
         }
         Ok(Inventory { nodes, given: true })
     }
 
-    pub(super) fn of(&self, node: &str) -> BTreeMap<String, String> {
+    pub(super) fn of(&self, node: &str) -> Arc<BTreeMap<String, String>> {
         self.nodes.get(node).cloned().unwrap_or_default()
     }
 
@@ -61,7 +63,7 @@ mod tests {
         assert_eq!(tsv.of("web-2").len(), 1);
         assert_eq!(tsv.lacks(["web-1", "web-9"].into_iter()), 1);
         let csv = Inventory::parse("\u{feff}node,owner,\n\"web-1\",\"a, b\",x\n,nobody\n").unwrap();
-        assert_eq!(csv.of("web-1"), [("owner".to_owned(), "a, b".to_owned())].into());
+        assert_eq!(*csv.of("web-1"), [("owner".to_owned(), "a, b".to_owned())].into());
         assert!(Inventory::parse("").is_err() && Inventory::parse("web-1\nweb-2\n").is_err());
         assert_eq!(Inventory::default().lacks(["web-1"].into_iter()), 0);
     }

@@ -48,7 +48,7 @@ fn fleet(nodes: usize, rng: &mut StdRng) -> Vec<Row> {
             ("tag:Id", format!("{n}")),
         ];
         let own = own.map(|(name, value)| (name.to_owned(), value));
-        rows.push(Row { target: n, attributes: own.into_iter().chain(decoys).collect(), ..Row::default() });
+        rows.push(Row { target: n, attributes: Arc::new(own.into_iter().chain(decoys).collect()), ..Row::default() });
     }
     rows
 }
@@ -58,10 +58,18 @@ type Values<'a> = [(&'a str, &'a str)];
 /// By name and value.
 type Index<'a> = HashMap<&'a str, HashMap<&'a str, Vec<usize>>>;
 
+impl Known {
+    fn of(rows: &[&Row]) -> Self {
+        let mut known = Known::default();
+        known.learn(rows);
+        known
+    }
+}
+
 fn index(rows: &[Row]) -> Index<'_> {
     let mut index = Index::new();
     for (i, row) in rows.iter().enumerate() {
-        for (name, value) in &row.attributes {
+        for (name, value) in row.attributes.iter() {
             index.entry(name.as_str()).or_default().entry(value.as_str()).or_default().push(i);
         }
     }
@@ -120,7 +128,8 @@ fn score(pair: bool, shares: &[(usize, usize)], seed: u64) -> Score {
         let rows = fleet(NODES, &mut rng);
         let index = index(&rows);
         let refs: Vec<&Row> = rows.iter().collect();
-        let mut attributes = Attributes::of(&refs);
+        let known = Known::of(&refs);
+        let mut attributes = Attributes::of(&known);
         for round in 0..SETS {
             let mut rng = StdRng::seed_from_u64(seed ^ fleet_of << 32 ^ (round + 1));
             let cause = cause(&rows, &index, pair, &mut rng);
@@ -167,11 +176,11 @@ fn a_second_value_has_to_say_something_beyond_chance_and_clearly_more_than_the_f
     let told = |cause: &str, second: &str, nodes: u32, set: u32, of: u32, with: &dyn Fn(u32) -> bool| {
         let row = |n: u32| {
             let attributes = [(cause, n < of), (second, with(n))].map(|(name, is)| (name.to_owned(), is.to_string()));
-            Row { target: n, attributes: attributes.into(), ..Row::default() }
+            Row { target: n, attributes: Arc::new(attributes.into()), ..Row::default() }
         };
         let rows: Vec<Row> = (0..nodes).map(row).collect();
         let rows: Vec<&Row> = rows.iter().collect();
-        format!("{:?}", Attributes::of(&rows).explain(&(0..set as usize).collect::<Vec<_>>()))
+        format!("{:?}", Attributes::of(&Known::of(&rows)).explain(&(0..set as usize).collect::<Vec<_>>()))
     };
     let only = |cause, inside, total| {
         format!("{:?}", Verdict::Apart(Reason { values: vec![(cause, "true")], inside, total, set: inside }))
@@ -194,7 +203,8 @@ fn of_nodes_drawn_at_random_nothing_is_told() {
         let mut rng = StdRng::seed_from_u64(seed ^ fleet_of << 32);
         let rows = fleet(NODES, &mut rng);
         let refs: Vec<&Row> = rows.iter().collect();
-        let mut attributes = Attributes::of(&refs);
+        let known = Known::of(&refs);
+        let mut attributes = Attributes::of(&known);
         for _ in 0..SETS * 6 * 2 {
             let size = *[4, 5, 6, 8, 11, 12, 13, 16, 25, 60, 300, 3_000].choose(&mut rng).unwrap();
             let mut set: Vec<usize> = rand::seq::index::sample(&mut rng, NODES, size).into_vec();
@@ -228,7 +238,7 @@ fn the_order_of_rows_does_not_matter() {
         let targets: BTreeSet<u32> = chosen.iter().map(|&i| rows[i].target).collect();
         let told = |rows: &[&Row]| {
             let set: Vec<usize> = (0..rows.len()).filter(|&i| targets.contains(&rows[i].target)).collect();
-            format!("{:?}", Attributes::of(rows).explain(&set))
+            format!("{:?}", Attributes::of(&Known::of(rows)).explain(&set))
         };
         let mut shuffled: Vec<&Row> = rows.iter().collect();
         let before = told(&shuffled);
@@ -243,7 +253,7 @@ fn of_values_that_fit_equally_well_the_order_of_attributes_decides_and_not_that_
     let row = |n: u32| {
         let one = (n < 14).then(|| ("image".to_owned(), "ami".to_owned()));
         let other = (n < 13 || n == 20).then(|| ("env".to_owned(), "prod".to_owned()));
-        Row { target: n, attributes: one.into_iter().chain(other).collect(), ..Row::default() }
+        Row { target: n, attributes: Arc::new(one.into_iter().chain(other).collect()), ..Row::default() }
     };
     let rows: Vec<Row> = (0..40).map(row).collect();
     for turn in 0..40 {
@@ -251,7 +261,7 @@ fn of_values_that_fit_equally_well_the_order_of_attributes_decides_and_not_that_
         rows.rotate_left(turn);
         let set: Vec<usize> = (0..40).filter(|&i| rows[i].target < 13).collect();
         let image = Reason { values: vec![("image", "ami")], inside: 13, total: 14, set: 13 };
-        assert_eq!(Attributes::of(&rows).explain(&set), Verdict::Apart(image), "turned by {turn}");
+        assert_eq!(Attributes::of(&Known::of(&rows)).explain(&set), Verdict::Apart(image), "turned by {turn}");
     }
 }
 
@@ -260,12 +270,12 @@ fn values_of_the_same_nodes_are_looked_at_as_one() {
     // Four nodes of the twelve that have it: once in 400 by chance, which six of its like would make once in 66.
     let row = |n: u32| {
         let names = ["account", "a", "b", "c", "d", "e"].map(|name| (name.to_owned(), (n < 12).to_string()));
-        Row { target: n, attributes: names.into(), ..Row::default() }
+        Row { target: n, attributes: Arc::new(names.into()), ..Row::default() }
     };
     let rows: Vec<Row> = (0..48).map(row).collect();
     let rows: Vec<&Row> = rows.iter().collect();
     let account = Reason { values: vec![("account", "true")], inside: 4, total: 12, set: 4 };
-    assert_eq!(Attributes::of(&rows).explain(&[0, 3, 6, 9]), Verdict::Apart(account));
+    assert_eq!(Attributes::of(&Known::of(&rows)).explain(&[0, 3, 6, 9]), Verdict::Apart(account));
 }
 
 #[test]
@@ -275,17 +285,17 @@ fn a_set_of_most_nodes_is_told_only_by_what_fits_it() {
     let row = |n: u32| {
         let of = |limit: u32| if n < limit { "yes" } else { "no" }.to_owned();
         let attributes = [("env".to_owned(), of(450)), ("tag:near".to_owned(), of(880))];
-        Row { target: n, attributes: attributes.into(), ..Row::default() }
+        Row { target: n, attributes: Arc::new(attributes.into()), ..Row::default() }
     };
     let rows: Vec<Row> = (0..1_000).map(row).collect();
     let told = |names: &[&str]| {
         let only = |row: &Row| {
-            let attributes = row.attributes.clone().into_iter().filter(|(name, _)| names.contains(&name.as_str()));
-            Row { attributes: attributes.collect(), ..row.clone() }
+            let attributes = (*row.attributes).clone().into_iter().filter(|(name, _)| names.contains(&name.as_str()));
+            Row { attributes: Arc::new(attributes.collect()), ..row.clone() }
         };
         let rows: Vec<Row> = rows.iter().map(only).collect();
         let rows: Vec<&Row> = rows.iter().collect();
-        match Attributes::of(&rows).explain(&(0..900).collect::<Vec<_>>()) {
+        match Attributes::of(&Known::of(&rows)).explain(&(0..900).collect::<Vec<_>>()) {
             Verdict::Apart(reason) => format!("{reason:?}"),
             verdict => format!("{verdict:?}"),
         }
