@@ -7,8 +7,10 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::mask::{Value, mask};
 
-/// Lines that are remembered at once. It is a cache: what is found out does not depend on it.
+/// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
+/// on it.
 const MEMO: usize = 1 << 14;
+const MEMO_LINE: usize = 1 << 10;
 
 /// A line without its values: its place in a [`Lexicon`].
 pub(super) type Template = u32;
@@ -67,8 +69,9 @@ impl Lexicon {
         if self.memo.is_empty() {
             self.memo = vec![Seen { line: "\n".into(), ..Seen::default() }; MEMO];
         }
-        // A line with the node's own name in it reads otherwise for every node.
-        let hash = if own.is_empty() || !line.contains(own) { self.hasher.hash_one(line) } else { 0 };
+        // A line with the node's own name in it reads otherwise for every node, and a long one is not kept.
+        let kept = line.len() <= MEMO_LINE && (own.is_empty() || !line.contains(own));
+        let hash = if kept { self.hasher.hash_one(line) } else { 0 };
         let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
         if hash == 0 || self.memo[at].line != line {
             let values = mask(line, own, &mut self.shape);

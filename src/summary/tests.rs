@@ -248,6 +248,7 @@ fn arriving() -> impl Strategy<Value = Vec<(String, Option<Outcome>, bool)>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn what_is_read_as_it_arrives_is_told_as_if_it_had_come_at_once(nodes in arriving(), step in 1..7usize) {
         let mut input = Input::default();
