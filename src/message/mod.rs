@@ -35,6 +35,7 @@ pub mod text;
 pub mod trouble;
 pub mod verdict;
 mod view;
+pub mod since;
 mod spread;
 mod words;
 

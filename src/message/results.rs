@@ -97,6 +97,7 @@ fn after(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Vec<B
     }
     blocks.extend(super::back::told(run, lookup));
     blocks.extend(super::plan::not_reached(&run.proposal.plan));
+    blocks.extend(super::since::told(run, view).map(Line::text));
     let mut measures: Vec<Line> =
         summary.measures.iter().take(MEASURES).map(|m| measure(run, m, summary.counts.total)).collect();
     if summary.measures.iter().any(|m| m.found) {

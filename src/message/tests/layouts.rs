@@ -8,8 +8,11 @@ use proptest::prelude::*;
 use super::make::*;
 use super::read;
 use crate::domain::{Digest, NotStarted, Outcome};
-use crate::message::{Block, Card, Verb, detail, exports, output_file, results, summary_input, to_text};
+use crate::message::{
+    Block, Card, Verb, View, ask, detail, exports, glass, output_file, results, since, summary_input, to_text,
+};
 use crate::run::{Phase, Run};
+use crate::runbook::extract;
 use crate::summary::{Summary, summarise};
 
 type Texts = BTreeMap<Digest, Arc<str>>;
@@ -138,6 +141,89 @@ fn many_errors_of_few_kinds_are_told_by_kind_the_largest_first_and_none_is_forgo
 }
 
 #[test]
+fn a_limit_makes_a_verdict_of_numbers_with_the_worst_nodes_and_how_all_are_spread() {
+    let used = |n: usize| if n % 16 == 5 { 96 - n / 16 } else { 30 + n * 7 % 50 };
+    let (mut run, texts) = fleet(48, |n| match used(n) {
+        90.. => (Outcome::Failed, Some(0), format!("fullest: {}%\n", used(n))),
+        _ => good(&format!("fullest: {}%\n", used(n))),
+    });
+    let plan = Arc::make_mut(&mut run.proposal.plan);
+    plan.steps[0].extract = [("fullest".to_owned(), r"(?m)^fullest: (\d+%)$".to_owned())].into();
+    plan.steps[0].expect = [("fullest".to_owned(), "<= 90%".to_owned())].into();
+    for n in 0..48 {
+        let at = run.proposal.plan.targets.iter().position(|t| t.name == format!("web-{}", n + 1)).unwrap();
+        let text = format!("fullest: {}%\n", used(n));
+        let (extracted, unmet) = extract::evaluate(&run.proposal.plan.steps[0], &text);
+        let report = &mut run.targets[at].reports[0].1;
+        report.extracted = extracted;
+        report.unmet = unmet.into_iter().map(|u| (u.name, u.expected, u.found)).collect();
+    }
+    insta::assert_snapshot!(read(&told(&run, &texts).1), @"
+    restart-service: 45 of 48 nodes succeeded, 3 failed: fullest is 94–96%, expected <= 90%
+
+    1. 3 failed: `fullest` is `94–96%`, expected `<= 90%`
+    web-22, web-38, web-6
+
+        fullest: 95%
+
+    2. 45 succeeded: `fullest: 30–79%`, same shape on each: only numbers, times, ids or order differ
+    web-1, web-7, web-13 and 42 more
+
+        fullest: 30%
+
+    fullest: median 54%, 95 % of the 48 at most 94%, from 30% to 96%
+    highest: web-6 96%, web-22 95%, web-38 94%, web-8 79%, web-15 78%
+
+        fullest: nodes by value
+         30–40% |███████████████████████████ 9
+         40–50% |██████████████████████████████ 10
+         50–60% |██████████████████████████████ 10
+         60–70% |████████████████████████ 8
+         70–80% |████████████████████████ 8
+         80–90% |
+        90–100% |█████████ 3
+
+    (r-7F3K · took 2 min 41 s)
+
+    [1: 3 failed] [2: 45 succeeded] [CSV and JSON]
+    ");
+}
+
+#[test]
+fn what_has_changed_since_the_same_was_run_last_stands_in_one_line() {
+    let failed = |bad: &'static [usize]| {
+        fleet(8, move |n| match bad.contains(&n) {
+            true => (Outcome::Failed, Some(1), "E: disk full\n".to_owned()),
+            false => good("done: OK\n"),
+        })
+    };
+    let line = |before: &Run, (now, texts): (Run, Texts)| {
+        let summary = summarise(&summary_input(&now, texts.clone()));
+        let view = View { before: since::Before::of(before, "r-4XK2".into()), ..view() };
+        let card = results(&now, &summary, &|key| texts.get(key).cloned(), &view);
+        to_text(&card).lines().find(|line| line.starts_with("Since")).unwrap_or_default().to_owned()
+    };
+    let (mut before, _) = failed(&[0, 1, 2]);
+    assert_eq!(
+        line(&before, failed(&[0, 1, 2])),
+        "Since `r-4XK2`, 2026-11-22 14:05 UTC: every node ended as it did then; 3 not well as before."
+    );
+    assert_eq!(
+        line(&before, failed(&[2, 5])),
+        "Since `r-4XK2`, 2026-11-22 14:05 UTC: 1 newly not well (web-6) and 2 well again (web-1 and web-2); 1 not well \
+         as before."
+    );
+    // One node was another one then, and is not named.
+    Arc::make_mut(&mut before.proposal.plan).targets[3].target.node = "i-0123456789abcdef0".parse().unwrap();
+    let told = line(&before, failed(&[0, 1, 2]));
+    assert!(told.contains(": 1 new node (web-") && told.contains(") and 1 node gone; "), "{told}");
+    before.narrowed.clear();
+    before.proposal.retry =
+        Some(crate::run::Retry { of: before.id, which: crate::run::Which::Failed, attempt: 2, sealed: Vec::new() });
+    assert_eq!(line(&before, failed(&[])), "", "a retry of a part says nothing of the others");
+}
+
+#[test]
 fn a_long_log_is_shown_by_its_beginning_the_file_has_the_rest_and_what_was_cut_is_flagged() {
     let log = |n: usize| (0..400).map(|line| format!("request {line} took {} ms\n", line * n)).collect::<String>();
     let (mut run, texts) = fleet(12, |n| good(&log(n)));
@@ -247,6 +333,40 @@ fn sum(card: &Card) -> u32 {
 }
 
 #[test]
+fn whoever_approved_reads_whether_it_stayed_within_that_and_other_channels_one_line() {
+    let (run, texts) = fleet(60, |n| match n {
+        0..9 => (Outcome::Failed, Some(1), "E: disk full\n".to_owned()),
+        9..12 => (Outcome::NotStarted(NotStarted::Offline), None, String::new()),
+        _ => good("done: OK\n"),
+    });
+    let mut run = run;
+    run.targets.iter_mut().for_each(|t| t.touched = !matches!(t.outcome, Some(Outcome::NotStarted(_))));
+    let (summary, _) = told(&run, &texts);
+    let top = |card: &Card| to_text(&Card { blocks: card.blocks[..1].to_vec(), ..card.clone() });
+    let over = glass::alert(&run, Some(&summary), None, &view());
+    run.phase = Phase::Running;
+    run.ended = None;
+    let running = glass::alert(&run, None, None, &view());
+    run.phase = Phase::Finished;
+    insta::assert_snapshot!([&ask(&run, &view()), &over, &running].map(top).join("=====\n"), @"
+    Approved: restart-service on 60 nodes
+
+    Approved by slack:T0MUSTER:U0ARNE 2026-11-22 14:03 UTC (1 of 1)
+    It was started on 57 of the 60 nodes, and on no other; 3 are not done.
+    It ended: 48 of 60 nodes succeeded, 9 failed, 3 not started.
+    =====
+    Break-glass r-7F3K: restart-service on 60 nodes is over and needs a review
+
+    2026-11-22 14:05 UTC `restart-service` 48 of 60 nodes succeeded (80 %) · 9 failed · 3 not run · most: 9 × `E: disk full`
+    =====
+    Break-glass r-7F3K: restart-service on 60 nodes is running
+
+    Rules are overridden in an emergency.
+    `restart-service` 48 of 60 nodes succeeded (80 %) · 9 failed · 3 not run
+    ");
+}
+
+#[test]
 fn a_button_shows_the_nodes_page_by_page_and_leads_to_the_next_to_the_difference_and_to_outputs() {
     let (run, texts) = fleet(60, |n| match n {
         0..28 => (Outcome::Failed, Some(1), "nginx/1.24.0\nE: disk full\n".to_owned()),
@@ -318,8 +438,8 @@ fn a_button_shows_the_nodes_page_by_page_and_leads_to_the_next_to_the_difference
     =====
     r-7F3K, finding 1 beside the usual: E: disk full
 
-    − is said by web-31, one of 32 succeeded and not by the other one,
-    + is said by web-1, one of 28 failed and not by the first.
+    − only on web-31 (one of 32: succeeded)
+    + only on web-1 (one of 28: failed)
 
           nginx/1.24.0
         − done: OK
