@@ -78,8 +78,9 @@ impl Draft {
         }
         blocks.extend(after);
         let (tone, title) = verdict::outcome(run, summary);
-        let card = Card { tone, title, blocks, buttons: super::detail::buttons(run, summary) };
+        let card = Card { tone, title, blocks, buttons: Vec::new() };
         let (card, whole) = fit(card, &Limits { total: ROOM + 50, ..Limits::default() });
+        let card = Card { buttons: super::detail::buttons(run, summary), ..card };
         Draft { card, more: more || whole.is_some(), whole }
     }
 }

@@ -6,7 +6,7 @@ use muster::engine::Engine;
 use muster::message::{Button, Card, to_text};
 use muster::ports::InvocationStatus;
 
-use super::seen::{BOTH_NODES, last_words};
+use super::seen::{BOTH_NODES, RUN, last_words};
 use super::stage::{OMAR, SUSAN, Said, World, name, settings, world};
 
 /// A run on two nodes of which the second one failed.
@@ -77,4 +77,34 @@ async fn whoever_loses_the_right_to_see_it_sees_nothing_more_by_an_old_button() 
     let (both, one) = ("\"operators-read\"\nwho = [\"support\", \"sre\"]", "\"operators-read\"\nwho = [\"support\"]");
     world.swaps(|_, text| text.replace(both, one));
     assert_eq!(pressed(&world, arne, &engine, button).await.title, "You may not read this");
+}
+
+#[tokio::test]
+async fn the_second_run_of_the_same_says_what_has_changed_since_the_first() {
+    let world = world();
+    let fails = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let failing = fails.clone();
+    let ending = move |_: &muster::domain::NodeId| match failing.load(Ordering::Relaxed) {
+        true => (InvocationStatus::Failed, 1, "E: disk full\n".to_owned(), false),
+        false => (InvocationStatus::Success, 0, "fine\n".to_owned(), false),
+    };
+    *world.cloud.ending.lock().unwrap() = Some(Box::new(ending));
+    world.cloud.let_end.store(true, Ordering::Relaxed);
+    let engine = world.engine(settings()).await;
+    for (n, fail) in [(1, false), (2, false), (3, true)] {
+        fails.store(fail, Ordering::Relaxed);
+        world.types(&engine, RUN).await;
+        last_words(&world, n).await;
+    }
+    let line = |said: Said| match said {
+        Said::Post { key, card } if name(&key) == "results" => {
+            Some(to_text(&card).lines().find(|l| l.starts_with("Since")).unwrap_or_default().to_owned())
+        }
+        _ => None,
+    };
+    let lines: Vec<String> = world.chat.said().into_iter().filter_map(line).collect();
+    assert_eq!(lines.len(), 3);
+    assert_eq!(lines[0], "", "there was nothing before the first");
+    assert!(lines[1].ends_with(": every node ended as it did then."), "{}", lines[1]);
+    assert!(lines[2].contains(": 2 newly not well ("), "{}", lines[2]);
 }
