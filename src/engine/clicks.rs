@@ -70,6 +70,13 @@ pub(super) async fn click(
             Some(handle) => lookups::output(services, row, &handle, None).await,
             None => Answer::Whisper(message::refusal::may_not_view()),
         },
+        Verb::Nodes | Verb::Compare | Verb::NodeOutput | Verb::Files => {
+            match services.seen_by(asker, handle.id).await {
+                Some(handle) if verb == Verb::Files => lookups::files(services, &handle).await,
+                Some(handle) => lookups::detail(services, row, &handle, verb, revision).await,
+                None => Answer::Whisper(message::refusal::may_not_view()),
+            }
+        }
         // Offers name requests, never runs.
         Verb::RunPart | Verb::AskOthers => Answer::Whisper(message::door::gone(&services.view_for(row))),
         // They opened a form.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use crate::command::{RunFilter, RunRef};
 use crate::domain::{Digest, RunbookName, Selector};
-use crate::message::{self, Card, View, browse, halt};
+use crate::message::{self, Card, Verb, View, browse, halt};
 use crate::plan;
 use crate::policy::{self, Asker};
 use crate::ports::InboxRow;
 use crate::run::{Phase, Run};
 
 use super::intake::Answer;
+use super::posting::thread_of;
 use super::runner::Handle;
 use super::summing::{summary_of, summary_with_texts};
 use super::{Services, planner, propose};
@@ -107,6 +108,50 @@ pub(super) async fn output(services: &Arc<Services>, row: &InboxRow, handle: &Ha
         }
     }
     Answer::Whisper(card)
+}
+
+/// More of one finding, or of one node, for the person alone. `wanted`: the number that the button names.
+pub(super) async fn detail(
+    services: &Arc<Services>,
+    row: &InboxRow,
+    handle: &Handle,
+    verb: Verb,
+    wanted: u32,
+) -> Answer {
+    let run = handle.snapshot();
+    let view = services.view(&run);
+    if verb == Verb::NodeOutput {
+        let Some(planned) = run.proposal.plan.targets.get(wanted as usize) else {
+            return Answer::Whisper(message::detail::gone(&view));
+        };
+        return output(services, row, handle, Some(planned.target.node.as_str())).await;
+    }
+    let (summary, texts) = summary_with_texts(services, &run).await;
+    Answer::Whisper(match verb {
+        Verb::Compare => {
+            message::detail::compare(&run, &summary, &|key: &Digest| texts.get(key).cloned(), wanted, &view)
+        }
+        _ => message::detail::nodes(&run, &summary, wanted, &view),
+    })
+}
+
+/// All nodes with their values as files in the run's thread, once: a file of the same name stands for itself.
+pub(super) async fn files(services: &Arc<Services>, handle: &Handle) -> Answer {
+    let run = handle.snapshot();
+    let view = services.view(&run);
+    if !run.phase.is_over() {
+        return Answer::Whisper(message::export::not_over(&view));
+    }
+    let summary = summary_of(services, &run).await;
+    for file in message::exports(&run, &summary, &view) {
+        let mark = format!("{}:{}", run.id, file.name);
+        let place = thread_of(&run);
+        if let Err(fault) = services.chat.upload(&place, &file.name, &file.title, &file.content, &mark).await {
+            tracing::warn!(run = %run.id, %fault, "a table could not be uploaded");
+            return Answer::Whisper(message::export::exported(Some(&fault.to_string()), &view));
+        }
+    }
+    Answer::Whisper(message::export::exported(None, &view))
 }
 
 /// Which groups may run it there. Their names alone: the rules of groups that the person is not in are not theirs to read.

@@ -14,6 +14,7 @@ pub mod cloud;
 mod control;
 mod doors;
 mod desk;
+mod earlier;
 mod effects;
 mod fetching;
 mod forms;

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{ChannelRef, ChatPlatform, Digest, MessageRef, Place};
-use crate::message::{self, Button, Card, Limits};
+use crate::message::{self, Button, Card, Limits, View};
 use crate::ports::ChatError;
 use crate::run::{AskAt, Effect, Input, PostKey, Run};
 
 use super::runner::Handle;
 use super::summing::{summary_of, summary_with_texts};
-use super::{Services, homes};
+use super::{Services, earlier, homes};
 
 /// The last word does not wait longer for a card above it: Discord lets old messages be edited a few times an hour.
 const LAST_FORM_WITHIN: Duration = Duration::from_secs(60);
@@ -196,7 +196,9 @@ async fn upload_outputs(services: &Arc<Services>, handle: &Handle) {
     let run = handle.snapshot();
     let (summary, texts) = summary_with_texts(services, &run).await;
     let lookup = |key: &Digest| texts.get(key).cloned();
-    let Some(file) = message::output_file(&run, &summary, &lookup, &services.view(&run)) else { return };
+    // As the card was drawn, so that what it says stands in the file does.
+    let view = View { before: earlier::before(services, &run).await, ..services.view(&run) };
+    let Some(file) = message::output_file(&run, &summary, &lookup, &view) else { return };
     let place = thread_of(&run);
     let mark = format!("{}:file", run.id);
     let mut pause = Duration::from_secs(1);
@@ -288,7 +290,12 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
     let card = match key {
         PostKey::Root => root_card(services, &run).await,
         PostKey::Ask | PostKey::AskAt(_) => message::ask(&run, &view),
-        PostKey::Alert(_) => message::alert(&run, link_of(services, &run).await.as_deref(), &view),
+        PostKey::Alert(_) => {
+            let link = link_of(services, &run).await;
+            // While it runs its counts tell enough, and reading every output at each edit would be dear.
+            let summary = if run.phase.is_over() { Some(summary_of(services, &run).await) } else { None };
+            message::alert(&run, summary.as_ref(), link.as_deref(), &view)
+        }
         PostKey::Review(_) => message::review(&run, link_of(services, &run).await.as_deref(), &view),
         PostKey::Overdue(_) => message::overdue(&run, link_of(services, &run).await.as_deref(), &view),
         PostKey::Reviewed => message::reviewed(&run, &view),
@@ -299,6 +306,7 @@ async fn card_of(services: &Arc<Services>, handle: &Handle, key: &PostKey) -> Ca
         }
         PostKey::Results => {
             let (summary, texts) = summary_with_texts(services, &run).await;
+            let view = View { before: earlier::before(services, &run).await, ..view };
             message::results(&run, &summary, &|key: &Digest| texts.get(key).cloned(), &view)
         }
         PostKey::Closing => {

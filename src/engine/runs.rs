@@ -98,6 +98,15 @@ impl Runs {
         self.read().iter().rev().filter_map(|(id, known)| Some((*id, mine(known)?))).collect()
     }
 
+    /// Those of the runbook that were asked for before this one, newest first.
+    pub fn earlier(&self, than: RunId, runbook: &RunbookName) -> Vec<RunId> {
+        let of_it = |known: &Known| match known {
+            Known::Held(handle) => handle.read(|run| run.proposal.plan.runbook == *runbook),
+            Known::Past(past) => past.runbook == *runbook,
+        };
+        self.read().range(..than).rev().filter(|(_, known)| of_it(known)).map(|(id, _)| *id).collect()
+    }
+
     /// Every run, newest first.
     pub fn ids(&self) -> Vec<RunId> {
         self.read().keys().rev().copied().collect()

@@ -6,8 +6,8 @@ use crate::run::{Lapsed, Notice, Phase, Run};
 
 use super::notice::no_longer;
 use super::root::{approvers, ended, expires, narrowed, open_seats};
-use super::verdict::{TITLE_MAX, subject};
-use super::words::{Line, cut, lines, number, say, size};
+use super::verdict::{self, TITLE_MAX, subject};
+use super::words::{Line, are, cut, lines, nodes, number, say, size};
 use super::{Block, Button, Card, Style, Tone, Verb, View, blast, plan};
 
 /// Who wants what, where and why, what exactly runs, and which rule asks for whose approval.
@@ -78,10 +78,31 @@ fn decision(run: &Run, view: &View) -> Vec<super::Span> {
             if told.is_empty() {
                 told.push(say("It needed no approval."));
             }
+            if run.phase == Phase::Finished {
+                told.extend(came_of_it(run));
+            }
         }
         Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => told.extend(ended(run)),
     }
     lines(told)
+}
+
+/// For whoever answers for the yes: whether it stayed within it, and what came of it.
+fn came_of_it(run: &Run) -> [Line; 2] {
+    let (total, touched) = (run.counts.total, size(run.targets.iter().filter(|t| t.touched).count()));
+    let rest = total.saturating_sub(touched);
+    let reach = match (touched, rest) {
+        (0, _) => format!("Nothing was started on any of the {}.", nodes(total)),
+        (_, 0) => format!("It was started on all {}, and on no other.", nodes(total)),
+        _ => format!(
+            "It was started on {} of the {}, and on no other; {} {} not done.",
+            number(touched),
+            nodes(total),
+            number(rest),
+            are(rest)
+        ),
+    };
+    [say(reach), say("It ended: ").plain(verdict::counts(&run.counts)).plain(".")]
 }
 
 /// Approvals that no longer count.

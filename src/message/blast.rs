@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::{AccountId, Target};
 use crate::plan::{Delivery, Plan};
+use crate::runbook::bound::Bound;
 use crate::runbook::{Action, HoldAfter, OnFailure, Step};
 
 use super::words::{Line, count, nodes, number, say, size, some};
@@ -224,7 +225,11 @@ pub(super) fn steps_of(steps: &[Step], rollback: Option<&Step>) -> Vec<Block> {
             line = line.plain(", rolled back by itself after too many failures");
         }
         for (name, wanted) in &step.expect {
-            line = line.plain(", must show ").code(format!("{name}={wanted}"));
+            line = line.plain(", must show ").code(if Bound::is_meant(wanted) {
+                format!("{name} {wanted}")
+            } else {
+                format!("{name}={wanted}")
+            });
         }
         blocks.push(line.text());
         blocks.push(Block::Code(match &step.action {

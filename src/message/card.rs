@@ -50,7 +50,23 @@ pub enum Block {
     Code(String),
     /// Small print.
     Note(Vec<Span>),
+    Table(Table),
+    Chart(Chart),
     Divider,
+}
+
+/// Rows under a head, each as long as it, with no empty cell. Where a platform has no tables it is drawn in letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Table {
+    pub head: Vec<String>,
+    pub rows: Vec<Vec<String>>,
+}
+
+/// How many there are of each, in a given order; labels differ. Where a platform has no charts it is drawn in letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chart {
+    pub title: String,
+    pub bars: Vec<(String, u32)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +134,14 @@ pub enum Verb {
     RetryNotStarted,
     /// Shows one whole output as a file.
     Output,
+    /// Shows the nodes of a finding. Its number names the finding and the page (`detail`).
+    Nodes,
+    /// Shows in what the output of a finding differs from the usual one. Its number names the finding.
+    Compare,
+    /// Shows what one node printed. Its number names the node.
+    NodeOutput,
+    /// Puts all nodes and values into the thread as files.
+    Files,
     /// Starts the same again: planned and decided afresh.
     RunAgain,
     /// Runs the part of a refused request that the person may run.

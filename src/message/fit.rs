@@ -7,7 +7,7 @@
 use crate::domain::ChatPlatform;
 
 use super::words::count;
-use super::{Block, Card, Span, text};
+use super::{Block, Card, Span, drawn, text};
 
 /// What the narrowest platform takes. Slack refuses messages of more than about 11,000 characters in all, a limit that
 /// it does not document; 50 blocks; 3,000 characters in a text, 150 in a header (Block Kit reference).
@@ -102,7 +102,16 @@ fn shorten(block: &mut Block, limits: &Limits) -> bool {
             }
             cut
         }
-        Block::Divider => false,
+        // What is too long for a table is drawn, so that it can be cut where a line ends.
+        Block::Table(table) => {
+            let long = drawn::table(table);
+            if long.chars().count() <= limits.code {
+                return false;
+            }
+            *block = Block::Code(long);
+            shorten(block, limits)
+        }
+        Block::Chart(_) | Block::Divider => false,
     }
 }
 
@@ -120,10 +129,12 @@ fn span_width(span: &Span) -> usize {
     }
 }
 
-fn block_width(block: &Block) -> usize {
+pub(super) fn block_width(block: &Block) -> usize {
     match block {
         Block::Text(spans) | Block::Note(spans) => width(spans),
         Block::Code(text) => text.chars().count(),
+        Block::Table(table) => drawn::table(table).chars().count(),
+        Block::Chart(chart) => drawn::chart(chart).chars().count(),
         Block::Fields(fields) => fields.iter().map(|(label, value)| label.chars().count() + 3 + width(value)).sum(),
         Block::Divider => 0,
     }
@@ -259,6 +270,9 @@ mod tests {
             1 => "\\PC{0,6000}".prop_map(Block::Code),
             1 => proptest::collection::vec(("[A-Z][a-z]{0,90}", proptest::collection::vec(any_span(), 0..2)), 0..25).prop_map(Block::Fields),
             1 => Just(Block::Divider),
+            1 => proptest::collection::vec(proptest::collection::vec("\\PC{1,60}", 4), 0..60).prop_map(|rows| {
+                Block::Table(crate::message::Table { head: ["a", "b", "c", "d"].map(str::to_owned).to_vec(), rows })
+            }),
         ]
     }
 
@@ -281,7 +295,8 @@ mod tests {
                     Block::Code(code) => prop_assert!(code.chars().count() <= limits.code),
                     Block::Text(spans) | Block::Note(spans) => prop_assert!(width(spans) <= limits.text),
                     Block::Fields(fields) => prop_assert!(fields.len() <= FIELDS),
-                    Block::Divider => {}
+                    Block::Table(table) => prop_assert!(drawn::table(table).chars().count() <= limits.code),
+                    Block::Chart(_) | Block::Divider => {}
                 }
             }
             let (again, more) = fit(fitted.clone(), &limits);

@@ -2,18 +2,23 @@
 //! looked at it.
 
 use crate::command::Request;
+use crate::domain::Outcome;
 use crate::policy::CannotApprove;
 use crate::run::{Phase, Run};
+use crate::summary::Summary;
 
 use super::refusal::refusal;
 use super::root::{approvers, open_seats, seats};
 use super::verdict::{self, TITLE_MAX, subject};
-use super::words::{Line, cut, lines, prose, say, sentence, size};
+use super::words::{Line, cut, lines, nodes, number, prose, say, sentence, size};
 use super::{Block, Button, Card, Span, Style, Tone, Verb, View, blast, plan};
+
+/// A cause in one line with all else.
+const CAUSE_MAX: usize = 60;
 
 /// The notice in a channel that has to be told, as the run stands now. `link`: where its thread is read.
 #[must_use]
-pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
+pub fn alert(run: &Run, summary: Option<&Summary>, link: Option<&str>, view: &View) -> Card {
     let p = &run.proposal;
     let asked = subject(p.plan.runbook.as_str(), size(p.plan.targets.len()));
     let (tone, what) = match run.phase {
@@ -30,11 +35,12 @@ pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
     let mut told: Vec<Line> = super::halt::line(run, view).into_iter().collect();
     told.push(Line::default().bold("Rules are overridden in an emergency."));
     match run.phase {
-        Phase::Finished => told = vec![say("It ended: ").plain(verdict::counts(&run.counts)).plain(".")],
+        Phase::Finished => told = vec![in_one_line(run, summary)],
+        Phase::Running => told.push(in_one_line(run, summary)),
         Phase::Denied | Phase::Expired | Phase::Cancelled | Phase::Withdrawn => {
             told = super::root::ended(run).into_iter().collect();
         }
-        Phase::AwaitingApproval | Phase::Running => {}
+        Phase::AwaitingApproval => {}
     }
     told.extend(looked(run, view));
     if let Some(url) = link {
@@ -60,6 +66,32 @@ pub fn alert(run: &Run, link: Option<&str>, view: &View) -> Card {
         vec![Block::Text(lines(told)), Block::Fields(fields), rules, say("Plan ").code(p.digest.short(12)).note()];
     let title = format!("Break-glass {}: {what}", view.short);
     Card { tone, title: cut(&title, TITLE_MAX), blocks, buttons: Vec::new() }
+}
+
+/// How it stands, for a channel in which many things happen at once: what, how far, what went wrong. No logs.
+fn in_one_line(run: &Run, summary: Option<&Summary>) -> Line {
+    let c = &run.counts;
+    // Rounded down: it is all only when it is.
+    let share = u64::from(c.succeeded) * 100 / u64::from(c.total.max(1));
+    let name = cut(run.proposal.plan.runbook.as_str(), 40);
+    let head = run.ended.map_or_else(Line::default, |at| Line::default().when(at).plain(" "));
+    let mut line =
+        head.code(name).plain(format!(" {} of {} succeeded ({share} %)", number(c.succeeded), nodes(c.total)));
+    for (n, word) in [
+        (c.failed + c.timed_out, "failed"),
+        (c.undeliverable + c.denied + c.unknown, "not reached"),
+        (c.cancelled + c.not_started, "not run"),
+    ] {
+        if n > 0 {
+            line = line.plain(format!(" · {} {word}", number(n)));
+        }
+    }
+    match summary.and_then(|s| s.findings.first()).filter(|f| f.outcome != Outcome::Succeeded) {
+        Some(cause) => line
+            .plain(format!(" · most: {} × ", number(size(cause.targets.len()))))
+            .code(cut(&verdict::plain(&cause.title), CAUSE_MAX)),
+        None => line,
+    }
 }
 
 /// Each rule that is passed over, with what it says.

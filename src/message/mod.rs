@@ -11,7 +11,10 @@ mod back;
 mod blast;
 pub mod browse;
 pub mod card;
+pub mod detail;
 pub mod door;
+pub mod drawn;
+pub mod export;
 pub mod fit;
 pub mod form;
 pub mod glass;
@@ -32,6 +35,8 @@ pub mod text;
 pub mod trouble;
 pub mod verdict;
 mod view;
+pub mod since;
+mod spread;
 mod words;
 
 #[cfg(test)]
@@ -39,7 +44,8 @@ mod tests;
 
 pub use approvals::approvals;
 pub use ask::ask;
-pub use card::{Block, Button, Card, Span, Style, Tone, Verb};
+pub use card::{Block, Button, Card, Chart, Span, Style, Table, Tone, Verb};
+pub use export::exports;
 pub use fit::{Limits, fit};
 pub use form::{
     Choice, FieldKind, Form, FormField, FormKind, Suggestions, Values, deny_form, narrow_form, review_form,

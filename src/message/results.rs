@@ -8,6 +8,7 @@ use crate::run::{Phase, PostKey, Run};
 use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, Summary};
 
 use super::blast::account_name;
+use super::fit::{block_width, fit};
 use super::root::ended;
 use super::rows::{is_cut, output_key, printed};
 use super::verdict::{self, headline};
@@ -18,12 +19,18 @@ use super::{Block, Card, Limits, Span, Tone, View};
 pub type Lookup<'a> = &'a dyn Fn(&Digest) -> Option<Arc<str>>;
 
 /// Findings told one by one; the rest is told as a number, so that the counts still add up.
-const FINDINGS: usize = 10;
+pub(super) const FINDINGS: usize = 6;
 /// Findings whose output is shown: failures first, since they come first.
 const SHOWN: usize = 4;
-/// Lines shown of one output.
-const LINES: usize = 20;
-/// Categories of a measure that are told.
+/// Characters of all blocks: with title and buttons the message stays below the 2,800 that a tired person reads.
+const ROOM: usize = 2_450;
+/// Lines of all outputs that are shown, and characters below which one is not worth starting.
+const LINES: usize = 24;
+const EXCERPT_MIN: usize = 80;
+/// Characters of one line of an output.
+const LINE: usize = 200;
+/// Measures, and categories of one, that are told.
+const MEASURES: usize = 5;
 const CATEGORIES: usize = 8;
 /// Bytes of a file: enough for 400 whole outputs, small enough to be opened on a phone.
 const FILE_MAX: usize = 1_000_000;
@@ -33,15 +40,54 @@ const PART_MIN: usize = 10_000;
 /// The findings, failures by cause first, with an output of each of the first few.
 #[must_use]
 pub fn results(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Card {
-    let plan = &run.proposal.plan;
-    let mut blocks = Vec::new();
-    let in_file = needs_file(run, summary, lookup);
-    for (finding, shown) in summary.findings.iter().zip(excerpts(run, summary, lookup)).take(FINDINGS) {
-        blocks.push(Block::Text(told(finding, summary.counts.total)));
-        if let Shown::Excerpt(excerpt) = shown {
-            blocks.push(Block::Code(excerpt.with_note(in_file)));
+    Draft::of(run, summary, lookup, view).card
+}
+
+/// The card, and whether a file has to stand beside it.
+struct Draft {
+    card: Card,
+    /// There is more than it shows.
+    more: bool,
+    /// The card as text, where it had to be cut.
+    whole: Option<String>,
+}
+
+impl Draft {
+    fn of(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Draft {
+        let told: Vec<Block> = (summary.findings.iter().zip(1..).take(FINDINGS))
+            .map(|(finding, n)| Block::Text(numbered(run, finding, n, summary)))
+            .collect();
+        let after = after(run, summary, lookup, view);
+        let prose: usize = told.iter().chain(&after).map(block_width).sum();
+        let shown = excerpts(run, summary, lookup, ROOM.saturating_sub(prose));
+        let several = |finding: &Finding| {
+            let outputs = by_output(run, finding);
+            outputs.len() > 1 && outputs.values().any(|set| !text_of(run, set, lookup).trim().is_empty())
+        };
+        let more = summary.findings.iter().zip(&shown).any(|(finding, shown)| match shown {
+            Shown::NoRoom => true,
+            Shown::Nothing => several(finding),
+            Shown::Excerpt(excerpt) => !excerpt.whole() || several(finding),
+        });
+        let mut blocks = Vec::new();
+        for (text, shown) in told.into_iter().zip(shown) {
+            blocks.push(text);
+            if let Shown::Excerpt(excerpt) = shown {
+                blocks.push(Block::Code(excerpt.with_note(more)));
+            }
         }
+        blocks.extend(after);
+        let (tone, title) = verdict::outcome(run, summary);
+        let card = Card { tone, title, blocks, buttons: Vec::new() };
+        let (card, whole) = fit(card, &Limits { total: ROOM + 50, ..Limits::default() });
+        let card = Card { buttons: super::detail::buttons(run, summary), ..card };
+        Draft { card, more: more || whole.is_some(), whole }
     }
+}
+
+/// What stands below the findings.
+fn after(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Vec<Block> {
+    let mut blocks = Vec::new();
     if let Some(rest) = summary.findings.get(FINDINGS..).filter(|rest| !rest.is_empty()) {
         let targets: usize = rest.iter().map(|f| f.targets.len()).sum();
         blocks
@@ -51,22 +97,46 @@ pub fn results(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) ->
         blocks.push(say("Nothing has ended yet.").text());
     }
     blocks.extend(super::back::told(run, lookup));
-    blocks.extend(super::plan::not_reached(plan));
-    let mut measures: Vec<Line> = summary.measures.iter().map(|m| measure(run, m, summary.counts.total)).collect();
+    blocks.extend(super::plan::not_reached(&run.proposal.plan));
+    blocks.extend(super::since::told(run, view).map(Line::text));
+    let mut measures: Vec<Line> =
+        summary.measures.iter().take(MEASURES).map(|m| measure(run, m, summary.counts.total)).collect();
     if summary.measures.iter().any(|m| m.found) {
         measures.insert(0, say("Read from the outputs, because some nodes differ:"));
+    }
+    if let Some(more) = summary.measures.len().checked_sub(MEASURES).filter(|more| *more > 0) {
+        measures.push(say(format!("… and {}", count(size(more), "more value"))));
     }
     if !measures.is_empty() {
         blocks.push(Block::Text(lines(measures)));
     }
+    blocks.extend(summary.measures.iter().find_map(|m| super::spread::chart(run, m)).map(Block::Chart));
     let mut small = vec![view.short.clone()];
     small.extend(summary.took.map(|took| format!("took {}", duration(took))));
     small.retain(|s| !s.is_empty());
     if !small.is_empty() {
         blocks.push(say(small.join(" · ")).note());
     }
-    let (tone, title) = verdict::outcome(run, summary);
-    Card { tone, title, blocks, buttons: Vec::new() }
+    blocks
+}
+
+/// Lines in one block.
+pub(super) fn lines_of(told: impl IntoIterator<Item = Line>) -> Block {
+    Block::Text(lines(told))
+}
+
+/// What is told of a finding, under its number where there are several, and whether outputs of its nodes are cut.
+pub(super) fn numbered(run: &Run, finding: &Finding, number: usize, summary: &Summary) -> Vec<Span> {
+    let mut spans = told(finding, summary.counts.total);
+    if summary.findings.len() > 1 {
+        spans.insert(0, Span::bold(format!("{number}. ")));
+    }
+    let cut = finding.targets.iter().filter(|t| run.targets.get(**t as usize).is_some_and(is_cut)).count();
+    if cut > 0 {
+        let share = if cut == finding.targets.len() { String::new() } else { format!(" on {} of them", size(cut)) };
+        spans.push(Span::plain(format!("\n✂️ output cut by SSM{share}: what it would say further on is not known")));
+    }
+    spans
 }
 
 /// `2 failed` what and where.
@@ -82,10 +152,12 @@ pub(super) fn told(finding: &Finding, total: u32) -> Vec<Span> {
             (title @ ("no output" | EACH_ITS_OWN), ..) => line.plain(title),
             (title, true, 2..) => line.code(title).plain(", same output on each"),
             (title, false, 2..) if finding.chatter > 0 => line.code(title).plain(format!(
-                ", alike but for numbers, times, ids, order and how often {} of line come",
+                ", same shape on each: numbers, times, ids, order and how often {} of line come differ",
                 count(finding.chatter, "kind")
             )),
-            (title, false, 2..) => line.code(title).plain(", alike but for numbers, times, ids or order"),
+            (title, false, 2..) => {
+                line.code(title).plain(", same shape on each: only numbers, times, ids or order differ")
+            }
             (title, ..) => line.code(title),
         }
     } else if finding.outcome != Outcome::Failed || finding.title.contains('`') {
@@ -112,19 +184,30 @@ enum Shown {
     NoRoom,
 }
 
-/// For each finding what is shown of its output: the first few that have one, failures first.
-fn excerpts(run: &Run, summary: &Summary, lookup: Lookup<'_>) -> Vec<Shown> {
-    let mut room = SHOWN;
-    let mut show = |(i, finding): (usize, &Finding)| match excerpt(run, finding, lookup) {
-        None => Shown::Nothing,
-        Some(e) if i < FINDINGS && e.whole() && e.text.trim() == finding.title => Shown::Nothing,
-        Some(_) if i >= FINDINGS || room == 0 => Shown::NoRoom,
-        Some(e) => {
-            room -= 1;
-            Shown::Excerpt(e)
-        }
+/// For each finding what is shown of its output, in so many characters together: the first few that have one, failures
+/// first.
+fn excerpts(run: &Run, summary: &Summary, lookup: Lookup<'_>, room: usize) -> Vec<Shown> {
+    // What says no more than its title is not shown.
+    let wanted = |(i, finding): (usize, &Finding)| {
+        let text = text_to_show(run, finding, lookup)?;
+        (i >= FINDINGS || text.trim() != finding.title).then_some(text)
     };
-    summary.findings.iter().enumerate().map(&mut show).collect()
+    let texts: Vec<Option<String>> = summary.findings.iter().enumerate().map(wanted).collect();
+    let mut left = texts.iter().take(FINDINGS).flatten().count().min(SHOWN);
+    let (mut room, mut rows) = (room, LINES);
+    let show = |((i, text), finding): ((usize, Option<String>), &Finding)| {
+        let Some(text) = text else { return Shown::Nothing };
+        if i >= FINDINGS || left == 0 || room / left < EXCERPT_MIN {
+            return Shown::NoRoom;
+        }
+        // The longest note there can be takes its part too.
+        let excerpt = Excerpt::of(&text, finding, room / left - EXCERPT_MIN / 2, rows / left);
+        left -= 1;
+        room = room.saturating_sub(excerpt.text.chars().count() + EXCERPT_MIN / 2);
+        rows -= excerpt.text.lines().count().min(rows);
+        Shown::Excerpt(excerpt)
+    };
+    texts.into_iter().enumerate().zip(&summary.findings).map(show).collect()
 }
 
 struct Excerpt {
@@ -155,41 +238,46 @@ impl Excerpt {
     }
 }
 
-/// The end of a failed output, where the cause is told, or the beginning of a good one; the rest is counted.
-fn excerpt(run: &Run, finding: &Finding, lookup: Lookup<'_>) -> Option<Excerpt> {
+/// What one node of a finding printed; `None` if nothing, or nothing of it is kept.
+pub(super) fn text_to_show(run: &Run, finding: &Finding, lookup: Lookup<'_>) -> Option<String> {
     let exemplar = finding.exemplar?;
     let states = finding.targets.iter().filter_map(|t| run.targets.get(*t as usize));
     let text = printed(&run.proposal.plan, states.into_iter().find(|s| output_key(s) == Some(exemplar))?, lookup)?;
-    let from_end = finding.outcome != Outcome::Succeeded;
-    if text.trim().is_empty() {
-        return None;
-    }
-    let mut cut_lines = false;
-    let mut shown: Vec<String> = Vec::new();
-    // So that those shown take about half of the card.
-    let mut room = Limits::of(run.proposal.place.platform).total * 2 / 15;
-    let all = text.lines().count();
-    let order: Vec<&str> =
-        if from_end { text.lines().rev().take(LINES).collect() } else { text.lines().take(LINES).collect() };
-    for line in order {
-        let short = if line.chars().count() > 200 {
-            cut_lines = true;
-            line.chars().take(199).chain(['…']).collect()
-        } else {
-            line.to_owned()
-        };
-        let length = short.chars().count() + 1;
-        if length > room {
-            break;
+    (!text.trim().is_empty()).then_some(text)
+}
+
+impl Excerpt {
+    /// The end of a failed output, where the cause is told, or the beginning of a good one; the rest is counted.
+    fn of(text: &str, finding: &Finding, room: usize, rows: usize) -> Excerpt {
+        let from_end = finding.outcome != Outcome::Succeeded;
+        let mut cut_lines = false;
+        let mut shown: Vec<String> = Vec::new();
+        let mut room = room;
+        let all = text.lines().count();
+        let order: Vec<&str> =
+            if from_end { text.lines().rev().take(rows).collect() } else { text.lines().take(rows).collect() };
+        for line in order {
+            // The first line is shown in any case: an excerpt of nothing but a note would tell nothing.
+            let most = if shown.is_empty() { LINE.min(room) } else { LINE };
+            let short = cut_line(line, most);
+            let length = short.chars().count() + 1;
+            if length > room + 1 {
+                break;
+            }
+            cut_lines |= short != line;
+            room = room.saturating_sub(length);
+            shown.push(short);
         }
-        room -= length;
-        shown.push(short);
+        if from_end {
+            shown.reverse();
+        }
+        let hidden = size(all.saturating_sub(shown.len()));
+        Excerpt { text: shown.join("\n"), hidden, cut_lines, from_end }
     }
-    if from_end {
-        shown.reverse();
-    }
-    let hidden = size(all.saturating_sub(shown.len()));
-    Some(Excerpt { text: shown.join("\n"), hidden, cut_lines, from_end })
+}
+
+fn cut_line(line: &str, max: usize) -> String {
+    if line.chars().count() <= max { line.to_owned() } else { line.chars().take(max - 1).chain(['…']).collect() }
 }
 
 /// `Use%: median 46, 95 % of the nodes at most 71, highest 97 (db-14), …`.
@@ -216,7 +304,10 @@ pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
             let spread = if min == max {
                 format!("{max}{unit}")
             } else {
-                format!("median {median}{unit}, 95 % of them at most {p95}{unit}, from {min}{unit} to {max}{unit}")
+                format!(
+                    "median {median}{unit}, 95 % of the {} at most {p95}{unit}, from {min}{unit} to {max}{unit}",
+                    number(measure.nodes)
+                )
             };
             let (word, ends) = if low.is_empty() { ("highest", top) } else { ("lowest", low) };
             let told: Vec<String> =
@@ -237,30 +328,16 @@ pub struct OutputFile {
     pub content: String,
 }
 
-/// The card does not show all there is.
-fn needs_file(run: &Run, summary: &Summary, lookup: Lookup<'_>) -> bool {
-    let shown = excerpts(run, summary, lookup);
-    summary.findings.iter().zip(shown).any(|(finding, shown)| {
-        let several = || {
-            let outputs = by_output(run, finding);
-            outputs.len() > 1 && outputs.values().any(|set| !text_of(run, set, lookup).trim().is_empty())
-        };
-        match shown {
-            Shown::NoRoom => true,
-            Shown::Nothing => several(),
-            Shown::Excerpt(excerpt) => !excerpt.whole() || several(),
-        }
-    })
-}
-
 /// Every output, folded, each with its nodes; `None` if the card shows all there is.
 #[must_use]
 pub fn output_file(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Option<OutputFile> {
-    if !needs_file(run, summary, lookup) {
+    let draft = Draft::of(run, summary, lookup, view);
+    if !draft.more {
         return None;
     }
     let plan = &run.proposal.plan;
-    let mut content = format!("{}\n{}\n", headline(plan.runbook.as_str(), summary), run.proposal.request);
+    let head = draft.whole.unwrap_or_else(|| format!("{}\n", headline(plan.runbook.as_str(), summary)));
+    let mut content = format!("{head}{}\n", run.proposal.request);
     let mut left_out = 0u32;
     for finding in &summary.findings {
         for set in by_output(run, finding).into_values() {

@@ -195,7 +195,14 @@ fn attributes_of(plan: &Plan, planned: &PlannedTarget) -> BTreeMap<String, Strin
         ("account", account_name(plan, account)),
         ("region", planned.target.region.as_str()),
         ("platform", planned.platform.as_str()),
+        ("agent", planned.agent_version.as_str()),
     ];
     // What Muster itself knows comes last, so that no label or tag can take its place.
-    tags.chain(labels).chain(own.map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
+    tags.chain(labels)
+        .chain(
+            own.into_iter()
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        )
+        .collect()
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::Timestamp;
 
-use super::{Block, Card, Span};
+use super::{Block, Card, Span, drawn};
 
 /// The title, then the blocks, then the buttons in brackets. Ends with a line end.
 #[must_use]
@@ -19,7 +19,9 @@ fn block(block: &Block) -> String {
     match block {
         Block::Text(spans) => of(spans),
         Block::Note(spans) => format!("({})", of(spans)),
-        Block::Code(text) => text.lines().map(|l| format!("    {}", clean(l))).collect::<Vec<_>>().join("\n"),
+        Block::Code(text) => indented(text),
+        Block::Table(table) => indented(&drawn::table(table)),
+        Block::Chart(chart) => indented(&drawn::chart(chart)),
         Block::Divider => "-----".to_owned(),
         Block::Fields(fields) => {
             let width = fields.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0) + 1;
@@ -27,6 +29,10 @@ fn block(block: &Block) -> String {
             lines.collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|l| format!("    {}", clean(l))).collect::<Vec<_>>().join("\n")
 }
 
 /// Spans without their markup.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{AccountId, Counts};
+use crate::domain::{AccountId, Counts, Outcome};
 use crate::run::Run;
-use crate::summary::Summary;
+use crate::summary::{EACH_ITS_OWN, Summary};
 
 use super::words::{cut, nodes, number};
 use super::{Tone, words};
@@ -74,12 +74,11 @@ pub fn headline(runbook: &str, summary: &Summary) -> String {
     let head = format!("{}: {}", cut(runbook, NAME_MAX), counts(&summary.counts));
     let Some(finding) = summary.findings.first() else { return head };
     let room = TITLE_MAX.saturating_sub(head.chars().count() + 2);
-    let all_equal = summary.findings.len() == 1 && finding.identical && summary.counts.total > 1;
-    let tail = if finding.outcome == crate::domain::Outcome::Succeeded {
-        if !all_equal || finding.targets.len() != summary.counts.total as usize {
-            return head;
+    let tail = if finding.outcome == Outcome::Succeeded {
+        match alike(summary) {
+            Some(tail) => tail,
+            None => return head,
         }
-        "same output on each".to_owned()
     } else {
         // A cause that is not the only one says how many nodes it is about.
         let n = finding.targets.len();
@@ -87,8 +86,34 @@ pub fn headline(runbook: &str, summary: &Summary) -> String {
         let share = if n == others as usize { String::new() } else { format!("{} × ", number(words::size(n))) };
         format!("{share}{}", plain(&finding.title))
     };
-    let mark = if finding.outcome == crate::domain::Outcome::Succeeded { ", " } else { ": " };
+    let mark = if finding.outcome == Outcome::Succeeded { ", " } else { ": " };
     if room < CAUSE_MIN { head } else { format!("{head}{mark}{}", cut(&tail, room)) }
+}
+
+/// Of a run that went well everywhere: whether all printed the same, or what those say that differ from the most.
+fn alike(summary: &Summary) -> Option<String> {
+    let (base, others) = summary.findings.split_first()?;
+    let total = summary.counts.total;
+    let most = words::size(base.targets.len());
+    let Some(other) = others.first() else {
+        return match base.identical {
+            _ if total < 2 || most != total => None,
+            true => Some("same output on each".to_owned()),
+            false if base.title == EACH_ITS_OWN => Some(EACH_ITS_OWN.to_owned()),
+            false => Some("same shape on each".to_owned()),
+        };
+    };
+    if summary.findings.iter().any(|finding| finding.title == EACH_ITS_OWN) {
+        return Some("not the same output everywhere".to_owned());
+    }
+    if most <= total / 2 {
+        return Some(format!("{} kinds of output", number(words::size(summary.findings.len()))));
+    }
+    let n = total - most;
+    let share =
+        if others.len() > 1 { format!("{} × ", number(words::size(other.targets.len()))) } else { String::new() };
+    let differ = if n == 1 { "differs" } else { "differ" };
+    Some(format!("{} {differ}: {share}{}", number(n), plain(&other.title)))
 }
 
 /// Tone and line one of a finished run. An account that could not be read is part of the verdict: its nodes are not
@@ -126,7 +151,6 @@ pub(super) fn subject(runbook: &str, targets: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Outcome;
     use crate::summary::Finding;
     use proptest::prelude::*;
 

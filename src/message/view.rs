@@ -6,6 +6,7 @@ use crate::domain::{GroupName, GroupRef, Millis, Timestamp};
 
 use super::Span;
 use super::halt::Halted;
+use super::since::Before;
 use super::words::Line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct View {
     pub unsure: Millis,
     /// Everything is halted.
     pub halted: Option<Halted>,
+    /// How the same ended when it was run last; for results alone.
+    pub before: Option<Before>,
 }
 
 impl View {
@@ -40,6 +43,7 @@ impl View {
             taken: None,
             unsure: Self::UNSURE,
             halted: None,
+            before: None,
         }
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use regex::Regex;
 
 use super::Step;
+use super::bound::meets;
 use super::value::compile;
 
 /// What SSM writes where it cut a stream, on a line of its own behind what may be half a line: of stdout and of stderr in a
@@ -89,7 +90,7 @@ impl Extractor {
         let unmet = self
             .expect
             .iter()
-            .filter(|(name, expected)| extracted.get(*name) != Some(expected))
+            .filter(|(name, expected)| !extracted.get(*name).is_some_and(|found| meets(expected, found)))
             .map(|(name, expected)| Unmet {
                 name: name.clone(),
                 expected: expected.clone(),

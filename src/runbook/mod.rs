@@ -1,5 +1,6 @@
 //! file -> [`Runbook`]; arguments against parameters; lint; the prelude that carries values as data.
 
+pub mod bound;
 pub mod arguments;
 pub mod extract;
 mod flow;
@@ -136,7 +137,7 @@ pub struct Step {
     pub delivery_timeout: Millis,
     /// Name to regular expression; the first capture group, or the whole match, of the last match in stdout.
     pub extract: BTreeMap<String, String>,
-    /// Extracted name to the value it must have; otherwise the node has failed.
+    /// Extracted name to the value it must have, or to a limit that it must keep (`<= 90%`); otherwise the node has failed.
     pub expect: BTreeMap<String, String>,
     pub on_failure: OnFailure,
     /// Values that earlier steps extracted on the node: each named one has to be one of the listed, or the node skips

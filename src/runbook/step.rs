@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::strict::{At, Kind, Table};
 use crate::domain::{Millis, NodePlatform};
 
+use super::bound::Bound;
 use super::lint::{self, Finding};
 use super::load::{DELIVERY_TIMEOUT_DEFAULT_SECS, TIMEOUT_DEFAULT_SECS};
 use super::{ASSUME_ROLE, Action, OnFailure, Parameter, Step, flow, names, value};
@@ -201,6 +202,13 @@ fn read_extract(table: &Table<'_>) -> (BTreeMap<String, String>, BTreeMap<String
             );
         }
         if let Some(value) = item.scalar() {
+            if Bound::is_meant(&value.value) && Bound::of(&value.value).is_none() {
+                document.fault(
+                    &value.span,
+                    format!("`expect.{}` is `{}`, a limit without a number", name.value, value.value),
+                    "write it like `<= 90%`, in the unit that the value has",
+                );
+            }
             expect.insert(name.value.to_owned(), value.value);
         }
     }

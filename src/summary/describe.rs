@@ -154,7 +154,8 @@ mod tests {
         let mut rows =
             rows(&[("acme-us", "us-east-1", 40), ("acme-eu", "eu-west-1", 30), ("acme-eu", "eu-west-3", 30)]);
         for row in &mut rows {
-            Arc::make_mut(&mut row.attributes).extend(of(row.target).into_iter().map(|(name, value)| (name.to_owned(), value)));
+            Arc::make_mut(&mut row.attributes)
+                .extend(of(row.target).into_iter().map(|(name, value)| (name.to_owned(), value)));
         }
         let rows: Vec<&Row> = rows.iter().collect();
         let set: Vec<usize> = (0..rows.len()).filter(|&i| set(rows[i].target)).collect();

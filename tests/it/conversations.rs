@@ -86,6 +86,7 @@ static ORDINARY: Stage = Stage::new(
         "discord-outage",
         "automation",
         "long-output",
+        "details",
         "doors",
         "canary",
         "budget",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use muster::adapters::slack::{Settings, Slack};
 use muster::domain::{GroupRef, Principal, Secret};
-use muster::message::{Block, FieldKind, Form, FormField, FormKind, Span, Tone, Verb};
+use muster::message::{Block, Card, Chart, FieldKind, Form, FormField, FormKind, Span, Table, Tone, Verb};
 use muster::playground::slack::acts;
 use muster::playground::slack::faults::Plant;
 use muster::playground::slack::server::{Options, Server};
@@ -453,6 +453,33 @@ async fn a_layout_that_slack_refuses_is_said_in_a_simpler_one() {
     assert_eq!(kinds(&plain), ["header", "section", "actions"]);
     assert_eq!(kinds(&bare), Vec::<String>::new());
     assert!(world.message("C0INCIDENT", &bare.id).unwrap().text.contains("48 nodes in *3 accounts*"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_workspace_without_tables_and_charts_sees_them_drawn_in_letters() {
+    let stage = stage().await;
+    let table = Table { head: vec!["node".into(), "use".into()], rows: vec![vec!["web-1".into(), "97%".into()]] };
+    let chart = Chart { title: "use".into(), bars: vec![("0–50%".into(), 3), ("50–100%".into(), 1)] };
+    let card = Card { blocks: vec![Block::Table(table), Block::Chart(chart)], buttons: vec![], ..card("results") };
+    let workspace = stage.workspace();
+    let kinds = |m: &muster::domain::MessageRef| -> Vec<String> {
+        let world = workspace.world();
+        let message = world.message(&m.channel, &m.id).unwrap();
+        message.blocks.iter().map(|b| b["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let own = stage.slack.post(&place("C0OPS"), &card, "k1").await.unwrap();
+    assert_eq!(kinds(&own), ["header", "table", "data_visualization"]);
+    let refuse = Plant {
+        method: Some("chat.postMessage".into()),
+        error: Some("invalid_blocks".into()),
+        count: Some(1),
+        ..fault("api-error")
+    };
+    stage.plant(refuse);
+    let drawn = stage.slack.post(&place("C0INCIDENT"), &card, "k2").await.unwrap();
+    assert_eq!(kinds(&drawn), ["header", "rich_text", "rich_text"]);
+    let told = serde_json::to_string(&workspace.world().message("C0INCIDENT", &drawn.id).unwrap().blocks).unwrap();
+    assert!(told.contains("node   use\\nweb-1  97%") && told.contains("50–100% |██████████ 1"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use muster::adapters::slack::Slack;
 use muster::domain::{ChatPlatform, Digest, GroupRef, Principal};
 use muster::message::{
-    Block, Card, Choice, FieldKind, Form, FormField, FormKind, Home, Span, Style, Tone, Verb, View, form,
+    Block, Card, Chart, Choice, FieldKind, Form, FormField, FormKind, Home, Span, Style, Table, Tone, Verb, View, form,
 };
 use muster::playground::slack::faults::Plant;
 use muster::ports::{Chat, Reply};
@@ -81,6 +81,15 @@ fn cards() -> Vec<Card> {
     cards.push(blocks(Block::Divider, 100));
     cards.push(blocks(Block::Code("line\n".repeat(700)), 20));
     cards.push(blocks(Block::Text(spans("word")), 80));
+    let rows = |text: &str| (0..20).map(|n| vec![format!("web-{n}"), text.to_owned(), String::new()]).collect();
+    for text in ["acme-prod", "<!channel> *a* `b`", "日本語 🦀", &"long ".repeat(40)] {
+        let table = Table { head: ["node", "account", "empty"].map(str::to_owned).to_vec(), rows: rows(text) };
+        let bars = (0..10).map(|n| (format!("{}–{}%", n * 10, n * 10 + 10), n * n)).collect();
+        let chart = Chart { title: format!("use: {text}"), bars };
+        let (table, chart) = (Block::Table(table), Block::Chart(chart));
+        let blocks = vec![chart.clone(), table.clone(), chart.clone(), table, chart];
+        cards.push(Card { tone: Tone::Neutral, title: text.into(), blocks, buttons: vec![] });
+    }
     cards.push(Card { tone: Tone::Good, title: "only a title".into(), blocks: vec![], buttons: vec![] });
     cards
 }

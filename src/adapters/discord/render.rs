@@ -17,7 +17,7 @@ use serenity::model::id::{RoleId, UserId};
 use crate::domain::ChatPlatform;
 use crate::message::plain::{clean, cut};
 use crate::message::reference::{ActionRef, word};
-use crate::message::{Block, Button, Card, Limits, Span, Style, Tone, fit};
+use crate::message::{Block, Button, Card, Limits, Span, Style, Tone, drawn, fit};
 
 use super::custom::{self, About};
 use super::ids::snowflake;
@@ -230,6 +230,8 @@ fn block(block: &Block) -> String {
         }
         Block::Code(text) if text.trim().is_empty() => String::new(),
         Block::Code(text) => fenced(text),
+        Block::Table(table) => fenced(&drawn::table(table)),
+        Block::Chart(chart) => fenced(&drawn::chart(chart)),
         Block::Note(spans) => {
             let text = inline(spans);
             let lines = text.lines().filter(|line| !line.trim().is_empty());
@@ -305,7 +307,7 @@ impl Pings {
         let spans = card.blocks.iter().flat_map(|block| match block {
             Block::Text(spans) | Block::Note(spans) => spans.iter().collect::<Vec<_>>(),
             Block::Fields(fields) => fields.iter().flat_map(|(_, value)| value).collect(),
-            Block::Code(_) | Block::Divider => Vec::new(),
+            Block::Code(_) | Block::Table(_) | Block::Chart(_) | Block::Divider => Vec::new(),
         });
         for span in spans {
             let (list, id) = match span {

@@ -5,7 +5,7 @@
 
 use slack_morphism::prelude::*;
 
-use crate::message::{Block, Card, Span};
+use crate::message::{Block, Card, Span, drawn};
 
 use super::render::{
     CUT_NOTE_MAX, DATE_FORMAT, HEADER_MAX, Room, SECTION_MAX, TEXT_MAX, cut_note, in_utc, notice, slack_id, span_text,
@@ -43,6 +43,8 @@ fn block_mrkdwn(block: &Block, room: &mut Room) -> String {
             .collect::<Vec<_>>()
             .join("\n"),
         Block::Code(text) => fenced(text, room),
+        Block::Table(table) => fenced(&drawn::table(table), room),
+        Block::Chart(chart) => fenced(&drawn::chart(chart), room),
     }
 }
 
@@ -95,7 +97,7 @@ pub(super) fn text_only(card: &Card, title: &str) -> String {
     [TEXT_MAX, TEXT_MAX / 2, TEXT_MAX / 4, TEXT_MAX / 8]
         .into_iter()
         .map(|budget| {
-            let mut room = Room { left: budget.saturating_sub(CUT_NOTE_MAX), cut: 0 };
+            let mut room = Room::of(budget.saturating_sub(CUT_NOTE_MAX));
             let mut parts = vec![mrkdwn(&room.take(&cut(title, HEADER_MAX)))];
             parts
                 .extend(card.blocks.iter().map(|block| block_mrkdwn(block, &mut room)).filter(|text| !text.is_empty()));
@@ -123,6 +125,8 @@ fn block_text(block: &Block) -> String {
             .collect::<Vec<_>>()
             .join("\n"),
         Block::Code(text) => clean(text, true),
+        Block::Table(table) => clean(&drawn::table(table), true),
+        Block::Chart(chart) => clean(&drawn::chart(chart), true),
         Block::Divider => String::new(),
     }
 }

@@ -58,7 +58,7 @@ pub(super) fn form(form: &Form, place: &Place) -> SlackView {
 }
 
 fn words(spans: &[crate::message::Span]) -> Vec<SlackBlock> {
-    let mut room = Room { left: SECTION_MAX, cut: 0 };
+    let mut room = Room::of(SECTION_MAX);
     let mut blocks = section(inline(spans, &mut room));
     if room.cut > 0 {
         blocks.push(note(&cut_note(room.cut, 0)));

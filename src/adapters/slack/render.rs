@@ -11,7 +11,7 @@
 use slack_morphism::prelude::*;
 
 use crate::domain::{ChatPlatform, Timestamp};
-use crate::message::{Block, Button, Card, Span, Style};
+use crate::message::{Block, Button, Card, Chart, Span, Style, Table, drawn};
 
 use super::fallback::{marked, plain, text_only};
 use super::text::{clean, cut, escape};
@@ -26,12 +26,23 @@ const CONTEXT_MAX: usize = 2_000;
 pub(super) const HEADER_MAX: usize = 150;
 const LABEL_MAX: usize = 75;
 const ACTIONS_MAX: usize = 25;
+/// Of one message.
+const TABLES_MAX: usize = 1;
+const CHARTS_MAX: usize = 2;
+const ROWS_MAX: usize = 100;
+const COLUMNS_MAX: usize = 20;
+const BARS_MAX: usize = 20;
+const BAR_LABEL_MAX: usize = 20;
+const CHART_TITLE_MAX: usize = 50;
 /// The notification's text, and all of the last rung; Slack refuses it in `chat.update` from about 4,000.
 pub(super) const TEXT_MAX: usize = 3_500;
 
 /// How much of Slack's layout a message uses. Where Slack refuses one rung the next is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rung {
+    /// With Slack's own tables and charts, which came in August 2025 and June 2026 and which not every workspace has.
+    Full,
+    /// Those drawn in letters.
     Rich,
     /// Section blocks only.
     Plain,
@@ -40,8 +51,14 @@ pub(super) enum Rung {
 }
 
 impl Rung {
+    /// The highest one that makes a difference.
+    pub(super) fn first(card: &Card) -> Rung {
+        let drawn = card.blocks.iter().any(|block| matches!(block, Block::Table(_) | Block::Chart(_)));
+        if drawn { Rung::Full } else { Rung::Rich }
+    }
     pub(super) fn next(self) -> Option<Rung> {
         match self {
+            Rung::Full => Some(Rung::Rich),
             Rung::Rich => Some(Rung::Plain),
             Rung::Plain => Some(Rung::Text),
             Rung::Text => None,
@@ -49,6 +66,7 @@ impl Rung {
     }
     pub(super) fn as_str(self) -> &'static str {
         match self {
+            Rung::Full => "full",
             Rung::Rich => "rich",
             Rung::Plain => "plain",
             Rung::Text => "text",
@@ -66,6 +84,7 @@ pub(super) struct Rendered {
 pub(super) fn card(card: &Card, rung: Rung) -> Rendered {
     let title = format!("{} {}", card.tone.sign(), clean(&card.title, false));
     match rung {
+        Rung::Full => Rendered { text: notice(&title), blocks: blocks(card, &title, full) },
         Rung::Rich => Rendered { text: notice(&title), blocks: blocks(card, &title, rich) },
         Rung::Plain => Rendered { text: notice(&title), blocks: blocks(card, &title, plain) },
         Rung::Text => Rendered { text: text_only(card, &title), blocks: Vec::new() },
@@ -81,9 +100,16 @@ pub(super) fn notice(title: &str) -> String {
 pub(super) struct Room {
     pub left: usize,
     pub cut: usize,
+    /// Slack's own tables and charts that the message may still hold.
+    pub tables: usize,
+    pub charts: usize,
 }
 
 impl Room {
+    pub(super) fn of(left: usize) -> Room {
+        Room { left, cut: 0, tables: TABLES_MAX, charts: CHARTS_MAX }
+    }
+
     /// As much of `text` as there is room for.
     pub(super) fn take(&mut self, text: &str) -> String {
         let length = text.chars().count();
@@ -121,7 +147,7 @@ fn blocks_beside(
     let mut blocks = vec![SlackBlock::Header(SlackHeaderBlock::new(header))];
     let actions = actions(&card.buttons, seen);
     let labels: usize = card.buttons.iter().map(|b| b.label.chars().count().min(LABEL_MAX)).sum();
-    let mut room = Room { left: TEXT_BUDGET.saturating_sub(HEADER_MAX + labels + CUT_NOTE_MAX), cut: 0 };
+    let mut room = Room::of(TEXT_BUDGET.saturating_sub(HEADER_MAX + labels + CUT_NOTE_MAX));
     let most = BLOCKS_MAX - actions.len().min(BLOCKS_MAX - 2);
     let mut lost = 0;
     for block in &card.blocks {
@@ -168,12 +194,68 @@ pub(super) fn note(text: &str) -> SlackBlock {
     SlackBlock::Context(SlackContextBlock::new(vec![SlackContextBlockElement::Plain(text)]))
 }
 
+fn full(block: &Block, room: &mut Room) -> Vec<SlackBlock> {
+    let own = match block {
+        Block::Table(table) => own_table(table, room),
+        Block::Chart(chart) => own_chart(chart, room),
+        Block::Text(_) | Block::Fields(_) | Block::Code(_) | Block::Note(_) | Block::Divider => None,
+    };
+    own.map_or_else(|| rich(block, room), |block| vec![block])
+}
+
+/// Slack's table, where all of it is under the limits (Block Kit reference, Table block).
+fn own_table(table: &Table, room: &mut Room) -> Option<SlackBlock> {
+    let all = || std::iter::once(&table.head).chain(&table.rows);
+    let length: usize = all().flatten().map(|cell| cell.chars().count()).sum();
+    let columns = table.head.len();
+    let fits = (1..=COLUMNS_MAX).contains(&columns)
+        && table.rows.len() < ROWS_MAX
+        && all().all(|row| row.len() == columns)
+        && length <= room.left;
+    if !fits || room.tables == 0 {
+        return None;
+    }
+    room.tables -= 1;
+    room.left -= length;
+    // Slack takes no empty cell.
+    let cell = |text: &String| {
+        let text = clean(text, false);
+        SlackTableCell::from(if text.trim().is_empty() { "–".to_owned() } else { text })
+    };
+    let rows = all().map(|row| row.iter().map(cell).collect()).collect();
+    Some(SlackTableBlock::new(rows).into())
+}
+
+/// Slack's bar chart, where all of it is under the limits (Block Kit reference, Data visualization block).
+fn own_chart(chart: &Chart, room: &mut Room) -> Option<SlackBlock> {
+    let labels: std::collections::BTreeSet<String> = chart.bars.iter().map(|(label, _)| clean(label, false)).collect();
+    let fits = (1..=BARS_MAX).contains(&chart.bars.len())
+        && labels.len() == chart.bars.len()
+        && labels.iter().all(|label| !label.trim().is_empty() && label.chars().count() <= BAR_LABEL_MAX);
+    if !fits || room.charts == 0 {
+        return None;
+    }
+    room.charts -= 1;
+    let point = |(label, n): &(String, u32)| SlackChartDataPoint {
+        label: clean(label, false),
+        value: serde_json::Number::from(*n),
+    };
+    let series = SlackChartDataSeries::new("nodes".to_owned(), chart.bars.iter().map(point).collect());
+    let categories = chart.bars.iter().map(|(label, _)| clean(label, false)).collect();
+    let axes = SlackChartAxisConfig::new(categories);
+    let title = cut(&clean(&chart.title, false), CHART_TITLE_MAX);
+    let bars = SlackChart::Bar(SlackSeriesChart::new(vec![series], axes));
+    Some(SlackDataVisualizationBlock::new(title, bars).into())
+}
+
 fn rich(block: &Block, room: &mut Room) -> Vec<SlackBlock> {
     match block {
         Block::Text(spans) => section(inline(spans, room)),
         Block::Fields(fields) => section(fields_inline(fields, room)),
         Block::Code(text) => preformatted(text, room),
         Block::Note(spans) => small_print(spans, room),
+        Block::Table(table) => preformatted(&drawn::table(table), room),
+        Block::Chart(chart) => preformatted(&drawn::chart(chart), room),
         Block::Divider => vec![SlackBlock::Divider(SlackDividerBlock::new())],
     }
 }

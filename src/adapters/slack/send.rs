@@ -99,7 +99,15 @@ struct Linked {
 fn is_layout_fault(error: &CallError) -> bool {
     matches!(
         error.code(),
-        Some("invalid_blocks" | "invalid_blocks_format" | "msg_blocks_too_long" | "msg_too_long" | "block_mismatch")
+        Some(
+            "invalid_blocks"
+                | "invalid_blocks_format"
+                // More than one table.
+                | "invalid_attachments"
+                | "msg_blocks_too_long"
+                | "msg_too_long"
+                | "block_mismatch"
+        )
     )
 }
 
@@ -109,7 +117,7 @@ impl Inner {
     where
         F: Future<Output = Result<A, CallError>>,
     {
-        let mut rung = Rung::Rich;
+        let mut rung = Rung::first(card);
         loop {
             match (say(render::card(card, rung)).await, rung.next()) {
                 (Err(error), Some(lower)) if is_layout_fault(&error) => {

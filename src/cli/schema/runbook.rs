@@ -169,7 +169,7 @@ pub struct Step {
     pub delivery_timeout: Option<String>,
     /// Name to a regular expression over the output; the last match counts, its first group before the whole
     pub extract: Option<BTreeMap<String, String>>,
-    /// Extracted name to the value it must have, or the node has failed
+    /// Extracted name to the value it must have, or to a limit that it must keep such as `<= 90%`, or the node has failed
     pub expect: Option<BTreeMap<String, Scalar>>,
     /// The script may ask for a reboot by exit 194 (3010 on Windows), and is run again after it; `MUSTER_BOOT` counts
     /// the boots from 1, `MUSTER_NOTES` is a folder that outlives them

@@ -278,10 +278,10 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
     =====
     restart-service: 0 of 5 nodes succeeded, 1 failed, 4 not started: 1 × nginx: [emerg] write() failed (28: No space left…; rolled back 0 of 1 node
 
-    1 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
+    1. 1 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
     web-1 in acme-prod
 
-    4 not started: error budget spent
+    2. 4 not started: error budget spent
     web-[2-5]
 
     Rollback: 0 of 1 node taken back, by slack:T0MUSTER:U0SUSAN 2026-11-22 14:06 UTC
@@ -290,6 +290,8 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
     state on 1 of 5 nodes: active on 1
 
     (r-7F3K · took 5 min)
+
+    [1: 1 failed] [2: 4 not started] [CSV and JSON]
 
     =====
     restart-service: 0 of 5 nodes succeeded, 1 failed, 4 not started: 1 × nginx: [emerg] write() failed (28: No space left…; rolled back 0 of 1 node

@@ -2,6 +2,7 @@
 
 mod forms;
 mod holds;
+mod layouts;
 mod halts;
 mod lookups;
 mod make;

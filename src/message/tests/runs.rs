@@ -175,7 +175,7 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
     =====
     restart-service: 7 of 12 nodes succeeded, 3 failed, 1 undeliverable, 1 not started: 2 × nginx: [emerg] write() failed (28: No space left on devi…
 
-    2 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
+    1. 2 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
     web-1, web-4 in acme-prod
 
         Job for nginx.service failed
@@ -183,21 +183,23 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
         nginx: [emerg] write() failed (28: No space left on device)
         failed to run commands: exit status 1
 
-    1 failed: `state` is `failed`, expected `active` (exit code 3)
+    2. 1 failed: `state` is `failed`, expected `active` (exit code 3)
     web-2 in acme-staging
 
         failed
 
-    1 undeliverable: not delivered: the agent did not answer within 1 min
+    3. 1 undeliverable: not delivered: the agent did not answer within 1 min
     web-5 in acme-staging
 
-    1 not started: offline
+    4. 1 not started: offline
     web-3 in globex-prod
 
-    7 succeeded: `active`, same output on each
+    5. 7 succeeded: `active`, same output on each
     web-[6-9], web-[10-12]
 
     (r-7F3K · took 2 min 41 s)
+
+    [1: 2 failed] [2: 1 failed] [3: 1 undeliverable] [4: 1 not started] [5: 7 succeeded] [CSV and JSON]
 
     =====
     restart-service: 7 of 12 nodes succeeded, 3 failed, 1 undeliverable, 1 not started: 2 × nginx: [emerg] write() failed (28: No space left on devi…
@@ -219,12 +221,14 @@ fn a_good_end_is_short() {
     let outputs = outputs(&["active\n"]);
     let summary = summarise(&summary_input(&run, outputs.clone()));
     let results = read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view()));
-    insta::assert_snapshot!(format!("{results}=====\n{}", read(&closing(&run, &summary, &view()))), @r"
+    insta::assert_snapshot!(format!("{results}=====\n{}", read(&closing(&run, &summary, &view()))), @"
     restart-service: all 3 nodes succeeded, same output on each
 
     3 succeeded: `active`, same output on each
 
     (r-7F3K · took 41 s)
+
+    [The 3 nodes] [CSV and JSON]
     =====
     restart-service: all 3 nodes succeeded, same output on each
 
@@ -247,10 +251,10 @@ fn long_outputs_stand_in_a_file_equal_ones_once_each_with_its_nodes() {
     assert_eq!(file.name, "r-7f3k-restart-service.txt");
     assert_eq!(file.content.matches("directory 40: 40 MB").count(), 1);
     let heads: Vec<&str> = file.content.lines().filter(|l| l.starts_with("=====")).collect();
-    insta::assert_snapshot!(format!("{card}\n{}\n{}", file.title, heads.join("\n")), @r"
-    restart-service: all 4 nodes succeeded
+    insta::assert_snapshot!(format!("{card}\n{}\n{}", file.title, heads.join("\n")), @"
+    restart-service: all 4 nodes succeeded, 1 differs: small
 
-    3 succeeded: `directory 1: 1 MB`, same output on each
+    1. 3 succeeded: `directory 1: 1 MB`, same output on each
     web-1, web-4, web-3
 
         directory 1: 1 MB
@@ -273,12 +277,18 @@ fn long_outputs_stand_in_a_file_equal_ones_once_each_with_its_nodes() {
         directory 18: 18 MB
         directory 19: 19 MB
         directory 20: 20 MB
-        … 20 more lines in the file
+        directory 21: 21 MB
+        directory 22: 22 MB
+        directory 23: 23 MB
+        directory 24: 24 MB
+        … 16 more lines in the file
 
-    1 succeeded: `small`
+    2. 1 succeeded: `small`
     web-2 in acme-staging
 
     (r-7F3K · took 2 min 41 s)
+
+    [1: 3 succeeded] [2: 1 succeeded] [CSV and JSON]
 
     Outputs of restart-service r-7F3K
     ===== 3 nodes succeeded: web-1 (acme-prod, eu-west-1), web-4 (acme-prod, us-east-1), web-3 (globex-prod, eu-west-1) =====
@@ -302,10 +312,10 @@ fn outputs_of_several_steps_are_compared_and_shown_as_one() {
     let outputs = outputs(&["31% used\n", "/var\n", "/srv\n"]);
     assert_eq!(crate::message::rows::output_keys(&run).len(), 3);
     let summary = summarise(&summary_input(&run, outputs.clone()));
-    insta::assert_snapshot!(read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view())), @r"
-    restart-service: all 4 nodes succeeded
+    insta::assert_snapshot!(read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view())), @"
+    restart-service: all 4 nodes succeeded, 1 differs: /srv
 
-    3 succeeded: `/var`, same output on each
+    1. 3 succeeded: `/var`, same output on each
     web-1, web-4, web-2
 
         == restart ==
@@ -313,7 +323,7 @@ fn outputs_of_several_steps_are_compared_and_shown_as_one() {
         == directories ==
         /var
 
-    1 succeeded: `/srv`
+    2. 1 succeeded: `/srv`
     web-3 in globex-prod
 
         == restart ==
@@ -322,6 +332,8 @@ fn outputs_of_several_steps_are_compared_and_shown_as_one() {
         /srv
 
     (r-7F3K)
+
+    [1: 3 succeeded] [2: 1 succeeded] [CSV and JSON]
     ");
 }
 
@@ -336,16 +348,26 @@ fn extracted_numbers_are_told_with_their_spread_and_their_top() {
     finish(&mut run);
     let outputs = outputs(&["ok\n"]);
     let summary = summarise(&summary_input(&run, outputs.clone()));
-    insta::assert_snapshot!(read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view())), @r"
+    insta::assert_snapshot!(read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view())), @"
     restart-service: all 12 nodes succeeded, same output on each
 
     12 succeeded: `ok`, same output on each
 
     state: active on 12
-    use: median 55%, 95 % of them at most 85%, from 30% to 85%
+    use: median 55%, 95 % of the 12 at most 85%, from 30% to 85%
     highest: web-12 85%, web-6 80%, web-9 75%, web-3 70%, web-11 65%
 
+        use: nodes by value
+        30–40% |██████████████████████████████ 2
+        40–50% |██████████████████████████████ 2
+        50–60% |██████████████████████████████ 2
+        60–70% |██████████████████████████████ 2
+        70–80% |██████████████████████████████ 2
+        80–90% |██████████████████████████████ 2
+
     (r-7F3K)
+
+    [The 12 nodes] [CSV and JSON]
     ");
 }
 
@@ -365,12 +387,14 @@ fn what_is_found_in_the_outputs_is_told_as_such_with_the_nodes_that_stand_apart(
     let summary = summarise(&summary_input(&run, outputs.clone()));
     let card = read(&results(&run, &summary, &|key| outputs.get(key).cloned(), &view()));
     let told = card.split_once("\n\nRead ").map_or("", |(_, told)| told);
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(told, @"
     from the outputs, because some nodes differ:
-    MemFree: median 6005kB, 95 % of them at most 6011kB, from 96kB to 6011kB
+    MemFree: median 6005kB, 95 % of the 12 at most 6011kB, from 96kB to 6011kB
     lowest: web-2 96kB, web-1 6000kB, web-7 6001kB, web-4 6002kB, web-10 6003kB
 
     (r-7F3K)
+
+    [The 12 nodes] [CSV and JSON]
     ");
 }
 

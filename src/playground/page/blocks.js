@@ -179,6 +179,15 @@ function table(block) {
     el("tbody", {}, rest.map((row) => el("tr", {}, row.map((c, i) => cell(c, i, false)))))));
 }
 
+/** Bars, the longest for the largest value; the numbers stand beside them, so that nobody has to see the bars. */
+function chart(block) {
+  const points = block.chart?.series?.[0]?.data ?? [];
+  const most = Math.max(1, ...points.map((point) => point.value));
+  const row = (point) => el("tr", {}, el("th", { scope: "row", class: "right" }, point.label),
+    el("td", {}, el("meter", { min: 0, max: most, value: point.value, "aria-hidden": "true" })), el("td", { class: "right" }, String(point.value)));
+  return el("div", { class: "table-wrap" }, el("table", {}, el("caption", {}, block.title ?? ""), el("tbody", {}, points.map(row))));
+}
+
 /** act(element, blockId, value) is called when a person presses or picks; act.search(element, blockId, words) asks for options. */
 export function element(item, blockId, act) {
   switch (item.type) {
@@ -207,6 +216,7 @@ export function block(item, act) {
     case "markdown": return markdown(item.text ?? "");
     case "rich_text": return richText(item);
     case "table": return table(item);
+    case "data_visualization": return chart(item);
     case "image": return el("div", { class: "context" }, icon("world"), item.alt_text ?? "");
     default: return el("div", { class: "context" }, `(a block of type ${item.type})`);
   }

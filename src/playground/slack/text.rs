@@ -105,6 +105,13 @@ pub fn block_lines(world: &World, block: &Value, lines: &mut Vec<String>) {
             }
         }
         "table" => table(world, block, lines),
+        "data_visualization" => {
+            lines.push(format!("(chart) {}", words_of(&block["title"])));
+            for series in block["chart"]["series"].as_array().into_iter().flatten() {
+                let points = series["data"].as_array().into_iter().flatten();
+                lines.extend(points.map(|p| code(&format!("{}: {}", words_of(&p["label"]), p["value"]))));
+            }
+        }
         "input" => {
             let optional = if block["optional"] == true { " (optional)" } else { "" };
             lines.push(format!(

@@ -315,6 +315,16 @@ fn steps_are_one_of_four_and_their_scripts_are_read() {
 }
 
 #[test]
+fn a_limit_has_a_number() {
+    let step = |limit: &str| small("", &format!("shell = 'true'\nextract.used = '(\\d+%)'\nexpect.used = \"{limit}\""));
+    assert_eq!(faults(&step("<= 90%")), "");
+    insta::assert_snapshot!(faults(&step("<= ninety")), @"
+    runbooks/x.toml:11:15: `expect.used` is `<= ninety`, a limit without a number
+      write it like `<= 90%`, in the unit that the value has
+    ");
+}
+
+#[test]
 fn the_file_name_is_the_name() {
     let name = |file: &str| load(Path::new(file), &small("", "shell = 'true'")).map(|r| r.name.to_string());
     assert_eq!(name("a/b/restart-x.toml").unwrap(), "restart-x");

@@ -96,6 +96,10 @@ fn act(run: &mut Run, delivery: &muster::ports::Delivery) {
         | Verb::RetryFailed
         | Verb::RetryNotStarted
         | Verb::Output
+        | Verb::Nodes
+        | Verb::Compare
+        | Verb::NodeOutput
+        | Verb::Files
         | Verb::RunAgain
         | Verb::RunPart
         | Verb::AskOthers

@@ -139,7 +139,7 @@ async fn others_are_told_before_the_first_send_and_look_at_it_afterwards() {
     insta::assert_snapshot!(seen(&alert), @"
     Break-glass r-XXXX: top-processes on 2 nodes is over and needs a review
 
-    It ended: both nodes succeeded.
+    <date> `top-processes` 2 of 2 nodes succeeded (100 %)
     Somebody has to look at it: @security, by <date>.
     Read all of it: script, values, exact targets and results <https://chat.example/C0OPS/<run>:root>
 

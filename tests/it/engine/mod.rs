@@ -4,6 +4,7 @@
 mod both;
 mod cards;
 mod control;
+mod details;
 mod exclusive;
 mod halting;
 #[cfg(feature = "paused-time")]

@@ -23,6 +23,7 @@ const BLOCKS: &[(&str, &[&str])] = &[
     ("markdown", &["text"]),
     ("rich_text", &["elements"]),
     ("table", &["rows", "column_settings"]),
+    ("data_visualization", &["title", "chart"]),
     ("image", &["image_url", "slack_file", "alt_text", "title"]),
 ];
 

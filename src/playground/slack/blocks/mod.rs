@@ -70,6 +70,9 @@ pub fn check(given: &mut Value, surface: Surface) -> Result<Vec<Value>, ApiError
     if count("table") > 1 {
         return Err(ApiError::with("invalid_attachments", vec!["only_one_table_allowed".to_owned()]));
     }
+    if count("data_visualization") > 2 {
+        check.fault("/blocks", "no more than 2 data visualization blocks allowed");
+    }
     let markdown: usize = blocks
         .iter()
         .filter(|b| b["type"] == "markdown")
@@ -198,6 +201,7 @@ impl Check {
                 }
             }
             "table" => self.table(block, here),
+            "data_visualization" => self.chart(block, here),
             "image" => {
                 if !block["alt_text"].is_string() {
                     self.fault(here, "missing required field: alt_text");
@@ -240,6 +244,34 @@ impl Check {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    /// Bars alone: no other chart is said by Muster, and the page shows no other.
+    fn chart(&mut self, block: &Value, here: &str) {
+        if !(1..=50).contains(&block["title"].as_str().unwrap_or_default().chars().count()) {
+            self.fault(&format!("{here}/title"), "must be 1 to 50 characters");
+        }
+        let chart = &block["chart"];
+        if chart["type"] != "bar" {
+            self.fault(&format!("{here}/chart/type"), format!("unsupported type: {}", chart["type"]));
+        }
+        let axes = format!("{here}/chart/axis_config");
+        let categories = self.items(&chart["axis_config"], &axes, "categories", 1, 20);
+        for (at, label) in categories.iter().enumerate() {
+            if !(1..=20).contains(&label.as_str().unwrap_or_default().chars().count()) {
+                self.fault(&format!("{axes}/categories/{at}"), "must be 1 to 20 characters");
+            }
+        }
+        for (at, series) in self.items(chart, &format!("{here}/chart"), "series", 1, 12).iter().enumerate() {
+            let here = format!("{here}/chart/series/{at}");
+            let points = self.items(series, &here, "data", 1, 20);
+            if points.iter().map(|point| &point["label"]).ne(&categories) {
+                self.fault(&format!("{here}/data"), "labels must be the categories of the axis");
+            }
+            if points.iter().any(|point| !point["value"].is_number()) || series["name"].as_str().is_none() {
+                self.fault(&here, "missing required field: name or value");
             }
         }
     }

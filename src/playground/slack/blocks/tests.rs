@@ -23,6 +23,21 @@ fn texts_that_are_too_long_only_in_sum_are_refused() {
 }
 
 #[test]
+fn a_chart_has_short_labels_that_are_those_of_its_axis() {
+    let chart = |label: &str, category: &str| {
+        let series = json!([{ "name": "nodes", "data": [{ "label": label, "value": 3 }] }]);
+        let chart = json!({ "type": "bar", "series": series, "axis_config": { "categories": [category] } });
+        json!([{ "type": "data_visualization", "title": "use", "chart": chart }])
+    };
+    assert!(check(&mut chart("0–10%", "0–10%"), Surface::Message).is_ok());
+    let other = faults(chart("0–10%", "10–20%"));
+    assert_eq!(other[1], "labels must be the categories of the axis [json-pointer:/blocks/0/chart/series/0/data]");
+    assert_eq!(faults(chart(&"x".repeat(21), &"x".repeat(21))).len(), 2);
+    let three: Vec<Value> = (0..3).flat_map(|_| chart("a", "a").as_array().unwrap().clone()).collect();
+    assert_eq!(faults(json!(three))[1], "no more than 2 data visualization blocks allowed [json-pointer:/blocks]");
+}
+
+#[test]
 fn every_block_and_element_gets_an_id() {
     let button = json!({ "type": "button", "text": { "type": "plain_text", "text": "Go" } });
     let blocks = check(&mut json!([{ "type": "actions", "elements": [button] }]), Surface::Message).unwrap();

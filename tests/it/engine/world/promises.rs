@@ -279,7 +279,7 @@ impl World {
         let card = match key {
             PostKey::Root => message::root(run, Some(&summary), &view),
             PostKey::Ask | PostKey::AskAt(_) => message::ask(run, &view),
-            PostKey::Alert(_) => message::alert(run, None, &view),
+            PostKey::Alert(_) => message::alert(run, run.phase.is_over().then_some(&summary), None, &view),
             PostKey::Hold(number) => message::hold(run, *number, &summary, &view),
             PostKey::Closing => message::closing(run, &summary, &view),
             PostKey::Notice(_) | PostKey::Review(_) | PostKey::Overdue(_) | PostKey::Reviewed | PostKey::Results => {
