@@ -62,6 +62,14 @@ fn all_equal_is_said_in_line_one_and_shown_once() {
 }
 
 #[test]
+fn same_is_said_only_of_outputs_that_are_equal_to_the_byte() {
+    let (run, texts) = fleet(24, |n| good(&format!("nginx/1.24.0\ntook {n} ms\n")));
+    let text = read(&told(&run, &texts).1);
+    assert!(text.starts_with("restart-service: all 24 nodes succeeded, same shape on each\n"), "{text}");
+    assert!(!text.contains("same output"), "{text}");
+}
+
+#[test]
 fn few_variants_stand_in_line_one_with_their_number_and_below_with_what_they_share() {
     // Those of acme-staging are every third one.
     let (run, texts) = fleet(48, |n| match n {
