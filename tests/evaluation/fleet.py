@@ -99,16 +99,19 @@ def write(file, rng, planted, busy):
             text.write("".join([f"{name}: {line}\n" for line in output(rng, kind, busy)]))
 
 
-def write_logs(file, rng, planted, size=24_000):
-    """The same with the lines of a journal around them, about `size` characters a node."""
+def message(rng, form=None):
+    """One line of a journal, without its time."""
     def number(digits):
         return str(rng.randrange(10 ** (digits - 1), 10**digits))
 
-    def said(form):
-        address = ".".join(["10", *(str(rng.randrange(1, 255)) for _ in range(3))])
-        return form.format(n3=number(3), n4=number(4), n5=number(5), ip=address, hex=f"{rng.getrandbits(64):016x}")
+    address = ".".join(["10", *(str(rng.randrange(1, 255)) for _ in range(3))])
+    form = form or rng.choice(JOURNAL)
+    return form.format(n3=number(3), n4=number(4), n5=number(5), ip=address, hex=f"{rng.getrandbits(64):016x}")
 
-    messages = [said(rng.choice(JOURNAL)) for _ in range(50_000)]
+
+def write_logs(file, rng, planted, size=24_000):
+    """The same with the lines of a journal around them, about `size` characters a node."""
+    messages = [message(rng) for _ in range(50_000)]
     clocks = [f"Nov 21 {s // 3600:02}:{s // 60 % 60:02}:{s % 60:02}" for s in range(0, 86_400, 7)]
     usual = size // 95
     with open(file, "w", encoding="utf-8") as text:
@@ -116,11 +119,11 @@ def write_logs(file, rng, planted, size=24_000):
             count = rng.randrange(usual * 4 // 5, usual * 6 // 5)
             journal = rng.choices(messages, k=count)
             if kind == "flood":
-                journal += [said(REFUSED) for _ in range(10 * usual // len(JOURNAL))]
+                journal += [message(rng, REFUSED) for _ in range(10 * usual // len(JOURNAL))]
                 rng.shuffle(journal)
             elif kind == "disk":
-                journal.insert(rng.randrange(count), said(DISK))
-            lines = [f"{clock} {message}" for clock, message in zip(rng.choices(clocks, k=len(journal)), journal)]
+                journal.insert(rng.randrange(count), message(rng, DISK))
+            lines = [f"{clock} {said}" for clock, said in zip(rng.choices(clocks, k=len(journal)), journal)]
             # The health check keeps its own order.
             health = output(rng, kind, True)
             places = sorted(rng.randrange(count + 1) for _ in health)

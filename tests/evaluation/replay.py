@@ -1,0 +1,90 @@
+"""Real outputs of commands, each replayed over 2,000 nodes with four planted deviations; see `variation` for what varies.
+
+A deviation is found if no usual node is in the groups of its nodes. It is mentioned if the JSON has a finding of its nodes
+whose title or output holds what they print and others do not. Nothing is invented if all usual nodes are in one group.
+"""
+
+import json
+import pathlib
+
+import fleet
+import outputs
+import program
+import variation
+from figures import Figure, percent
+
+SAMPLE = 170
+
+
+def figures(evaluation):
+    sets = {"few": outputs.few} if evaluation.quick else {"jc": outputs.jc, "insights": outputs.insights}
+    nodes = 500 if evaluation.quick else 2_000
+    failures = []
+    for name, read in sets.items():
+        replays = usable(evaluation, name, read(evaluation))
+        evaluation.note(f"replay: {name}: {len(replays)} outputs over {nodes} nodes")
+        if not evaluation.quick:
+            yield Figure(f"replay: {name}, outputs", ">= 160", str(len(replays)), len(replays) >= 160)
+        for form in variation.FORMS:
+            scores = [score(evaluation, name, output, replay, form, nodes) for output, replay in replays.items()]
+            planted = len(scores) * len(variation.DEVIATIONS)
+            found, mentioned = (sum(s[key] for s in scores) for key in ("found", "mentioned"))
+            whole = sum(s["invented"] == 0 for s in scores)
+            what = f"replay: {name}, {form}"
+            yield Figure(f"{what}: deviations apart", "100 %", percent(found, planted), found == planted)
+            yield Figure(f"{what}: and mentioned", "100 %", percent(mentioned, planted), mentioned == planted)
+            yield Figure(f"{what}: outputs with nothing invented", "100 %", percent(whole, len(scores)), whole == len(scores))
+            failures += [line for s in scores for line in s["failures"]]
+    evaluation.report("replay.txt", failures)
+
+
+def usable(evaluation, name, texts):
+    """A sample of the outputs that have a place for each deviation."""
+    rng = evaluation.random("replay", name)
+    drawn = rng.sample(sorted(texts), len(texts))
+    replays = {}
+    for output in drawn:
+        replay = variation.Replay(evaluation.random("replay", name, output), texts[output])
+        if replay.deviations and len(replays) < SAMPLE:
+            replays[output] = replay
+    return replays
+
+
+def score(evaluation, name, output, replay, form, nodes):
+    rng = evaluation.random("replay", name, output, form)
+    replay.rng = rng
+    printed, planted = replay.nodes(nodes)
+    with evaluation.scratch() as scratch:
+        file = pathlib.Path(scratch) / "text"
+        with open(file, "w", encoding="utf-8") as text:
+            for n, lines in enumerate(printed):
+                node = fleet.node(n)
+                text.writelines(f"{node}: {line}\n" for line in variation.formed(rng, lines, form))
+        said, groups = program.groups(evaluation.muster, pathlib.Path(scratch), file)
+    return judged(f"{name} {output}, {form}", replay, planted, said, groups)
+
+
+def judged(where, replay, planted, said, groups):
+    usual = {groups.get(fleet.node(n)) for n, kind in enumerate(planted) if kind is None}
+    scores = {"found": 0, "mentioned": 0, "invented": len(usual) - 1, "failures": []}
+    for kind, deviation in replay.deviations.items():
+        nodes = {fleet.node(n) for n, k in enumerate(planted) if k == kind}
+        apart = not any(groups.get(node) in usual for node in nodes)
+        mentioned = apart and any(mentions(finding, nodes, deviation.seen) for finding in said["findings"])
+        scores["found"] += apart
+        scores["mentioned"] += mentioned
+        if not mentioned:
+            was = replay.lines[deviation.at] if deviation.at < len(replay.lines) else "the end"
+            what = "with the usual ones" if not apart else "apart, and not mentioned"
+            scores["failures"].append(f"{where}: {kind}: {what}: {was!r} -> {deviation.line!r}")
+    if len(usual) > 1:
+        sizes = sorted((sum(groups.get(fleet.node(n)) == group for n, k in enumerate(planted) if k is None) for group in usual),
+                       reverse=True)
+        titles = [said["findings"][group - 1]["title"] for group in sorted(usual) if group]
+        scores["failures"].append(f"{where}: invented: groups of {sizes[:8]}: {json.dumps(titles[:4], ensure_ascii=False)}")
+    return scores
+
+
+def mentions(finding, nodes, seen):
+    told = f"{finding['title']}\n{finding['output']}"
+    return not nodes.isdisjoint(finding["nodes"]) and (seen is None or seen in told)
