@@ -21,7 +21,7 @@ VOLATILE = re.compile(
       |(?P<date>\d{4}-\d\d-\d\d(?=[T ]|$))
       |(?P<measure>\d{2,}%|\d+\.\d+%|\d{2,}[KMGT]i?B?|\d+\.\d+[KMGT]i?B?|\d{3,})
       |(?P<decimal>\d+\.\d\d+)
-    )(?![\w%/+-]|[.:]\w)""",
+    )(?![\w%+-]|/(?!\d\d?(?![\w/]))|[.:]\w)""",
     re.VERBOSE,
 )
 VERSIONED = re.compile(r"version|release|\bv\d", re.IGNORECASE)
