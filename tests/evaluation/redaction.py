@@ -6,14 +6,16 @@ gone, or, where it is a literal, if something of it was taken out. secretlint pu
 none of it is used. Each case is the output of one node, so that what is redacted is a whole output.
 
 Alarms are counted in the real outputs of jc and insights-core, of which few lines hold a secret. Marks whose shape leaves no
-doubt ([`TRUE`]: password hashes, whole private keys, key ids of AWS, tokens) are no alarms: such a line is not clean.
-The others are listed in a file, to be looked at.
+doubt ([`TRUE`]: password hashes, whole private keys, key ids of AWS, tokens, passwords in a URL) are no alarms: such a line is
+not clean. Nor are lines that were looked at and hold a password or key (`judged`). The others are listed in a file, with
+their digests, to be looked at.
 """
 
 import collections
 import re
 
 import cases_of_others
+import judged
 import outputs
 import program
 import registries
@@ -42,12 +44,13 @@ CLAIMED = {
     "url-password": ["generic-credential-uri", "mongodb-connection-string", "neon-connection-uri"],
     "private-key": ["private-key"],
     # By the name in front of it.
-    "password": ["generic-password", "hashicorp-tf-password", "curl-auth-user", "linear-client-secret",
-                 "discord-client-secret", "facebook-secret", "shopify-shared-secret"],
+    "password": ["generic-password", "hashicorp-tf-password", "curl-auth-user"],
 }
-TRUE = {"crypt-hash", "private-key", "aws-key", "jwt", "forge-token", "slack-token"}
+TRUE = {"crypt-hash", "private-key", "aws-key", "jwt", "forge-token", "slack-token", "url-password"}
 MARK = re.compile(r"‹secret:([a-z-]+)#[0-9a-f]{4}›|‹line withheld›")
 PLANTS = 20
+# Shorter pieces of a case are drawn too, and are no token by themselves.
+TOKEN = 8
 INSPECTED = 20
 
 
@@ -76,13 +79,13 @@ def others(evaluation, failures):
     """Recall on the cases of others; those of formats that nobody claims, and what they must not find, are only told."""
     cases, unread = cases_of_others.read(evaluation)
     rules = {rule: kind for kind, rules in CLAIMED.items() for rule in rules}
-    cases = [case for case in cases if case.text.strip()]
+    cases = [case for case in cases if case.text.strip() and not (case.rule == "aws-secret-access-key" and foreign(case))]
     found = collections.Counter()
     asked = collections.Counter()
     for case, after in zip(cases, redact(evaluation, [case.text for case in cases])):
         group = "not to be found" if not case.positive else "claimed" if case.rule in rules else "not claimed"
         asked[group] += 1
-        gone = MARK.search(after) and not any(secret in after for secret in case.secrets)
+        gone = MARK.search(after) and not any(secret in after for secret in case.secrets if len(secret) >= TOKEN)
         found[group] += bool(gone)
         if group == "claimed" and not gone:
             failures.append(f"{case.rule} ({rules[case.rule]}): {case.text[:300]!r}: {after[:300]!r}")
@@ -95,6 +98,11 @@ def others(evaluation, failures):
         evaluation.note(f"secrets: no case could be read of {', '.join(without)}")
     yield Figure("secrets: gitleaks' cases of claimed formats", ">= 98 %", percent(found["claimed"], asked["claimed"]),
                  share(found["claimed"], asked["claimed"]) >= 0.98)
+
+
+def foreign(case):
+    """The rule's alphabet has a `=`, which base64 has only at its end and the keys of AWS have not at all."""
+    return any("=" in secret for secret in case.secrets)
 
 
 def redact(evaluation, texts):
@@ -122,9 +130,11 @@ def alarms(evaluation):
         for before, line in zip(lines, after.split("\n")):
             kinds = [mark[1] or "line" for mark in MARK.finditer(line)]
             sure.update(kind for kind in kinds if kind in TRUE)
-            if not kinds or not TRUE.issuperset(kinds):
-                clean += 1
-            doubtful += [f"{kind}\t{before.strip()[:200]}\t{line.strip()[:200]}" for kind in kinds if kind not in TRUE]
+            if judged.holds_a_secret(before) or kinds and TRUE.issuperset(kinds):
+                continue
+            clean += 1
+            doubtful += [f"{judged.digest(before)}\t{kind}\t{before.strip()[:200]}\t{line.strip()[:200]}"
+                         for kind in kinds if kind not in TRUE]
     evaluation.report("secrets-alarms.txt", doubtful)
     evaluation.note("secrets: first alarms: " + "".join(f"\n    {line}" for line in doubtful[:INSPECTED]))
     evaluation.note(f"secrets: marks that are no alarms: {dict(sure)}")
