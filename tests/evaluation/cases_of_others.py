@@ -46,7 +46,7 @@ class Go:
         entries = re.findall(r'^\s*"[^"]+":\s*("(?:\\.|[^"\\])*"|`[^`]*`),', forms, re.MULTILINE)
         self.forms = [literal(entry) for entry in entries]
         self.alphabets = {f"utils.{name}": body for name, body in
-                          re.findall(r"func (\w+)\(size string\) string \{\s*return fmt\.Sprintf\(`([^`]*)`, size\)", patterns)}
+                          re.findall(r"func (\w+)\(.*\) string \{\s*return (?:fmt\.Sprintf\()?`([^`]*)`", patterns)}
         self.cases, self.unread = [], 0
 
     def read(self, source):
@@ -56,7 +56,8 @@ class Go:
 
     def function(self, rule, text):
         """Keeps the assignments of a function in `known`, and makes cases of the lists of that name."""
-        self.known, self.secrets = {}, []
+        regex = re.search(r"\bRegex:\s*(`[^`]*`)", text)
+        self.known, self.secrets = {"r.Regex": literal(regex[1])} if regex else {}, []
         for statement in ASSIGNMENT.finditer(text):
             if statement["name"] != "r":
                 tokens = [m for m in TOKEN.finditer(text, statement.end()) if m.lastgroup]
@@ -69,7 +70,7 @@ class Go:
     def attempt(self, tokens):
         try:
             value, rest = self.expression(tokens)
-        except (ValueError, KeyError, IndexError, TypeError):
+        except (ValueError, LookupError, TypeError, re.error):
             self.unread += 1
             return None
         return value
@@ -97,12 +98,15 @@ class Go:
             return [item for item in items if isinstance(item, str)], rest
         if first.lastgroup == "name" and rest and rest[0][0] == "(":
             inner, rest = enclosed(rest[1:])
-            return self.call(first[0], [self.expression(argument)[0] for argument in split(inner)]), rest
+            arguments = [self.attempt(argument) for argument in split(inner)]
+            if first[0] != "append" and arguments[:1] == [None]:
+                raise ValueError(f"{first[0]} of what could not be read")
+            return self.call(first[0], arguments), rest
         return self.known[first[0]], rest
 
     def call(self, name, arguments):
         if name in self.alphabets:
-            return self.alphabets[name].replace("%s", arguments[0])
+            return self.alphabets[name].replace("%s", arguments[0] if arguments else "")
         if name in ("secrets.NewSecret", "secrets.NewSecretWithEntropy", "newPlausibleSecret"):
             secret = samples.sample(self.rng, arguments[0])
             self.secrets.append(secret)
@@ -113,7 +117,8 @@ class Go:
             who, secret = arguments
             return [form.replace("{i}", who).replace("{I}", who.upper()).replace("{s}", secret) for form in self.forms]
         if name == "append":
-            return [*arguments[0], *(arguments[1] if isinstance(arguments[1], list) else arguments[1:])]
+            more = (a if isinstance(a, list) else [a] for a in arguments if a is not None)
+            return [case for cases in more for case in cases]
         if name == "fmt.Sprintf":
             return arguments[0] % tuple(arguments[1:])
         if name == "strings.ToUpper":

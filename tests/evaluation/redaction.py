@@ -51,7 +51,6 @@ MARK = re.compile(r"‹secret:([a-z-]+)#[0-9a-f]{4}›|‹line withheld›")
 PLANTS = 20
 # Shorter pieces of a case are drawn too, and are no token by themselves.
 TOKEN = 8
-INSPECTED = 20
 
 
 def figures(evaluation):
@@ -133,10 +132,9 @@ def alarms(evaluation):
             if judged.holds_a_secret(before) or kinds and TRUE.issuperset(kinds):
                 continue
             clean += 1
-            doubtful += [f"{judged.digest(before)}\t{kind}\t{before.strip()[:200]}\t{line.strip()[:200]}"
-                         for kind in kinds if kind not in TRUE]
+            doubtful += [f"{judged.digest(before)}\t{line[max(0, mark.start() - 80) : mark.end() + 20].strip()}\t{before[:200]}"
+                         for mark in MARK.finditer(line) if mark[1] not in TRUE]
     evaluation.report("secrets-alarms.txt", doubtful)
-    evaluation.note("secrets: first alarms: " + "".join(f"\n    {line}" for line in doubtful[:INSPECTED]))
     evaluation.note(f"secrets: marks that are no alarms: {dict(sure)}")
     rate = len(doubtful) / clean * 1e6
     return Figure("secrets: alarms in a million clean lines", "<= 40", f"{rate:.0f} ({len(doubtful)} in {clean} lines)", rate <= 40)
