@@ -20,7 +20,7 @@ EXCEPT = re.compile(r"^all of (?P<place>\S+) except \d+")
 WORDS = re.compile(r"^(?:all|\d+ of \d+)(?: in (?P<in>\S+))?(?: on (?P<on>.+?))?(?: with (?P<with>.+?))? \(\d+ of (?:its|those) \d+\)")
 NAMED_IN = re.compile(r" in (?P<in>\S+?)(?:, nothing sets them apart)?$")
 KINDS = {"one value, exact": (1, 1.0), "one value, 95 %": (1, 0.95), "one value, 90 %": (1, 0.90),
-         "a pair, exact": (2, 1.0), "a pair, 95 %": (2, 0.95)}
+         "a pair, exact": (2, 1.0), "a pair, 95 %": (2, 0.95), "a pair, 90 %": (2, 0.90)}
 
 
 def figures(evaluation):
