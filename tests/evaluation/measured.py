@@ -38,6 +38,7 @@ def main(seconds_at_most, poll, stdin, stdout, stderr, *command):
     killer.cancel()
     print(json.dumps({
         "seconds": time.monotonic() - began,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
         "memory_mb": (usage.ru_maxrss - most_mapped) / 1024,
         "code": os.waitstatus_to_exitcode(status),
     }))

@@ -19,6 +19,7 @@ class Ran:
     out: bytes
     err: bytes
     seconds: float = 0.0
+    cpu_seconds: float = 0.0
     memory_mb: float = 0.0
 
 
@@ -39,7 +40,8 @@ def measure(folder, command, stdin=os.devnull, seconds_at_most=600, memory=False
         [sys.executable, "-I", "-S", MEASURED, str(seconds_at_most), poll, stdin, out, err, *map(str, command)],
         check=True, capture_output=True, env={**ENVIRONMENT, **(environment or {})})
     told = json.loads(told.stdout)
-    ran = Ran(told["code"], out.read_bytes(), err.read_bytes(), told["seconds"], told["memory_mb"])
+    ran = Ran(told["code"], out.read_bytes(), err.read_bytes(), told["seconds"], told["cpu_seconds"],
+              told["memory_mb"])
     out.unlink()
     err.unlink()
     return ran

@@ -40,6 +40,8 @@ DEVIATIONS = {"line removed": 8, "error inserted": 5, "word replaced": 3, "token
 # So many variants of a line are drawn; which of them a node has is drawn for each line apart.
 VARIANTS = 500
 FORMS = ("as printed", "reordered", "chatty")
+# No line of it sounds like an error: which nodes have one of those would be a difference.
+CHATTER = [form for form in fleet.JOURNAL if form != fleet.REFUSED]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,5 +168,6 @@ def formed(rng, lines, form):
         lines = list(lines)
         for _ in range(rng.randrange(5, 41)):
             clock = f"Nov 21 {rng.randrange(24):02}:{rng.randrange(60):02}:{rng.randrange(60):02}"
-            lines.insert(rng.randrange(len(lines) + 1), f"{clock} {fleet.message(rng)}")
+            said = fleet.message(rng, rng.choice(CHATTER))
+            lines.insert(rng.randrange(len(lines) + 1), f"{clock} {said}")
     return lines
