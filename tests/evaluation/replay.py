@@ -28,12 +28,13 @@ def figures(evaluation):
         for form in variation.FORMS:
             scores = [score(evaluation, name, output, replay, form, nodes) for output, replay in replays.items()]
             planted = len(scores) * len(variation.DEVIATIONS)
-            found, mentioned = (sum(s[key] for s in scores) for key in ("found", "mentioned"))
+            found, mentioned, titled = (sum(s[key] for s in scores) for key in ("found", "mentioned", "titled"))
             whole = sum(s["invented"] == 0 for s in scores)
             what = f"replay: {name}, {form}"
             yield Figure(f"{what}: deviations apart", "100 %", percent(found, planted), found == planted)
             yield Figure(f"{what}: and mentioned", "100 %", percent(mentioned, planted), mentioned == planted)
             yield Figure(f"{what}: outputs with nothing invented", "100 %", percent(whole, len(scores)), whole == len(scores))
+            evaluation.note(f"{what}: of what is there to be seen {percent(titled, planted - len(scores))} stands in the title")
             failures += [line for s in scores for line in s["failures"]]
     evaluation.report("replay.txt", failures)
 
@@ -66,13 +67,16 @@ def score(evaluation, name, output, replay, form, nodes):
 
 def judged(where, replay, planted, said, groups):
     usual = {groups.get(fleet.node(n)) for n, kind in enumerate(planted) if kind is None}
-    scores = {"found": 0, "mentioned": 0, "invented": len(usual) - 1, "failures": []}
+    scores = {"found": 0, "mentioned": 0, "titled": 0, "invented": len(usual) - 1, "failures": []}
     for kind, deviation in replay.deviations.items():
         nodes = {fleet.node(n) for n, k in enumerate(planted) if k == kind}
         apart = not any(groups.get(node) in usual for node in nodes)
         mentioned = apart and any(mentions(finding, nodes, deviation.seen) for finding in said["findings"])
         scores["found"] += apart
         scores["mentioned"] += mentioned
+        scores["titled"] += apart and any(
+            deviation.seen and deviation.seen in finding["title"] and not nodes.isdisjoint(finding["nodes"])
+            for finding in said["findings"])
         if not mentioned:
             was = replay.lines[deviation.at] if deviation.at < len(replay.lines) else "the end"
             what = "with the usual ones" if not apart else "apart, and not mentioned"
