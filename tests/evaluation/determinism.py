@@ -5,7 +5,6 @@ text with a secret has marks that are new in each run by intention; they are com
 """
 
 import itertools
-import pathlib
 import re
 import subprocess
 
@@ -59,9 +58,11 @@ def told(evaluation, form, text):
 def piecewise(evaluation, text, size):
     """Given in pieces of so many bytes, of which the first 2,000 are written one by one."""
     command = [evaluation.muster, "summarise", "--json"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=program.ENVIRONMENT) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=program.ENVIRONMENT
+    ) as child:
         for start in range(0, min(len(text), 2000 * size), size):
-            child.stdin.write(text[start:start + size])
-        child.stdin.write(text[2000 * size:])
+            child.stdin.write(text[start : start + size])
+        child.stdin.write(text[2000 * size :])
         child.stdin.close()
         return SUFFIX.sub(b"", child.stdout.read())

@@ -1,10 +1,11 @@
-"""Planted causes: a cohort of nodes that prints something else, with one attribute, or two together, that sets it apart.
+"""Planted causes: a cohort of nodes that prints something else, with one attribute, or two together, that sets it
+apart.
 
 The cohort is `exact` the nodes of a value or of a pair of values, or it has 95 or 90 of 100 of them and as many in the
-hundred come from elsewhere. A cause is planted only where it is the best explanation: no other value, and no other
-pair with one of its values, fits the cohort as well (F1). Right is a description that names it, or values that hold for
-exactly the same nodes. False is a description of a random cohort, or one that names a value that was not planted; what names
-only one of two is neither. Cohorts have at least 12 nodes and at most a fifth of the fleet.
+hundred come from elsewhere. A cause is planted only where it is the best explanation: no other value, and no other pair
+with one of its values, fits the cohort as well (F1). Right is a description that names it, or values that hold for
+exactly the same nodes. False is a description of a random cohort, or one that names a value that was not planted; what
+names only one of two is neither. Cohorts have at least 12 nodes and at most a fifth of the fleet.
 """
 
 import pathlib
@@ -17,10 +18,19 @@ from figures import Figure, percent, share
 LEAST = 12
 MOST = inventory.NODES // 5
 EXCEPT = re.compile(r"^all of (?P<place>\S+) except \d+")
-WORDS = re.compile(r"^(?:all|\d+ of \d+)(?: in (?P<in>\S+))?(?: on (?P<on>.+?))?(?: with (?P<with>.+?))? \(\d+ of (?:its|those) \d+\)")
+WORDS = re.compile(
+    r"^(?:all|\d+ of \d+)(?: in (?P<in>\S+))?(?: on (?P<on>.+?))?(?: with (?P<with>.+?))?"
+    r" \(\d+ of (?:its|those) \d+\)"
+)
 NAMED_IN = re.compile(r" in (?P<in>\S+?)(?:, nothing sets them apart)?$")
-KINDS = {"one value, exact": (1, 1.0), "one value, 95 %": (1, 0.95), "one value, 90 %": (1, 0.90),
-         "a pair, exact": (2, 1.0), "a pair, 95 %": (2, 0.95), "a pair, 90 %": (2, 0.90)}
+KINDS = {
+    "one value, exact": (1, 1.0),
+    "one value, 95 %": (1, 0.95),
+    "one value, 90 %": (1, 0.90),
+    "a pair, exact": (2, 1.0),
+    "a pair, 95 %": (2, 0.95),
+    "a pair, 90 %": (2, 0.90),
+}
 
 
 def figures(evaluation):
@@ -43,17 +53,25 @@ def figures(evaluation):
                 right[kind] = right.get(kind, 0) + (verdict == "right")
                 false[kind] = false.get(kind, 0) + (verdict == "false")
                 if verdict not in ("right", "silent") or verdict == "silent" and cause:
-                    failures.append(f"seed {seed}, {kind}, {len(cohort)} nodes, {verdict}: planted {cause}, said: {described}")
+                    failures.append(
+                        f"seed {seed}, {kind}, {len(cohort)} nodes, {verdict}: planted {cause}, said: {described}"
+                    )
     evaluation.report("explanation.txt", failures)
     planted = sum(asked[kind] for kind in KINDS)
     named = sum(right[kind] for kind in KINDS)
-    yield Figure("explanation: planted causes named right", ">= 97 %", percent(named, planted), share(named, planted) >= 0.97)
+    yield Figure(
+        "explanation: planted causes named right", ">= 97 %", percent(named, planted), share(named, planted) >= 0.97
+    )
     for kind in KINDS:
         evaluation.note(f"explanation: {kind}: right {percent(right[kind], asked[kind])}, false {false[kind]}")
     wrong, total = sum(false.values()), sum(asked.values())
     yield Figure("explanation: false, of all", "<= 1 %", percent(wrong, total), share(wrong, total) <= 0.01)
-    yield Figure("explanation: random cohorts told something", "<= 1 %", percent(false["random"], asked["random"]),
-                 share(false["random"], asked["random"]) <= 0.01)
+    yield Figure(
+        "explanation: random cohorts told something",
+        "<= 1 %",
+        percent(false["random"], asked["random"]),
+        share(false["random"], asked["random"]) <= 0.01,
+    )
 
 
 class Fleet:
@@ -65,12 +83,16 @@ class Fleet:
         for name, value in sorted(self.holders):
             self.of_value.setdefault(value, []).append((name, value))
 
+    def inside(self, items):
+        """The nodes for which all of these hold."""
+        return set.intersection(*(self.holders[item] for item in items))
+
     def planted(self, rng, values, share_of):
         """A cause and its cohort."""
         items = sorted(self.holders)
         while True:
             cause = sorted(rng.sample(items, values))
-            inside = set.intersection(*(self.holders[item] for item in cause))
+            inside = self.inside(cause)
             if len({name for name, _ in cause}) < values or not LEAST / share_of <= len(inside) <= MOST:
                 continue
             count = round(len(inside) * share_of)
@@ -98,8 +120,7 @@ class Fleet:
             return "silent"
         if cause is None:
             return "false"
-        inside = lambda items: set.intersection(*(self.holders[item] for item in items))
-        if inside(said) == inside(cause):
+        if self.inside(said) == self.inside(cause):
             return "right"
         planted = [self.holders[item] for item in cause]
         return "half" if all(self.holders[item] in planted for item in said) else "false"
@@ -109,7 +130,8 @@ class Fleet:
         if found := EXCEPT.match(described):
             values = found["place"].split("/")
         elif found := WORDS.match(described):
-            values = [*(found["in"] or "").split("/"), *(found["on"] or "").split(" and "), *(found["with"] or "").split(" and ")]
+            on, having = (found[word] or "" for word in ("on", "with"))
+            values = [*(found["in"] or "").split("/"), *on.split(" and "), *having.split(" and ")]
         elif found := NAMED_IN.search(described):
             values = [found["in"]]
         else:

@@ -66,5 +66,6 @@ def table(figures):
     rows = [("figure", "goal", "measured", "")]
     rows += [(f.name, f.goal, f.measured, "pass" if f.good else "FAIL") for f in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    line = lambda row: " | ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip()
-    return "\n".join([line(rows[0]), "-|-".join("-" * width for width in widths) + "-|-----", *map(line, rows[1:])])
+    lines = [" | ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
+    lines.insert(1, "-|-".join("-" * width for width in widths) + "-|-----")
+    return "\n".join(lines)

@@ -1,20 +1,29 @@
 """Generated outputs of a fleet, with the class that each node was planted in.
 
-Every node answers a health check of a web server in 20 lines. One node in twenty is not as the others: an old version, a
-restart, one warning more, or one of five errors. In `busy` text each node has its own times, pids, addresses, shares
-and ids; logs are the same with about 24 kB of a journal around it, whose lines come in random order and number, which is no
-reason to tell nodes apart: only a kind of line that few nodes have is one, and ten times as many of a kind.
+Every node answers a health check of a web server in 20 lines. One node in twenty is not as the others: an old version,
+a restart, one warning more, or one of five errors. In `busy` text each node has its own times, pids, addresses, shares
+and ids; logs are the same with about 24 kB of a journal around it, whose lines come in random order and number, which
+is no reason to tell nodes apart: only a kind of line that few nodes have is one, and ten times as many of a kind.
 """
 
 ERRORS = [
     "nginx: [emerg] bind() to 0.0.0.0:80 failed (98: Address already in use)",
-    "nginx: [emerg] cannot load certificate \"/etc/nginx/tls/site.pem\": no such file",
+    'nginx: [emerg] cannot load certificate "/etc/nginx/tls/site.pem": no such file',
     "E: Could not get lock /var/lib/dpkg/lock-frontend: held by unattended-upgr",
     "write /var/lib/health/state: no space left on device",
     "curl: (28) Operation timed out while reading the health page",
 ]
 # Class to nodes in 10,000; the rest is as usual.
-RARE = {"old": 160, "restarted": 120, "warned": 120, "error0": 30, "error1": 25, "error2": 20, "error3": 15, "error4": 10}
+RARE = {
+    "old": 160,
+    "restarted": 120,
+    "warned": 120,
+    "error0": 30,
+    "error1": 25,
+    "error2": 20,
+    "error3": 15,
+    "error4": 10,
+}
 # Of logs only.
 RARE_IN_LOGS = {**RARE, "disk": 10, "flood": 15}
 JOURNAL = [
@@ -23,8 +32,8 @@ JOURNAL = [
     "CRON[{n5}]: (root) CMD (/usr/lib/health/collect --quick)",
     "systemd[1]: Started session {n5} of user deploy.",
     "systemd[1]: session-{n5}.scope: Deactivated successfully.",
-    "nginx[{n4}]: {ip} - - \"GET /healthz HTTP/1.1\" 200 {n3} \"-\" \"probe/2.1\" rt=0.{n3}",
-    "nginx[{n4}]: {ip} - - \"POST /api/v2/orders/{n5} HTTP/1.1\" 201 {n4} \"-\" \"app/7.3\" rt=0.{n3}",
+    'nginx[{n4}]: {ip} - - "GET /healthz HTTP/1.1" 200 {n3} "-" "probe/2.1" rt=0.{n3}',
+    'nginx[{n4}]: {ip} - - "POST /api/v2/orders/{n5} HTTP/1.1" 201 {n4} "-" "app/7.3" rt=0.{n3}',
     "kernel: [{n5}.{n5}] IPv4: martian source {ip} from {ip}, on dev ens5",
     "dhclient[{n3}]: DHCPACK of {ip} from {ip} (xid=0x{hex})",
     "amazon-ssm-agent[{n4}]: INFO [HealthCheck] agent reported healthy in {n3} ms",
@@ -73,7 +82,7 @@ def output(rng, kind, busy):
         f"listening on {ip}:80",
         f"listening on {ip}:443",
         f"request id {uuid}",
-        f"etag \"{hexes[:16]}\"",
+        f'etag "{hexes[:16]}"',
         "HTTP/1.1 200 OK",
         "Server: nginx",
         "Content-Type: text/html",
@@ -85,7 +94,7 @@ def output(rng, kind, busy):
     if kind == "restarted":
         lines.insert(8, "note: nginx.service was restarted by the watchdog")
     elif kind == "warned":
-        lines.insert(4, "nginx: [warn] conflicting server name \"shop.example\" on 0.0.0.0:443, ignored")
+        lines.insert(4, 'nginx: [warn] conflicting server name "shop.example" on 0.0.0.0:443, ignored')
     elif kind.startswith("error"):
         lines[-2:] = [ERRORS[int(kind[-1])], "result: unhealthy"]
     return lines
@@ -101,6 +110,7 @@ def write(file, rng, planted, busy):
 
 def message(rng, form=None):
     """One line of a journal, without its time."""
+
     def number(digits):
         return str(rng.randrange(10 ** (digits - 1), 10**digits))
 

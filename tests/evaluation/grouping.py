@@ -9,6 +9,7 @@ def adjusted_rand(truth, found):
 
     1 is the same partition, 0 what chance would give.
     """
+
     def pairs(counts):
         return sum(math.comb(count, 2) for count in counts.values())
 

@@ -1,8 +1,8 @@
 """A generated inventory of 10,000 nodes, whose attributes go together as they do in a real fleet.
 
-Accounts are of very different size and each has an environment, a team and one to three regions; zones and images follow
-the region, kernels mostly the image, the tags mostly the team: so what is planted always has neighbours that look much
-like it. `cost-centre` says exactly what `account` says, `ticket` is nearly a name.
+Accounts are of very different size and each has an environment, a team and one to three regions; zones and images
+follow the region, kernels mostly the image, the tags mostly the team: so what is planted always has neighbours that
+look much like it. `cost-centre` says exactly what `account` says, `ticket` is nearly a name.
 """
 
 NODES = 10_000
@@ -12,8 +12,21 @@ REGIONS = ["eu-west-1", "eu-central-1", "us-east-1", "us-west-2", "ap-southeast-
 TYPES = ["t3.micro", "t3.large", "m5.large", "m5.xlarge", "c5.xlarge", "r5.large", "m6g.large", "c6g.large"]
 KERNELS = ["5.10.201", "5.10.213", "6.1.79", "6.1.82", "6.1.90"]
 ROLES = "web api worker cache queue db search edge batch".split()
-COLUMNS = ["account", "region", "az", "ami", "itype", "env", "team", "kernel",
-           "tag:role", "tag:owner", "tag:cost-centre", "tag:patch-group", "tag:ticket"]
+COLUMNS = [
+    "account",
+    "region",
+    "az",
+    "ami",
+    "itype",
+    "env",
+    "team",
+    "kernel",
+    "tag:role",
+    "tag:owner",
+    "tag:cost-centre",
+    "tag:patch-group",
+    "tag:ticket",
+]
 
 
 def generate(rng):

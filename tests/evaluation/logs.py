@@ -1,4 +1,4 @@
-"""Logs: 50,000 nodes of about 24 kB each, a health check within a journal whose lines come in random number and order."""
+"""Logs: 50,000 nodes of about 24 kB each, a health check in a journal whose lines come in random number and order."""
 
 import pathlib
 
@@ -28,8 +28,16 @@ def figures(evaluation):
         fits = grouping.adjusted_rand(truth, found)
         yield Figure("logs: groups as planted (adjusted Rand)", "1.000", f"{fits:.3f}", fits > 0.9995)
         classes = len(set(planted))
-        yield Figure("logs: planted classes that are apart", f"{classes} of {classes}",
-                     f"{classes - len(shared)} of {classes}" + (f", not {', '.join(shared)}" if shared else ""), not shared)
-        yield Figure("logs: classes invented", "0", str(sum(n - 1 for n in split.values())) +
-                     (f", of {', '.join(split)}" if split else ""), not split)
+        yield Figure(
+            "logs: planted classes that are apart",
+            f"{classes} of {classes}",
+            f"{classes - len(shared)} of {classes}" + (f", not {', '.join(shared)}" if shared else ""),
+            not shared,
+        )
+        yield Figure(
+            "logs: classes invented",
+            "0",
+            str(sum(n - 1 for n in split.values())) + (f", of {', '.join(split)}" if split else ""),
+            not split,
+        )
         yield Figure("logs: memory", f"<= {MEMORY_MB} MB", f"{ran.memory_mb:.0f} MB", ran.memory_mb <= MEMORY_MB)

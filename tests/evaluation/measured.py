@@ -22,11 +22,16 @@ def mapped_files(pid):
 
 def main(seconds_at_most, poll, stdin, stdout, stderr, *command):
     began = time.monotonic()
-    pid = os.posix_spawnp(command[0], command, os.environ, file_actions=[
-        (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-        (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
-    ])
+    pid = os.posix_spawnp(
+        command[0],
+        command,
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_OPEN, 2, stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+        ],
+    )
     killer = threading.Timer(float(seconds_at_most), os.kill, (pid, signal.SIGKILL))
     killer.start()
     most_mapped, done = 0, False
@@ -36,12 +41,16 @@ def main(seconds_at_most, poll, stdin, stdout, stderr, *command):
         time.sleep(0.005)
     _, status, usage = os.wait4(pid, 0)
     killer.cancel()
-    print(json.dumps({
-        "seconds": time.monotonic() - began,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "memory_mb": (usage.ru_maxrss - most_mapped) / 1024,
-        "code": os.waitstatus_to_exitcode(status),
-    }))
+    print(
+        json.dumps(
+            {
+                "seconds": time.monotonic() - began,
+                "cpu_seconds": usage.ru_utime + usage.ru_stime,
+                "memory_mb": (usage.ru_maxrss - most_mapped) / 1024,
+                "code": os.waitstatus_to_exitcode(status),
+            }
+        )
+    )
 
 
 main(*sys.argv[1:])

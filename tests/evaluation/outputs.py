@@ -1,8 +1,8 @@
 """Real outputs of commands, printed by other people's machines.
 
 `jc`: the fixtures of the parser collection jc (MIT), from its Debian source package. `insights`: what the tests of
-insights-core (Apache-2.0) hold as string constants, from its source distribution. Both are fetched, not copied. `few`, for
-runs without a network, are written here after the manual pages.
+insights-core (Apache-2.0) hold as string constants, from its source distribution. Both are fetched, not copied. `few`,
+for runs without a network, are written here after the manual pages.
 """
 
 import ast

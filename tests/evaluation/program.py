@@ -25,8 +25,9 @@ class Ran:
 
 def run(command, text=b"", seconds_at_most=600):
     try:
-        done = subprocess.run(list(map(str, command)), input=text, capture_output=True, env=ENVIRONMENT,
-                              timeout=seconds_at_most)
+        done = subprocess.run(
+            list(map(str, command)), input=text, capture_output=True, env=ENVIRONMENT, timeout=seconds_at_most
+        )
     except subprocess.TimeoutExpired:
         return Ran(-9, b"", f"stopped after {seconds_at_most} s".encode())
     return Ran(done.returncode, done.stdout, done.stderr)
@@ -38,10 +39,12 @@ def measure(folder, command, stdin=os.devnull, seconds_at_most=600, memory=False
     poll = "poll" if memory else "wait"
     told = subprocess.run(
         [sys.executable, "-I", "-S", MEASURED, str(seconds_at_most), poll, stdin, out, err, *map(str, command)],
-        check=True, capture_output=True, env={**ENVIRONMENT, **(environment or {})})
+        check=True,
+        capture_output=True,
+        env={**ENVIRONMENT, **(environment or {})},
+    )
     told = json.loads(told.stdout)
-    ran = Ran(told["code"], out.read_bytes(), err.read_bytes(), told["seconds"], told["cpu_seconds"],
-              told["memory_mb"])
+    ran = Ran(told["code"], out.read_bytes(), err.read_bytes(), told["seconds"], told["cpu_seconds"], told["memory_mb"])
     out.unlink()
     err.unlink()
     return ran

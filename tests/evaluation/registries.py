@@ -34,9 +34,23 @@ def _once(folder, pattern, fetch):
 
 def sdist(evaluation, package, version):
     """The source distribution of a Python package."""
+
     def fetch(folder):
-        _do([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", folder,
-             f"{package}=={version}"])
+        _do(
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "--quiet",
+                "--no-deps",
+                "--no-binary",
+                ":all:",
+                "--dest",
+                folder,
+                f"{package}=={version}",
+            ]
+        )
 
     return _once(evaluation.cache("pypi"), f"{package.replace('-', '?')}-{version}*", fetch)
 
@@ -70,7 +84,8 @@ def _apt(evaluation):
         unfinished.write_text(
             f'Dir::Etc::sourcelist "/dev/null";\nDir::Etc::sourceparts "{folder / "sources.d"}";\n'
             f'Dir::State::lists "{folder / "lists"}";\nDir::Cache "{folder}";\nDebug::NoLocking "true";\n'
-            'APT::Sandbox::User "root";\n')
+            'APT::Sandbox::User "root";\n'
+        )
         _do(["apt-get", "update"], env={**os.environ, "APT_CONFIG": str(unfinished)})
         unfinished.rename(configuration)
     return {**os.environ, "APT_CONFIG": str(configuration)}
@@ -78,6 +93,7 @@ def _apt(evaluation):
 
 def debian_source(evaluation, package):
     """The original source archive of a Debian package."""
+
     def fetch(folder):
         _do(["apt-get", "source", "--download-only", package], env=_apt(evaluation), cwd=folder)
 
@@ -86,6 +102,7 @@ def debian_source(evaluation, package):
 
 def debian_package(evaluation, package):
     """The folder into which a Debian package is unpacked."""
+
     def fetch(folder):
         _do(["apt-get", "download", package], env=_apt(evaluation), cwd=folder)
 

@@ -1,7 +1,8 @@
-"""Real outputs of commands, each replayed over 2,000 nodes with four planted deviations; see `variation` for what varies.
+"""Real outputs of commands, each replayed over 2,000 nodes with four planted deviations (`variation`).
 
-A deviation is found if no usual node is in the groups of its nodes. It is mentioned if the JSON has a finding of its nodes
-whose title or output holds what they print and others do not. Nothing is invented if all usual nodes are in one group.
+A deviation is found if no usual node is in the groups of its nodes. It is mentioned if the JSON has a finding of its
+nodes whose title or output holds what they print and others do not. Nothing is invented if all usual nodes are in one
+group.
 """
 
 import json
@@ -33,8 +34,12 @@ def figures(evaluation):
             what = f"replay: {name}, {form}"
             yield Figure(f"{what}: deviations apart", "100 %", percent(found, planted), found == planted)
             yield Figure(f"{what}: and mentioned", "100 %", percent(mentioned, planted), mentioned == planted)
-            yield Figure(f"{what}: outputs with nothing invented", "100 %", percent(whole, len(scores)), whole == len(scores))
-            evaluation.note(f"{what}: of what is there to be seen {percent(titled, planted - len(scores))} stands in the title")
+            yield Figure(
+                f"{what}: outputs with nothing invented", "100 %", percent(whole, len(scores)), whole == len(scores)
+            )
+            evaluation.note(
+                f"{what}: of what is there to be seen {percent(titled, planted - len(scores))} stands in the title"
+            )
             failures += [line for s in scores for line in s["failures"]]
     evaluation.report("replay.txt", failures)
 
@@ -76,16 +81,21 @@ def judged(where, replay, planted, said, groups):
         scores["mentioned"] += mentioned
         scores["titled"] += apart and any(
             deviation.seen and deviation.seen in finding["title"] and not nodes.isdisjoint(finding["nodes"])
-            for finding in said["findings"])
+            for finding in said["findings"]
+        )
         if not mentioned:
             was = replay.lines[deviation.at] if deviation.at < len(replay.lines) else "the end"
             what = "with the usual ones" if not apart else "apart, and not mentioned"
             scores["failures"].append(f"{where}: {kind}: {what}: {was!r} -> {deviation.line!r}")
     if len(usual) > 1:
-        sizes = sorted((sum(groups.get(fleet.node(n)) == group for n, k in enumerate(planted) if k is None) for group in usual),
-                       reverse=True)
+        sizes = sorted(
+            (sum(groups.get(fleet.node(n)) == group for n, k in enumerate(planted) if k is None) for group in usual),
+            reverse=True,
+        )
         titles = [said["findings"][group - 1]["title"] for group in sorted(usual) if group]
-        scores["failures"].append(f"{where}: invented: groups of {sizes[:8]}: {json.dumps(titles[:4], ensure_ascii=False)}")
+        scores["failures"].append(
+            f"{where}: invented: groups of {sizes[:8]}: {json.dumps(titles[:4], ensure_ascii=False)}"
+        )
     return scores
 
 

@@ -28,13 +28,17 @@ SECRETS = {
     "stripe": r"sk_live_[A-Za-z0-9]{24}",
     "azure": r"[A-Za-z0-9+/]{86}==",
 }
-PLACES = {"host": r"(?:db|app|cache)-[0-9]{2}\.[a-z]{5}\.example", "user": r"(?:app|deploy|report|shop)[0-9]?", "n": r"[1-9][0-9]{3}"}
+PLACES = {
+    "host": r"(?:db|app|cache)-[0-9]{2}\.[a-z]{5}\.example",
+    "user": r"(?:app|deploy|report|shop)[0-9]?",
+    "n": r"[1-9][0-9]{3}",
+}
 WORDS = "Summer Winter dragon Welcome monkey changeme letmein Sunshine football Passw0rd trustno rosebud".split()
 SHAPES = {
     "env": "PATH=/usr/bin:/bin\nDB_HOST={host}\nDB_PASSWORD={word}\nLANG=C.UTF-8",
     "env of a token": "HOME=/root\nAPI_TOKEN={hard}\nSHLVL=1",
     "env, aws": "AWS_REGION=eu-west-1\nAWS_ACCESS_KEY_ID={key_id}\nAWS_SECRET_ACCESS_KEY={secret_key}",
-    "export": "declare -x PGPASSWORD=\"{punctuated}\"\ndeclare -x TERM=\"xterm\"",
+    "export": 'declare -x PGPASSWORD="{punctuated}"\ndeclare -x TERM="xterm"',
     "proc environ in one line": "LANG=C MYSQL_PWD={word} HOME=/srv SHELL=/bin/sh",
     "systemctl show": "Environment=APP_ENV=prod APP_SECRET_KEY={hard} PORT=8080\nUser={user}",
     "ps, flag": "{user}  {n}  0.0  0.1 ?  Ss  10:02  0:00 /usr/bin/collector --api-key {hex} --interval 30",
@@ -43,10 +47,10 @@ SHAPES = {
     "ps, mysql": "root  {n}  1.0  0.1 ?  S  10:02  0:01 mysql -h {host} -u {user} -p{punctuated} shop",
     "ps, sshpass": "root  {n}  0.0  0.0 ?  S  10:02  0:00 sshpass -p {word} ssh {user}@{host}",
     "ps, redis-cli": "root  {n}  0.0  0.0 ?  S  10:02  0:00 redis-cli -h {host} -a {hard} info",
-    "ps, ldapsearch": "root  {n}  0.0  0.0 ?  S  10:02  0:00 ldapsearch -x -D cn={user},dc=example -w {word} -b dc=example",
+    "ps, ldapsearch": "root  {n}  0.0  0.0 ?  S  10:02  0:00 ldapsearch -x -D cn={user} -w {word} -b dc=example",
     "ps, curl -u": "root  {n}  0.0  0.0 ?  S  10:02  0:00 curl -s -u {user}:{word} https://{host}/api",
-    "ps, java": "tomcat  {n}  3.0 12.1 ?  Sl  10:02  1:12 java -Xmx2g -Djavax.net.ssl.keyStorePassword={word} -jar app.jar",
-    "curl -v, bearer": "> GET /v2/things HTTP/1.1\n> Host: {host}\n> Authorization: Bearer {jwt}\n> Accept: */*\n< HTTP/1.1 200 OK",
+    "ps, java": "tomcat  {n}  3.0 12.1 ?  Sl  10:02  1:12 java -Djavax.net.ssl.keyStorePassword={word} -jar app.jar",
+    "curl -v, bearer": "> GET /v2/things HTTP/1.1\n> Host: {host}\n> Authorization: Bearer {jwt}\n> Accept: */*",
     "curl -v, basic": "> GET / HTTP/1.1\n> Host: {host}\n> Authorization: Basic {base64}\n> User-Agent: curl/7.88.1",
     "curl -v, header": "> POST /metrics HTTP/1.1\n> X-Api-Key: {hard}\n> Content-Length: {n}",
     "curl -v, cookie": "< HTTP/1.1 200 OK\n< Set-Cookie: session={hard}; Path=/; HttpOnly\n< Content-Length: {n}",
@@ -61,11 +65,27 @@ SHAPES = {
     "netrc": "machine {host} login {user} password {word}",
     "git remote -v": "origin\thttps://{user}:{github}@git.example/shop.git (fetch)",
     "git config": "url.https://oauth2:{gitlab}@git.example/.insteadof=https://git.example/",
-    "instance metadata": "{{\n  \"Code\" : \"Success\",\n  \"AccessKeyId\" : \"{key_id}\",\n  \"SecretAccessKey\" : \"{secret_key}\",\n"
-                         "  \"Token\" : \"{base64}\"\n}}",
-    "aws configure": "[default]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret_key}\nregion = eu-west-1",
-    "docker inspect": "            \"Env\": [\n                \"POSTGRES_PASSWORD={word}\",\n                \"PGDATA=/data\"\n            ],",
-    "docker config.json": "{{\n\t\"auths\": {{\n\t\t\"{host}\": {{\n\t\t\t\"auth\": \"{base64}\"\n\t\t}}\n\t}}\n}}",
+    "instance metadata": """\
+{{
+  "Code" : "Success",
+  "AccessKeyId" : "{key_id}",
+  "SecretAccessKey" : "{secret_key}",
+  "Token" : "{base64}"
+}}""",
+    "aws configure": "[default]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret_key}",
+    "docker inspect": """\
+            "Env": [
+                "POSTGRES_PASSWORD={word}",
+                "PGDATA=/data"
+            ],""",
+    "docker config.json": """\
+{{
+	"auths": {{
+		"{host}": {{
+			"auth": "{base64}"
+		}}
+	}}
+}}""",
     "docker login": "root  {n}  0.0  0.0 ?  S  10:02  0:00 docker login -u {user} -p {hard} {host}",
     "connection string": "DATABASE_URL=postgres://{user}:{punctuated}@{host}:5432/shop?sslmode=require",
     "redis url in a log": "10:02:11 INFO connecting to redis://:{hard}@{host}:6379/0",
@@ -74,8 +94,8 @@ SHAPES = {
     "redis.conf": "port 6379\nrequirepass {hard}\nmaxmemory 2gb",
     "snmpd.conf": "rocommunity {hard} 10.0.0.0/8\nsyslocation here",
     "wp-config.php": "define( 'DB_USER', '{user}' );\ndefine( 'DB_PASSWORD', '{word}' );",
-    "yaml": "smtp:\n  host: {host}\n  password: \"{punctuated}\"\n  port: 587",
-    "json": "{{\"level\":\"debug\",\"client_secret\":\"{hard}\",\"attempt\":{n}}}",
+    "yaml": 'smtp:\n  host: {host}\n  password: "{punctuated}"\n  port: 587',
+    "json": '{{"level":"debug","client_secret":"{hard}","attempt":{n}}}',
     "slack in a script": "curl -s -H 'Content-type: application/json' -d token={slack} https://chat.example/api/post",
     "stripe in a log": "10:02:11 WARN charge failed, key {stripe}, retry in {n} ms",
     "private key": "-----BEGIN RSA PRIVATE KEY-----\n{pem}\n-----END RSA PRIVATE KEY-----",

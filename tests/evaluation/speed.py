@@ -1,8 +1,8 @@
-"""Speed on 50,000 outputs of 20 lines, beside ClusterShell's clubak and pdsh's dshbak on the same files in the same run.
+"""Speed on 50,000 outputs of 20 lines, beside clubak and dshbak on the same files in the same run.
 
-`alike`: 95 of 100 nodes print the same bytes. `unique`: every output has its own uuid, address, pid, time, share and etag.
-`muster summarise` always redacts; the time of `--redact-only` is printed beside it, so that its share can be seen. Every
-program reads a file in the page cache and writes to a file; times are wall clock, the median of five runs.
+`alike`: 95 of 100 nodes print the same bytes. `unique`: every output has its own uuid, address, pid, time, share and
+etag. `muster summarise` always redacts; the time of `--redact-only` is printed beside it, so that its share can be
+seen. Every program reads a file in the page cache and writes to a file; times are wall clock, the median of five runs.
 """
 
 import os
@@ -36,12 +36,18 @@ def figures(evaluation):
                 lines = sum(1 for _ in text)
             ours, ran = median(evaluation, folder, [evaluation.muster, "summarise", file], runs)
             per_million = ours / lines * 1e6
-            yield Figure(f"speed: {name}, s for a million lines", f"<= {seconds:.2f}", f"{per_million:.2f}",
-                         ran.code == 0 and per_million <= seconds)
+            yield Figure(
+                f"speed: {name}, s for a million lines",
+                f"<= {seconds:.2f}",
+                f"{per_million:.2f}",
+                ran.code == 0 and per_million <= seconds,
+            )
             redacting, _ = median(evaluation, folder, [evaluation.muster, "summarise", "--redact-only", file], runs)
-            evaluation.note(f"speed: {name}: {nodes} nodes, {lines} lines in {ours:.3f} s, {ran.cpu_seconds:.3f} s of CPU; "
-                            f"redaction alone, and the text printed again, takes {redacting:.3f} s; "
-                            f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+            evaluation.note(
+                f"speed: {name}: {nodes} nodes, {lines} lines in {ours:.3f} s, {ran.cpu_seconds:.3f} s of CPU; "
+                f"redaction alone, and the text printed again, takes {redacting:.3f} s; "
+                f"load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+            )
             memory = program.measure(folder, [evaluation.muster, "summarise", file], memory=True).memory_mb
             yield Figure(f"speed: {name}, memory", f"<= {MEMORY_MB} MB", f"{memory:.0f} MB", memory <= MEMORY_MB)
             _, found = program.groups(evaluation.muster, folder, file)
@@ -66,8 +72,10 @@ def against(evaluation, folder, file, name, ours, times):
             theirs[tool] = seconds
     except CannotRun as why:
         return Figure(figure, f">= {times}", f"could not be run: {why}", False)
-    told = ", ".join(f"{tool} {seconds:.1f} s" if seconds < PATIENCE else f"{tool} over {PATIENCE} s"
-                     for tool, seconds in theirs.items())
+    told = ", ".join(
+        f"{tool} {seconds:.1f} s" if seconds < PATIENCE else f"{tool} over {PATIENCE} s"
+        for tool, seconds in theirs.items()
+    )
     faster = min(theirs.values()) / ours
     evaluation.note(f"speed: {name}: {told}")
     return Figure(figure, f">= {times}", f"{faster:.1f}", faster >= times)

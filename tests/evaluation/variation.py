@@ -1,10 +1,11 @@
 """One real output -> the outputs of many nodes, four of which kinds are not as the others.
 
-What varies from node to node are the digits of tokens that hold measurements and identities: clock times, dates, addresses
-(IPv4, MAC), UUIDs, hexadecimal numbers of 8 digits and more, shares and sizes of two digits and more, decimals with two
-digits behind the point, and integers of three digits and more. They keep their length. Everything else is constant:
-words, words with digits in them (`eth0`, `x86_64`), versions (anything with two points, or behind `-`, and all decimals of a
-line that says `version` or `release`), ports and parts of paths, and integers of one or two digits.
+What varies from node to node are the digits of tokens that hold measurements and identities: clock times, dates,
+addresses (IPv4, MAC), UUIDs, hexadecimal numbers of 8 digits and more, shares and sizes of two digits and more,
+decimals with two digits behind the point, and integers of three digits and more. They keep their length. Everything
+else is constant: words, words with digits in them (`eth0`, `x86_64`), versions (anything with two points, or behind
+`-`, and all decimals of a line that says `version` or `release`), ports and parts of paths, and integers of one or two
+digits.
 """
 
 import dataclasses
@@ -77,6 +78,7 @@ def _with(line, spans, new):
 
 def varied(rng, line, spans):
     """The line as another node would print it."""
+
     def new(span):
         text = span[0]
         if span.lastgroup == "hex":
@@ -119,7 +121,9 @@ class Replay:
     def replaced(self, pattern, other):
         """A line with one constant token replaced, such that no other line of the output is like it."""
         places = [
-            (n, m) for n, line in enumerate(self.lines) for m in pattern.finditer(line)
+            (n, m)
+            for n, line in enumerate(self.lines)
+            for m in pattern.finditer(line)
             if not any(m.start() < span.end() and span.start() < m.end() for span in self.spans[n])
         ]
         self.rng.shuffle(places)
