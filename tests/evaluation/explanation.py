@@ -1,5 +1,4 @@
-"""Planted causes: a cohort of nodes that prints something else, with one attribute, or two together, that sets it
-apart.
+"""Planted causes: a cohort prints something else, and one attribute, or two together, set it apart.
 
 The cohort is `exact` the nodes of a value or of a pair of values, or it has 95 or 90 of 100 of them and as many in the
 hundred come from elsewhere. A cause is planted only where it is the best explanation: no other value, and no other pair

@@ -5,6 +5,7 @@ nodes whose title or output holds what they print and others do not. Nothing is 
 group.
 """
 
+import concurrent.futures
 import json
 import pathlib
 
@@ -21,13 +22,15 @@ def figures(evaluation):
     sets = {"few": outputs.few} if evaluation.quick else {"jc": outputs.jc, "insights": outputs.insights}
     nodes = 500 if evaluation.quick else 2_000
     failures = []
+    # One is written while another is read.
+    pool = concurrent.futures.ThreadPoolExecutor(2)
     for name, read in sets.items():
         replays = usable(evaluation, name, read(evaluation))
         evaluation.note(f"replay: {name}: {len(replays)} outputs over {nodes} nodes")
         if not evaluation.quick:
             yield Figure(f"replay: {name}, outputs", ">= 160", str(len(replays)), len(replays) >= 160)
         for form in variation.FORMS:
-            scores = [score(evaluation, name, output, replay, form, nodes) for output, replay in replays.items()]
+            scores = list(pool.map(lambda one: score(evaluation, name, *one, form, nodes), replays.items()))
             planted = len(scores) * len(variation.DEVIATIONS)
             found, mentioned, titled = (sum(s[key] for s in scores) for key in ("found", "mentioned", "titled"))
             whole = sum(s["invented"] == 0 for s in scores)
