@@ -14,16 +14,18 @@ MIB = 1 << 20
 
 def figures(evaluation):
     cases = CASES if evaluation.quick else {**CASES, **LARGE}
-    memory = {}
+    memory, seconds = {}, {}
     for name, (make, expected) in cases.items():
         with evaluation.scratch() as scratch:
             folder = pathlib.Path(scratch)
             more = make(folder / "text", evaluation.random("bad input", name), folder) or []
             command = [evaluation.muster, "summarise", "--json", *more, folder / "text"]
             ran = program.measure(folder, command, memory=True)
-            memory[name] = ran.memory_mb
+            memory[name], seconds[name] = ran.memory_mb, ran.seconds
             wrong = expected(ran, folder / "text")
             yield Figure(f"bad input: {name}", expected.__doc__, wrong or "so", not wrong)
+    slowest = max(seconds, key=seconds.get)
+    evaluation.note(f"bad input: the slowest takes {seconds[slowest]:.1f} s ({slowest})")
     worst = max(memory, key=memory.get)
     yield Figure(
         "bad input: memory", f"<= {MEMORY_MB} MB", f"{memory[worst]:.0f} MB ({worst})", memory[worst] <= MEMORY_MB
