@@ -1,21 +1,25 @@
 """Real outputs of commands, each replayed over 2,000 nodes with four planted deviations (`variation`).
 
-A deviation is found if no usual node is in the groups of its nodes. It is mentioned if the JSON has a finding of its
-nodes whose title or output holds what they print and others do not. Nothing is invented if all usual nodes are in one
-group.
+Outputs that hold a secret are left out, because what is redacted cannot be mentioned. A deviation is found if no usual
+node is in the groups of its nodes. It is mentioned if the JSON has a finding of its nodes whose title or output holds
+what they print and others do not. Nothing is invented if all usual nodes are in one group, and that does not say that
+each has an output of its own.
 """
 
 import concurrent.futures
+import functools
 import json
 import pathlib
 
 import fleet
 import outputs
 import program
+import redaction
 import variation
 from figures import Figure, percent
 
 SAMPLE = 170
+EACH_ITS_OWN = "an output of its own on each node"
 
 
 def figures(evaluation):
@@ -30,7 +34,8 @@ def figures(evaluation):
         if not evaluation.quick:
             yield Figure(f"replay: {name}, outputs", ">= 160", str(len(replays)), len(replays) >= 160)
         for form in variation.FORMS:
-            scores = list(pool.map(lambda one: score(evaluation, name, *one, form, nodes), replays.items()))
+            scoring = functools.partial(score, evaluation, name, form, nodes)
+            scores = list(pool.map(scoring, replays.keys(), replays.values()))
             planted = len(scores) * len(variation.DEVIATIONS)
             found, mentioned, titled = (sum(s[key] for s in scores) for key in ("found", "mentioned", "titled"))
             whole = sum(s["invented"] == 0 for s in scores)
@@ -48,9 +53,12 @@ def figures(evaluation):
 
 
 def usable(evaluation, name, texts):
-    """A sample of the outputs that have a place for each deviation."""
+    """A sample of the outputs that hold no secret and have a place for each deviation."""
     rng = evaluation.random("replay", name)
-    drawn = rng.sample(sorted(texts), len(texts))
+    names = sorted(texts)
+    redacted = redaction.redact(evaluation, [texts[name] for name in names])
+    drawn = [name for name, after in zip(names, redacted) if not redaction.MARK.search(after)]
+    rng.shuffle(drawn)
     replays = {}
     for output in drawn:
         replay = variation.Replay(evaluation.random("replay", name, output), texts[output])
@@ -59,7 +67,7 @@ def usable(evaluation, name, texts):
     return replays
 
 
-def score(evaluation, name, output, replay, form, nodes):
+def score(evaluation, name, form, nodes, output, replay):
     rng = evaluation.random("replay", name, output, form)
     replay.rng = rng
     printed, planted = replay.nodes(nodes)
@@ -75,7 +83,8 @@ def score(evaluation, name, output, replay, form, nodes):
 
 def judged(where, replay, planted, said, groups):
     usual = {groups.get(fleet.node(n)) for n, kind in enumerate(planted) if kind is None}
-    scores = {"found": 0, "mentioned": 0, "titled": 0, "invented": len(usual) - 1, "failures": []}
+    lumped = any(said["findings"][group - 1]["title"] == EACH_ITS_OWN for group in usual if group)
+    scores = {"found": 0, "mentioned": 0, "titled": 0, "invented": len(usual) - 1 + lumped, "failures": []}
     for kind, deviation in replay.deviations.items():
         nodes = {fleet.node(n) for n, k in enumerate(planted) if k == kind}
         apart = not any(groups.get(node) in usual for node in nodes)
@@ -90,7 +99,7 @@ def judged(where, replay, planted, said, groups):
             was = replay.lines[deviation.at] if deviation.at < len(replay.lines) else "the end"
             what = "with the usual ones" if not apart else "apart, and not mentioned"
             scores["failures"].append(f"{where}: {kind}: {what}: {was!r} -> {deviation.line!r}")
-    if len(usual) > 1:
+    if scores["invented"]:
         sizes = sorted(
             (sum(groups.get(fleet.node(n)) == group for n, k in enumerate(planted) if k is None) for group in usual),
             reverse=True,

@@ -18,13 +18,16 @@ VOLATILE = re.compile(
       (?P<hex>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}
         |0x[0-9a-fA-F]{4,}|(?=[0-9]*[a-fA-F])(?=[a-fA-F]*[0-9])[0-9a-fA-F]{8,})
       |(?P<address>\d{1,3}(?:\.\d{1,3}){3})
+      |(?P<moment>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)
       |(?P<clock>\d{1,2}:\d\d(?::\d\d(?:[.,]\d+)?)?)
-      |(?P<date>\d{4}-\d\d-\d\d(?=[T ]|$))
+      |(?P<date>\d{4}[-/]\d\d[-/]\d\d)
       |(?P<measure>\d{2,}%|\d+\.\d+%|\d{2,}[KMGT]i?B?|\d+\.\d+[KMGT]i?B?|\d{3,})
       |(?P<decimal>\d+\.\d\d+)
     )(?![\w%+-]|/(?!\d\d?(?![\w/]))|[.:]\w)""",
     re.VERBOSE,
 )
+# A moment that is written as none of these is constant, and nothing drifts in it.
+TIMELIKE = re.compile(r"\d:\d\d|\d[-/]\w+[-/]\d")
 VERSIONED = re.compile(r"version|release|\bv\d", re.IGNORECASE)
 CONSTANT = re.compile(r"(?<![\w.+-])[A-Za-z]*[\w.+-]*\d(?:[\w.+-]*\w)?")
 WORD = re.compile(r"(?<![\w./:+-])[A-Za-z]{4,}(?![\w./+-])")
@@ -88,8 +91,9 @@ def varied(rng, line, spans):
             return ".".join([text.split(".")[0], *(str(rng.randrange(1, 255)) for _ in range(3))])
         if span.lastgroup == "clock":
             return ":".join(f"{rng.randrange(24 if n == 0 else 60):02}" for n in range(text.count(":") + 1))
-        if span.lastgroup == "date":
-            return f"2026-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}"
+        if span.lastgroup in ("date", "moment"):
+            day = f"2026{text[4]}{rng.randrange(1, 13):02}{text[7]}{rng.randrange(1, 29):02}"
+            return day + re.sub(r"\d\d", lambda _: f"{rng.randrange(24):02}", text[10:])
         return "".join(rng.choice("0123456789" if n else "123456789") if c.isdigit() else c for n, c in enumerate(text))
 
     return _with(line, spans, new)
@@ -107,7 +111,8 @@ class Replay:
 
     def plant(self):
         single = [n for n, form in enumerate(self.forms) if form.strip() and self.forms.count(form) == 1]
-        word, drift = self.replaced(WORD, self.other_word), self.replaced(CONSTANT, self.other_digit)
+        word = self.replaced(WORD, self.other_word)
+        drift = self.replaced(CONSTANT, self.other_digit, lambda line: not TIMELIKE.search(constant_form(line)))
         if not (single and word and drift):
             return None
         error = self.rng.choice(ERRORS)
@@ -118,11 +123,12 @@ class Replay:
             "token drifted": drift,
         }
 
-    def replaced(self, pattern, other):
+    def replaced(self, pattern, other, fit=lambda line: True):
         """A line with one constant token replaced, such that no other line of the output is like it."""
         places = [
             (n, m)
             for n, line in enumerate(self.lines)
+            if fit(line)
             for m in pattern.finditer(line)
             if not any(m.start() < span.end() and span.start() < m.end() for span in self.spans[n])
         ]
