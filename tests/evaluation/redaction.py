@@ -121,9 +121,7 @@ def others(evaluation, failures):
     """Recall on the cases of others; those of other formats, and what they must not find, are only told."""
     cases, unread = cases_of_others.read(evaluation)
     rules = {rule: kind for kind, rules in CLAIMED.items() for rule in rules}
-    cases = [
-        case for case in cases if case.text.strip() and not (case.rule == "aws-secret-access-key" and foreign(case))
-    ]
+    cases = [case for case in cases if case.text.strip()]
     found = collections.Counter()
     asked = collections.Counter()
     for case, after in zip(cases, redact(evaluation, [case.text for case in cases])):
@@ -148,11 +146,6 @@ def others(evaluation, failures):
         percent(found["claimed"], asked["claimed"]),
         share(found["claimed"], asked["claimed"]) >= 0.98,
     )
-
-
-def foreign(case):
-    """The rule's alphabet has a `=`, which base64 has only at its end and the keys of AWS have not at all."""
-    return any("=" in secret for secret in case.secrets)
 
 
 def redact(evaluation, texts):
