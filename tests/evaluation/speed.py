@@ -8,6 +8,8 @@ seen. Every program reads a file in the page cache and writes to a file; times a
 import os
 import pathlib
 import statistics
+import subprocess
+import sys
 
 import fleet
 import grouping
@@ -19,7 +21,7 @@ CLUSTERSHELL = "1.10.1"
 # Corpus: whether outputs are unique, goal in seconds for a million lines, goal against the faster of the others.
 CORPORA = {"alike": (False, 0.10, 10), "unique": (True, 0.35, 30)}
 MEMORY_MB = 256
-# dshbak compares each node with every other one and would take about an hour where outputs are unique.
+# Seconds. dshbak compares each node with every other one and would take about an hour where outputs are unique.
 PATIENCE = 120
 
 
@@ -65,31 +67,35 @@ def median(evaluation, folder, command, runs):
 
 
 def against(evaluation, folder, file, name, ours, times):
+    """How many times as fast as the faster witness; each of them runs once."""
     figure = f"speed: {name}, times as fast as the faster of clubak, dshbak"
     theirs = {}
-    try:
-        for tool, seconds in others(evaluation, folder, file):
-            theirs[tool] = seconds
-    except CannotRun as why:
-        return Figure(figure, f">= {times}", f"could not be run: {why}", False)
-    told = ", ".join(
-        f"{tool} {seconds:.1f} s" if seconds < PATIENCE else f"{tool} over {PATIENCE} s"
-        for tool, seconds in theirs.items()
-    )
+    for tool, command in {"clubak": clubak, "dshbak": dshbak}.items():
+        try:
+            theirs[tool] = witness(folder, file, *command(evaluation))
+        except (CannotRun, OSError, subprocess.SubprocessError) as why:
+            return Figure(figure, f">= {times}", f"{tool} could not be run: {why}", False)
+    evaluation.note(f"speed: {name}: " + ", ".join(f"{tool} {seconds:.1f} s" for tool, seconds in theirs.items()))
     faster = min(theirs.values()) / ours
-    evaluation.note(f"speed: {name}: {told}")
     return Figure(figure, f">= {times}", f"{faster:.1f}", faster >= times)
 
 
-def others(evaluation, folder, file):
-    """Each witness and its seconds. `clubak` is told not to read node names as sets, which is its fastest mode."""
-    clustershell = registries.wheel(evaluation, "ClusterShell", CLUSTERSHELL)
-    dshbak = registries.debian_package(evaluation, "pdsh") / "usr/bin/dshbak"
-    for tool, command, environment in [
-        ("clubak", [clustershell / "bin/clubak", "-b", "--interpret-keys=never"], {"PYTHONPATH": str(clustershell)}),
-        ("dshbak", ["perl", dshbak, "-c"], {}),
-    ]:
-        ran = program.measure(folder, command, stdin=file, seconds_at_most=PATIENCE, environment=environment)
-        if ran.code != 0 and ran.seconds < PATIENCE:
-            raise CannotRun(f"{tool} ended with {ran.code}: {ran.err.decode(errors='replace')[:200]}")
-        yield tool, ran.seconds
+def witness(folder, file, command, environment):
+    """Its seconds, or [`PATIENCE`] where it would take longer."""
+    ran = program.measure(folder, command, stdin=file, seconds_at_most=PATIENCE, environment=environment)
+    if ran.seconds >= PATIENCE:
+        return PATIENCE
+    if ran.code != 0 or not ran.out:
+        raise CannotRun(f"exit code {ran.code}: {ran.err.decode(errors='replace')[:200]}")
+    return ran.seconds
+
+
+def clubak(evaluation):
+    """ClusterShell's, which is fastest where it does not read the names of nodes as sets."""
+    folder = registries.wheel(evaluation, "ClusterShell", CLUSTERSHELL)
+    return [sys.executable, folder / "bin/clubak", "-b", "--interpret-keys=never"], {"PYTHONPATH": str(folder)}
+
+
+def dshbak(evaluation):
+    """pdsh's."""
+    return ["perl", registries.debian_package(evaluation, "pdsh") / "usr/bin/dshbak", "-c"], {}
