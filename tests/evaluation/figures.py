@@ -64,7 +64,7 @@ def percent(part, whole):
 
 def table(figures):
     rows = [("figure", "goal", "measured", "")]
-    rows += [(f.name, f.goal, f.measured, "pass" if f.good else "FAIL") for f in figures]
+    rows += [(f.name, f.goal, " ".join(f.measured.split()), "pass" if f.good else "FAIL") for f in figures]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [" | ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]]).rstrip() for row in rows]
     lines.insert(1, "-|-".join("-" * width for width in widths) + "-|-----")

@@ -7,6 +7,8 @@ import pathlib
 import subprocess
 import sys
 
+from figures import CannotRun
+
 ENVIRONMENT = {"NO_COLOR": "1", "LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "")}
 MEASURED = pathlib.Path(__file__).with_name("measured.py")
 
@@ -37,12 +39,10 @@ def measure(folder, command, stdin=os.devnull, seconds_at_most=600, memory=False
     """Runs a command and takes its time. Its output goes to a file, so that no reader slows it."""
     out, err = folder / "out", folder / "err"
     poll = "poll" if memory else "wait"
-    told = subprocess.run(
-        [sys.executable, "-I", "-S", MEASURED, str(seconds_at_most), poll, stdin, out, err, *map(str, command)],
-        check=True,
-        capture_output=True,
-        env={**ENVIRONMENT, **(environment or {})},
-    )
+    measured = [sys.executable, "-I", "-S", MEASURED, str(seconds_at_most), poll, stdin, out, err, *map(str, command)]
+    told = subprocess.run(measured, capture_output=True, text=True, env={**ENVIRONMENT, **(environment or {})})
+    if told.returncode != 0:
+        raise CannotRun(told.stderr.strip().splitlines()[-1])
     told = json.loads(told.stdout)
     ran = Ran(told["code"], out.read_bytes(), err.read_bytes(), told["seconds"], told["cpu_seconds"], told["memory_mb"])
     out.unlink()
