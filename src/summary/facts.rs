@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::group::Number;
-use super::mask::clock_length;
+use super::when::clock_length;
 
 /// A value under a name. Nodes say the same thing where `key`, `row` and `labelled` are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

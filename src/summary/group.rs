@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::cause::sounds_bad;
 use super::lines::{Lexicon, Record, Template};
 use super::mask::{Kind, SLOT, Value};
+use super::when;
 
 /// One text and how many nodes said it, byte for byte.
 pub(super) struct Unit<'r> {
@@ -44,7 +45,7 @@ pub(super) struct Told {
     pub shape: String,
     /// With those values that all of them have.
     pub same: String,
-    /// How many lines of its shape stand before it in a text.
+    /// Which of the lines of its shape it is, by their values.
     pub nth: u32,
 }
 
@@ -254,7 +255,8 @@ impl Chatter {
                 Some((*sum, *count))
             });
             let median = median.into_iter().find(|(sum, _)| *sum >= half).map_or(0, |(_, count)| count);
-            let telling = sounds_bad(shape) || (median >= ALWAYS && u64::from(nodes) * 2 > u64::from(total));
+            let most = u64::from(nodes) * 2 > u64::from(total);
+            let telling = if most { median >= ALWAYS } else { sounds_bad(shape) };
             let many = median.max(MANY_MIN).saturating_mul(MANY);
             Some((template, Kept { present: telling, many, nodes, rare: BTreeMap::new() }))
         };
@@ -265,7 +267,7 @@ impl Chatter {
         chatter
     }
 
-    /// What of a record counts: lines that stand in any order are a list sorted by something, and mean the same.
+    /// What of a record counts.
     fn key(&self, record: &Record) -> (Key, Starts) {
         let mut lines = Vec::with_capacity(record.sorted.len());
         let mut starts = Vec::with_capacity(record.sorted.len());
@@ -358,7 +360,16 @@ struct Divide<'a> {
     kept: BTreeSet<&'a str>,
     /// The value of four fifths of the nodes, where there is one.
     usual: Option<&'a str>,
+    /// Times that mean the usual one, since they were read right before or after it.
+    near: BTreeSet<&'a str>,
     version: bool,
+}
+
+impl<'a> Divide<'a> {
+    /// Which of the values that count it is.
+    fn class(&self, value: &str) -> Option<&'a str> {
+        if self.near.contains(value) { self.usual } else { self.kept.get(value).copied() }
+    }
 }
 
 /// The units of one shape, split by these slots.
@@ -398,7 +409,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let value = divide.kept.get(all.said(i, divide.slot)).copied();
+                let value = divide.class(all.said(i, divide.slot));
                 let next = known.len();
                 *known.entry((class, value)).or_insert(next)
             })
@@ -410,7 +421,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
         } else if let Some(usual) = divide.usual {
             // No room for a class of their own, and still they are not as the others.
             for (&i, rest) in members.iter().zip(&mut rest) {
-                *rest |= all.said(i, divide.slot) != usual;
+                *rest |= divide.class(all.said(i, divide.slot)) != Some(usual);
             }
         }
     }
@@ -461,7 +472,7 @@ impl<'a> Tally<'a> {
 
     /// Whether the slot is worth a split: few values, or one usual value with a tail of others.
     fn verdict(self, slot: Slot, nodes: u32) -> Option<Divide<'a>> {
-        if self.hopeless || self.others.is_empty() || self.kinds.only(Kind::Time) || self.kinds.only(Kind::Own) {
+        if self.hopeless || self.others.is_empty() || self.kinds.only(Kind::Own) {
             return None;
         }
         let version = self.kinds.only(Kind::Version);
@@ -473,6 +484,16 @@ impl<'a> Tally<'a> {
         if usual.is_none() && by_count.len() > LEVELS && self.kinds.only(Kind::Number) {
             return None;
         }
+        let mut near = BTreeSet::new();
+        if self.kinds.only(Kind::Time) {
+            // A time that all have is an expiry or a schedule; one that differs everywhere is the time of day.
+            let usual = usual?;
+            near.extend(by_count.iter().skip(1).map(|(value, _)| *value).filter(|value| when::near(value, usual)));
+            by_count.retain(|(value, _)| !near.contains(value));
+            if by_count.len() < 2 {
+                return None;
+            }
+        }
         let kept: BTreeSet<&str> = if by_count.len() <= FEW && (version || by_count.len() * 2 <= nodes as usize) {
             by_count.iter().map(|(v, _)| *v).collect()
         } else if version {
@@ -482,7 +503,7 @@ impl<'a> Tally<'a> {
         } else {
             return None;
         };
-        Some(Divide { slot, kept, usual, version })
+        Some(Divide { slot, kept, usual, near, version })
     }
 }
 
@@ -519,7 +540,7 @@ fn read(shape: &Shape, wanted: &[usize], lexicon: &Lexicon, all: &Values<'_, '_>
     let mut lines = Vec::new();
     for &at in wanted {
         let line = text(at);
-        // Equal shapes stand beside each other, in the order of the text.
+        // Equal shapes stand beside each other.
         let alike = shape.lines[..at].iter().rev().take_while(|template| **template == shape.lines[at]).count();
         let nth = u32::try_from(alike).unwrap_or(u32::MAX);
         let slots: Vec<Shown<'_>> = shown.by_ref().take(lexicon.slots(shape.lines[at])).collect();

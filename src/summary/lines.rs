@@ -2,10 +2,12 @@
 //!
 //! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use super::mask::{Value, mask};
+use super::mask::{Kind, Value, mask};
+use super::names::by_name;
 
 /// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
 /// on it.
@@ -94,7 +96,8 @@ impl Lexicon {
 pub(super) struct Record {
     /// One for each line, in its order.
     pub lines: Vec<Template>,
-    /// The same lines by their template, and those of one template in their order.
+    /// Those of them that are not blank, by their template, and those of one template by what they say: a list sorted by
+    /// something is the same list.
     pub sorted: Vec<Place>,
     /// Of all lines in their order, into `text`.
     pub values: Vec<Value>,
@@ -116,13 +119,27 @@ impl Record {
     pub(super) fn of(text: &str, own: &str, lexicon: &mut Lexicon) -> Self {
         let mut record = Record::default();
         text.split('\n').for_each(|line| record.push(line, own, lexicon));
-        record.sorted.sort_unstable();
+        record.sort(lexicon);
         record
+    }
+
+    fn sort(&mut self, lexicon: &Lexicon) {
+        let Record { sorted, values, text, .. } = self;
+        sorted.sort_unstable();
+        for alike in sorted.chunk_by_mut(|a, b| a.template == b.template) {
+            let slots = lexicon.slots(alike[0].template);
+            if alike.len() > 1 && slots > 0 {
+                let of = |at: &Place| &values[at.values as usize..at.values as usize + slots];
+                alike.sort_by(|a, b| by_values(of(a), of(b), text).then(a.line.cmp(&b.line)));
+            }
+        }
     }
 
     fn push(&mut self, line: &str, own: &str, lexicon: &mut Lexicon) {
         let (template, values) = lexicon.read(line, own);
-        self.sorted.push(Place { template, line: place(self.lines.len()), values: place(self.values.len()) });
+        if !line.trim_ascii().is_empty() {
+            self.sorted.push(Place { template, line: place(self.lines.len()), values: place(self.values.len()) });
+        }
         self.lines.push(template);
         for value in values {
             let from = place(self.text.len());
@@ -143,13 +160,24 @@ impl Record {
     pub(super) fn renumber(&mut self, templates: &[Template]) {
         self.lines.iter_mut().for_each(|line| *line = templates[*line as usize]);
         self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
-        self.sorted.sort_unstable();
+        // Stable: lines of one template stay as they are.
+        self.sorted.sort_by_key(|at| at.template);
     }
 
     /// How many lines there are of each template, by template.
     pub(super) fn counts(&self) -> impl Iterator<Item = (Template, u32)> {
         self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, place(those.len())))
     }
+}
+
+/// Names before numbers, which move: `eth0` with its traffic stays where it is.
+fn by_values(a: &[Value], b: &[Value], text: &str) -> Ordering {
+    let named = |value: &Value| !matches!(value.kind, Kind::Number | Kind::Time);
+    let compare = |names: bool| {
+        let pairs = a.iter().zip(b).filter(move |(a, b)| (named(a) || named(b)) == names);
+        pairs.map(|(a, b)| by_name(a.of(text), b.of(text))).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    };
+    compare(true).then_with(|| compare(false))
 }
 
 pub(super) fn place(n: usize) -> u32 {

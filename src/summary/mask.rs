@@ -52,7 +52,7 @@ impl Value {
 }
 
 /// Words end at these. `.`, `-`, `_`, `+`, `~` and `%` stay inside words: they join versions, ids and units.
-fn ends_word(b: u8) -> bool {
+pub(super) fn ends_word(b: u8) -> bool {
     matches!(
         b,
         b' ' | b'\t'
@@ -124,13 +124,10 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
             at += own.len();
             continue;
         }
-        if b.is_ascii_digit() {
-            let length = time_length(&bytes[at..]);
-            if length > 0 {
-                slot(shape, at, at + length, Kind::Time);
-                at += length;
-                continue;
-            }
+        if let Some((length, kind)) = longer(&bytes[at..]) {
+            slot(shape, at, at + length, kind);
+            at += length;
+            continue;
         }
         let mut end = at;
         let mut digit = false;
@@ -144,7 +141,7 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
             word_end -= 1;
         }
         // INVARIANT: `at`, `word_end` and `end` stand at ASCII bytes or the ends of the text.
-        if digit {
+        if digit || is_letters_of_hex(&bytes[at..word_end]) {
             slot(shape, at, word_end, kind_of(&bytes[at..word_end]));
             shape.push_str(&text[word_end..end]);
         } else {
@@ -153,6 +150,46 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
         at = end;
     }
     values
+}
+
+/// What is one value and more than one word: a point in time, how long something took, an address.
+fn longer(bytes: &[u8]) -> Option<(usize, Kind)> {
+    let of = |length: usize, kind: Kind| (length > 0).then_some((length, kind));
+    if !bytes.first()?.is_ascii_alphanumeric() {
+        return None;
+    }
+    of(address_length(bytes), Kind::Ip)
+        .or_else(|| of(super::when::length(bytes), Kind::Time))
+        .or_else(|| of(super::when::span_length(bytes), Kind::Time))
+}
+
+/// `06:1f:3a:77:c0:9e`, also with dashes, and `fe80::41f:3aff:fe77:c09e`; 0 for none.
+fn address_length(bytes: &[u8]) -> usize {
+    let hex = |b: &u8| b.is_ascii_hexdigit();
+    let end = bytes.iter().take(64).take_while(|b| hex(b) || matches!(b, b':' | b'-' | b'.')).count();
+    let whole = &bytes[..end];
+    if !bytes.get(end).is_none_or(|b| ends_word(*b) || *b == b'%') || whole.len() < 3 {
+        return 0;
+    }
+    let pairs = |by: u8| {
+        let mut groups = 0;
+        whole.split(|b| *b == by).all(|group| {
+            groups += 1;
+            group.len() == 2 && group.iter().all(hex)
+        }) && groups >= 6
+    };
+    if pairs(b':') || pairs(b'-') {
+        return end;
+    }
+    if whole.iter().filter(|b| **b == b':').count() < 2 || whole.contains(&b'-') {
+        return 0;
+    }
+    std::str::from_utf8(whole).ok().filter(|text| text.parse::<std::net::Ipv6Addr>().is_ok()).map_or(0, str::len)
+}
+
+/// Eight letters and all of them hexadecimal: an id that has no digit by chance, and no word of any language.
+fn is_letters_of_hex(word: &[u8]) -> bool {
+    word.len() >= 8 && word.iter().all(|b| matches!(b, b'a'..=b'f'))
 }
 
 /// `‹secret:password#3f9a›`, as the redactor writes it.
@@ -166,75 +203,8 @@ fn to_u32(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
-fn digits(bytes: &[u8]) -> usize {
+pub(super) fn digits(bytes: &[u8]) -> usize {
     bytes.iter().take_while(|b| b.is_ascii_digit()).count()
-}
-
-/// `2026-11-22`, `2026/11/22`, either with a time behind it, or a time `14:20`, `14:20:01.123Z`. 0 for none.
-fn time_length(bytes: &[u8]) -> usize {
-    let date = match bytes {
-        [y, ..] if y.is_ascii_digit() && digits(bytes) == 4 && bytes.len() >= 10 => {
-            let sep = bytes[4];
-            let good = (sep == b'-' || sep == b'/')
-                && digits(&bytes[5..7]) == 2
-                && bytes[7] == sep
-                && digits(&bytes[8..10]) == 2;
-            if good { 10 } else { 0 }
-        }
-        _ => 0,
-    };
-    if date == 0 {
-        return clock_length(bytes);
-    }
-    match bytes.get(date) {
-        None => date,
-        Some(b'T' | b' ' | b'_') => match clock_length(&bytes[date + 1..]) {
-            0 => {
-                if bytes[date] == b' ' {
-                    date
-                } else {
-                    0
-                }
-            }
-            clock => date + 1 + clock,
-        },
-        Some(b) if ends_word(*b) || *b == b'.' => date,
-        Some(_) => 0,
-    }
-}
-
-/// Length of a time of day such as `14:20` or `14:20:01.123Z` at the start of the bytes; 0 for none.
-pub(super) fn clock_length(bytes: &[u8]) -> usize {
-    let hours = digits(bytes);
-    if !(1..=2).contains(&hours) || bytes.get(hours) != Some(&b':') || digits(&bytes[hours + 1..]) != 2 {
-        return 0;
-    }
-    let mut end = hours + 3;
-    if bytes.get(end) == Some(&b':') && digits(&bytes[end + 1..]) == 2 {
-        end += 3;
-        if matches!(bytes.get(end), Some(b'.' | b',')) {
-            let fraction = digits(&bytes[end + 1..]);
-            if fraction > 0 {
-                end += 1 + fraction;
-            }
-        }
-    }
-    match bytes.get(end) {
-        Some(b'Z') => end += 1,
-        Some(b'+' | b'-') if digits(&bytes[end + 1..]) == 4 => end += 5,
-        Some(b'+' | b'-') if digits(&bytes[end + 1..]) == 2 => {
-            end += 3;
-            if bytes.get(end) == Some(&b':') && digits(&bytes[end + 1..]) == 2 {
-                end += 3;
-            }
-        }
-        Some(_) | None => {}
-    }
-    // `10:30:00:00:00` is an address, `1:20x` an id.
-    let whole = bytes
-        .get(end)
-        .is_none_or(|b| ends_word(*b) && *b != b':' || (*b == b':' && bytes.get(end + 1) == Some(&b' ')) || *b == b'.');
-    if whole { end } else { 0 }
 }
 
 fn kind_of(word: &[u8]) -> Kind {
@@ -294,6 +264,13 @@ mod tests {
             ("eth0", "*", Kind::Id),
             ("key=‹secret:password#aebb›", "key=*", Kind::Id),
             ("f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "*", Kind::Id),
+            ("cfaaabea", "*", Kind::Id),
+            ("06:1f:3a:77:c0:9e", "*", Kind::Ip),
+            ("ab-cd-ef-ab-cd-ef", "*", Kind::Ip),
+            ("fe80::41f:3aff:fe77:c09e", "*", Kind::Ip),
+            ("Nov  3 10:02:11 cron", "* cron", Kind::Time),
+            ("Mon Nov 23 10:02:11 UTC 2026", "*", Kind::Time),
+            ("up 3 days,  2:11,", "up *,", Kind::Time),
         ];
         for (text, shape, kind) in cases {
             let (found, values) = shape_of(text, "");

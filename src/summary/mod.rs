@@ -16,6 +16,7 @@ mod mask;
 mod measure;
 mod names;
 mod reading;
+mod when;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -539,8 +540,8 @@ fn exemplar(rows: &[&Row], draft: &Draft, reader: &Reader) -> Option<Digest> {
 /// The line of the exemplar that a title was made of.
 fn place(told: &Told, exemplar: Digest, reader: &Reader) -> Option<u32> {
     let reading = reader.success(exemplar, false).or_else(|| reader.success(exemplar, true))?;
-    let lines = (0u32..).zip(&reading.record.lines).filter(|(_, line)| reader.lexicon.shape(**line) == told.shape);
-    lines.map(|(at, _)| at).nth(told.nth as usize)
+    let those = reading.record.sorted.iter().filter(|at| reader.lexicon.shape(at.template) == told.shape);
+    those.map(|at| at.line).nth(told.nth as usize)
 }
 
 #[cfg(test)]
