@@ -65,6 +65,8 @@ const LINE_MAX: usize = 200;
 const FEW_NODES: u32 = 12;
 /// Evenly spread numbers are a range, unless they are as few as this.
 const LEVELS: usize = 3;
+/// [`SLOT`] as text.
+const MASKED: &str = "\u{1}";
 /// What a node without any line that counts is told by.
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
@@ -92,7 +94,7 @@ pub(super) fn group(lexicon: &Lexicon, units: &[Unit<'_>]) -> Vec<Group> {
         let Split { sets, slots } = split(&all, shape);
         let wanted = shape.telling(&everywhere, &slots);
         for class in sets {
-            let lines = read(shape, &wanted, lexicon, &all, &class);
+            let lines = read(shape, &wanted, &slots, lexicon, &all, &class);
             let chatter = chatter.among(class.iter().map(|&i| units[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
@@ -524,10 +526,17 @@ impl Kinds {
 }
 
 /// The wanted lines of a shape, with what its slots hold over `class`.
-fn read(shape: &Shape, wanted: &[usize], lexicon: &Lexicon, all: &Values<'_, '_>, class: &[usize]) -> Vec<Told> {
+fn read(
+    shape: &Shape,
+    wanted: &[usize],
+    split_by: &[Slot],
+    lexicon: &Lexicon,
+    all: &Values<'_, '_>,
+    class: &[usize],
+) -> Vec<Told> {
     let text = |line: usize| lexicon.shape(shape.lines[line]);
-    let slots =
-        wanted.iter().flat_map(|&line| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth }));
+    let of_line = |line: usize| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth });
+    let slots = wanted.iter().flat_map(|&line| of_line(line));
     let shown = slots.map(|slot| {
         let mut shown = Shown::default();
         for &i in class {
@@ -544,7 +553,11 @@ fn read(shape: &Shape, wanted: &[usize], lexicon: &Lexicon, all: &Values<'_, '_>
         let alike = shape.lines[..at].iter().rev().take_while(|template| **template == shape.lines[at]).count();
         let nth = u32::try_from(alike).unwrap_or(u32::MAX);
         let slots: Vec<Shown<'_>> = shown.by_ref().take(lexicon.slots(shape.lines[at])).collect();
-        let same = with_slots(line, slots.iter().map(|slot| slot.one().unwrap_or("\u{1}").into()));
+        // A time that the nodes of one set happen to share sets them no more apart than others.
+        let counts = |shown: &Shown<'_>, slot: Slot| !shown.kinds.only(Kind::Time) || split_by.contains(&slot);
+        let values = slots.iter().zip(of_line(at));
+        let values = values.map(|(shown, slot)| shown.one().filter(|_| counts(shown, slot)).unwrap_or(MASKED).into());
+        let same = with_slots(line, values);
         let words = told_line(line, slots.into_iter());
         lines.push(Told { words, shape: line.to_owned(), same, nth });
     }
@@ -728,6 +741,46 @@ mod tests {
             sets(&[("top:\n31M /var/log\n12M /var/lib", 1), ("top:\n90M /var/lib\n40M /var/log", 1)]),
             [(2, "top: / 31–40M /var/log / 12–90M /var/lib".to_owned())]
         );
+    }
+
+    #[test]
+    fn lines_that_differ_in_a_number_only_are_one_list_in_any_order() {
+        let orders =
+            ["cpu 0 ok\ncpu 1 ok\ncpu 2 ok", "cpu 2 ok\ncpu 0 ok\n\ncpu 1 ok", "cpu 1 ok\ncpu 2 ok\ncpu 0 ok\n"];
+        let texts: Vec<(&str, u32)> = (0..12).map(|n| (orders[n % 3], 1)).collect();
+        assert_eq!(sets(&texts), [(12, "cpu 0 ok / cpu 1 ok / cpu 2 ok".to_owned())]);
+        let mixed =
+            ["eth0: mtu 1500\neth1: mtu 9001", "eth1: mtu 9001\neth0: mtu 1500", "eth0: mtu 9001\neth1: mtu 9001"];
+        let texts: Vec<(&str, u32)> = mixed.iter().zip([9, 8, 1]).map(|(text, nodes)| (*text, nodes)).collect();
+        assert_eq!(sets(&texts).iter().map(|(n, _)| *n).collect::<Vec<_>>(), [17, 1]);
+    }
+
+    #[test]
+    fn a_time_that_all_have_but_few_tells_them_apart_and_the_time_of_day_does_not() {
+        let texts = [("certificate expires 2027-01-31", 294), ("certificate expires 2026-12-01", 6)];
+        assert_eq!(sets(&texts).len(), 2);
+        assert_eq!(sets(&[("now 10:02", 290), ("now 10:03", 10)]).len(), 1);
+        let texts: Vec<String> = (0..60).map(|n| format!("up since 10:{n:02}:11")).collect();
+        assert_eq!(sets(&texts.iter().map(|text| (text.as_str(), 1)).collect::<Vec<_>>()).len(), 1);
+    }
+
+    #[test]
+    fn of_few_nodes_the_one_that_differs_is_told() {
+        let sizes = |texts: &[(&str, u32)]| sets(texts).into_iter().map(|(n, _)| n).collect::<Vec<_>>();
+        assert_eq!(sizes(&[("exit status 0", 2), ("exit status 1", 1)]), [2, 1]);
+        // Nothing is usual.
+        assert_eq!(sizes(&[("load 1", 1), ("load 2", 1), ("load 3", 1)]), [3]);
+        // Evenly spread numbers are a range, whatever their number.
+        let texts: Vec<String> = (0..70).map(|n| format!("tasks {}", n % 7)).collect();
+        assert_eq!(sizes(&texts.iter().map(|text| (text.as_str(), 1)).collect::<Vec<_>>()), [70]);
+    }
+
+    #[test]
+    fn a_line_far_down_that_differs_is_among_those_that_are_told() {
+        let text = |last: &str| (0..90).map(|n| format!("line {}x is fine\n", n)).collect::<String>() + last;
+        let (usual, other) = (text("state: active"), text("state: failed"));
+        let found = sets(&[(&usual, 20), (&other, 1)]);
+        assert!(found[1].1.ends_with("state: failed"), "{found:?}");
     }
 
     /// 30 nodes with 10 to 18 lines of a log each; `more` of one of them.

@@ -134,7 +134,7 @@ fn behind(bytes: &[u8], length: impl Fn(&[u8]) -> usize) -> usize {
 }
 
 fn year_length(bytes: &[u8]) -> usize {
-    let year = digits(bytes) == 4 && matches!(bytes[0], b'1' | b'2') && bytes.get(4).is_none_or(|b| ends_word(*b));
+    let year = digits(bytes) == 4 && bytes.get(4).is_none_or(|b| ends_word(*b));
     if year { 4 } else { 0 }
 }
 

@@ -27,7 +27,9 @@ VOLATILE = re.compile(
     re.VERBOSE,
 )
 # A moment that is written as none of these is constant, and nothing drifts in it.
-TIMELIKE = re.compile(r"\d:\d\d|\d[-/]\w+[-/]\d")
+TIMELIKE = re.compile(
+    r"\d:\d\d|\d[-/]\w+[-/]\d|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* +\d"
+)
 VERSIONED = re.compile(r"version|release|\bv\d", re.IGNORECASE)
 CONSTANT = re.compile(r"(?<![\w.+-])[A-Za-z]*[\w.+-]*\d(?:[\w.+-]*\w)?")
 WORD = re.compile(r"(?<![\w./:+-])[A-Za-z]{4,}(?![\w./+-])")

@@ -13,7 +13,7 @@ use regex::Regex;
 static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let rules = [
         (r"https?://(?:127\.0\.0\.1|localhost|\[::1\]):\d+", "http://<host>"),
-        (r"\br-[0-9a-z]{4,26}-([a-z0-9-]+)-[0-9a-f]{6}\.txt\b", "r-<run>-$1-<hash>.txt"),
+        (r"\br-[0-9a-z]{4,26}-([a-z0-9-]+)-[0-9a-f]{6}\.(txt|csv|json)\b", "r-<run>-$1-<hash>.$2"),
         (r"\b\d{10}\.\d{6}\b|\bp\d{16}\b", "<ts>"),
         (r"\b1[1-9]\d{17}\b", "<snowflake>"),
         (r"\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b", "<run>"),
