@@ -153,9 +153,11 @@ fn by_template<'r>(record: &'r Record, lexicon: &Lexicon, chatter: &Chatter) -> 
 struct Moves<'r> {
     /// Nodes that have the line before and now.
     held: HashMap<Template, usize>,
-    /// From and to, with how many nodes.
-    moved: HashMap<(Template, usize), HashMap<(&'r str, &'r str), usize>>,
+    moved: HashMap<(Template, usize), Ways<'r>>,
 }
+
+/// From and to, with how many nodes.
+type Ways<'r> = HashMap<(&'r str, &'r str), usize>;
 
 impl<'r> Moves<'r> {
     fn of(differences: &[Difference<'r>]) -> Self {

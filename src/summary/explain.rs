@@ -452,9 +452,11 @@ pub(super) struct Known {
     /// Every name and value that was seen.
     values: Vec<(Box<str>, Box<str>)>,
     ids: HashMap<Box<str>, HashMap<Box<str>, u32>>,
-    /// By row: whose they are, and which values.
-    rows: Vec<(Arc<BTreeMap<String, String>>, Box<[u32]>)>,
+    rows: Vec<Learnt>,
 }
+
+/// What a row says, and which values these are.
+type Learnt = (Arc<BTreeMap<String, String>>, Box<[u32]>);
 
 impl Known {
     /// Reads what is new, or otherwise than before.

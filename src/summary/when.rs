@@ -82,7 +82,7 @@ fn month_length(bytes: &[u8]) -> usize {
     if !bytes.get(end).is_none_or(|b| ends_word(*b)) {
         return 0;
     }
-    end += behind(&bytes[end..], |rest| clock_length(rest));
+    end += behind(&bytes[end..], clock_length);
     let zone = behind(&bytes[end..], |rest| match rest.iter().take_while(|b| b.is_ascii_uppercase()).count() {
         letters @ 2..=5 => letters,
         _ => 0,
@@ -114,7 +114,7 @@ fn day_length(bytes: &[u8]) -> usize {
         let clock = clock_length(&bytes[end + 1..]);
         end += if clock > 0 { 1 + clock } else { 0 };
     } else {
-        end += behind(&bytes[end..], |rest| clock_length(rest));
+        end += behind(&bytes[end..], clock_length);
     }
     end + behind(&bytes[end..], |rest| match rest {
         [b'+' | b'-', rest @ ..] if digits(rest) == 4 => 5,
