@@ -1,4 +1,4 @@
-//! Secrets that take more than one line: private keys, YAML blocks, and a value on the line below its name.
+//! Secrets that take more than one line: private keys, YAML blocks, and a value on the line below its name or tag.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::is_marked;
-use super::rules::{name_pattern, regex};
+use super::rules::{element_pattern, name_pattern, regex};
+use super::value::element;
 
 /// Key blocks replaced by what `mark` makes of them. A block without an end goes to the end of the text: outputs
 /// are cut. A block without a beginning goes back over the lines that look like its body.
@@ -79,6 +80,8 @@ pub(super) enum Context {
     Block(usize),
     /// Below `name: DB_PASSWORD`.
     Named,
+    /// Below `<password>` alone in its line.
+    Element,
 }
 
 impl Context {
@@ -101,6 +104,12 @@ impl Context {
                     result = Cow::Owned(format!("{}{marked}{}", &line[..secret.start()], &line[secret.end()..]));
                 }
             }
+            Context::Element => {
+                let secret = line.trim();
+                if !secret.starts_with('<') && !is_marked(secret) && element("", secret, false).is_some() {
+                    result = Cow::Owned(format!("{}{}", &line[..indent], mark("password", secret)));
+                }
+            }
             Context::Block(_) | Context::Nothing => {}
         }
         *self = Context::after(line);
@@ -115,6 +124,9 @@ impl Context {
         {
             return Context::Block(opens.get(1).map_or(0, |m| m.as_str().len()));
         }
+        if last == Some(b'>') && ELEMENT.is_match(line) {
+            return Context::Element;
+        }
         let first =
             line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '"' | '\'')).bytes().next();
         if matches!(first, Some(b'n' | b'N' | b'k' | b'K' | b'p' | b'P')) && NAMES.is_match(line) {
@@ -127,6 +139,8 @@ impl Context {
 /// `password: |`
 static OPENS: LazyLock<Regex> =
     LazyLock::new(|| regex(&format!(r#"^(\s*(?:- )?)["']?(?i:{})["']?\s*:\s*[|>][+\-]?[0-9]?\s*$"#, name_pattern())));
+/// `<password>`
+static ELEMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"(?i)^\s*{}\s*$", element_pattern())));
 /// `- name: DB_PASSWORD`
 static NAMES: LazyLock<Regex> = LazyLock::new(|| {
     let names = "name|key|parameterkey";

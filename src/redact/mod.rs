@@ -20,7 +20,7 @@ use regex::Regex;
 use sha2::Sha256;
 
 pub use normalise::{normalise, streams};
-use rules::{RULES, Rule, SUSPECTS};
+use rules::{CURL_GOES_ON, RULES, Rule, SUSPECTS};
 
 /// Longest line that is read closely, in bytes. A longer one that may hold a secret is withheld whole.
 const LONGEST_LINE: usize = 64 << 10;
@@ -93,12 +93,15 @@ impl Redactor {
         let text = block::private_keys(text, &mut |secret| self.mark("private-key", secret, &mut found));
         let mut out = String::with_capacity(text.len());
         let mut context = block::Context::default();
+        let mut curl = false;
         for line in text.split_inclusive('\n') {
             let bare = line.trim_end_matches(['\n', '\r']);
             let end = &line[bare.len()..];
+            let goes_on = curl;
+            curl = bare.trim_end().ends_with('\\') && (goes_on || bare.contains("curl"));
             if bare.len() > LONGEST_LINE {
                 context = block::Context::default();
-                if SUSPECTS.is_match(bare) {
+                if goes_on || SUSPECTS.is_match(bare) {
                     *found.entry("line").or_default() += 1;
                     out.push_str(WITHHELD);
                 } else {
@@ -106,7 +109,7 @@ impl Redactor {
                 }
             } else {
                 let line = context.step(bare, &mut |kind, secret| self.mark(kind, secret, &mut found));
-                self.line(&line, &mut out, &mut found);
+                self.line(&line, goes_on, &mut out, &mut found);
             }
             out.push_str(end);
         }
@@ -114,16 +117,18 @@ impl Redactor {
     }
 
     /// Applies the rules until nothing changes any more, so that redacting again changes nothing either.
-    fn line(&self, line: &str, out: &mut String, found: &mut BTreeMap<&'static str, u32>) {
-        if !SUSPECTS.is_match(line) {
+    /// `goes_on`: with a `curl` of the line before.
+    fn line(&self, line: &str, goes_on: bool, out: &mut String, found: &mut BTreeMap<&'static str, u32>) {
+        if !goes_on && !SUSPECTS.is_match(line) {
             out.push_str(line);
             return;
         }
         let mut current = line.to_owned();
         for _ in 0..ROUNDS {
             let mut changed = false;
-            for suspect in SUSPECTS.matches(&current) {
-                let Some(rule) = RULES.get(suspect) else { continue };
+            let suspects = SUSPECTS.matches(&current);
+            let rules = suspects.iter().filter_map(|suspect| RULES.get(suspect));
+            for rule in rules.chain(goes_on.then_some(&*CURL_GOES_ON).into_iter().flatten()) {
                 match self.apply(rule, &current, found) {
                     Applied::Nothing => {}
                     Applied::Changed(next) => {
@@ -162,7 +167,9 @@ impl Redactor {
             let quoted = !is_last || line[..value.start()].ends_with(['"', '\'']);
             let inside = markers.iter().find(|m| m.start < whole.start() && whole.start() < m.end);
             let secret = (rule.pick)(key, value.as_str(), quoted).filter(|s| !s.is_empty() && !is_marked(s));
-            let secret = secret.filter(|_| key.is_empty() || !in_arn(line, whole.start()));
+            let secret = secret.filter(|value| {
+                key.is_empty() || !in_arn(line, whole.start()) && !is_account_file(line, whole.start(), key, value)
+            });
             // Always forward; from the value on, which may hold further names.
             let step = line[whole.start()..].chars().next().map_or(1, char::len_utf8);
             from = value.start().max(whole.start() + step);
@@ -201,6 +208,14 @@ impl Redactor {
 fn in_arn(line: &str, at: usize) -> bool {
     let word = line[..at].rsplit([' ', '\t', '"', '\'', '=', ',', '(', '[']).next();
     word.is_some_and(|word| word.starts_with("arn:"))
+}
+
+/// The name is that of `/etc/passwd`, and behind it stands no line of it that has a password.
+fn is_account_file(line: &str, at: usize, key: &str, value: &str) -> bool {
+    let password = value.split(':').nth(1).unwrap_or("");
+    line[..at].ends_with("/etc/")
+        && ["passwd", "passwd-"].contains(&key)
+        && ["", "x", "*", "!", "!!"].contains(&password)
 }
 
 /// What one rule did to a line.

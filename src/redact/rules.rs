@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex::{Captures, Match, Regex, RegexSet};
 
-use super::value::{self, after_flag, anchored, any, directive, in_url, keyed, token_like};
+use super::value::{self, after_flag, anchored, any, directive, element, in_url, keyed, token_like};
 
 pub(super) struct Rule {
     pub kind: &'static str,
@@ -32,25 +32,48 @@ impl Rule {
 type Shape = (&'static str, String, &'static str, Pick);
 
 /// Left of the separator: the last word of a name says that its value is a secret.
-const KEY: &str = r"[A-Za-z0-9_.\-]*(?:pass(?:word|wd|phrase|code)|[A-Za-z0-9][_.\-]pass|(?-i:[a-z]Pass)|bindpw|[a-z0-9_]*authtok|pwd\
+const KEY: &str = r"[A-Za-z0-9_.\-]*(?:pass(?:word|wd|phrase|code)|[A-Za-z0-9][_.\-](?:pass|pw)|(?-i:[a-z]P(?:ass|w))|bindpw|(?:(?-u:\b)|_)psw|[a-z0-9_]*authtok|pwd\
 |secret|token|_auth|(?:api|app|auth|access|secret|private|account|encryption|signing|master|shared[_\-]?access)[_\-]?key)\
 (?:[_.\-](?:prod|production|staging|stage|dev|test|uat|old|new|prev|previous|current|primary|secondary|master|main|replica\
 |admin|root|value|raw|plain|text|hash|enc|b64|base64))?[_\-]?[0-9]{0,3}";
-const KEY_WORDS: &str = "(?i)pass|bindpw|authtok|pwd|secret|token|_auth|key";
-/// Between name and value, quotes of the name included, also escaped ones.
-const SEPARATOR: &str = r#"\\*["'\]]?\s*(?:=>|:=|==|[:=])\s*"#;
+const KEY_WORDS: &str = "(?i)pass|pw|psw|authtok|secret|token|_auth|key";
+/// Between name and value, quotes of the name included, also escaped ones. A declared type may stand between.
+const SEPARATOR: &str =
+    r#"\\*["'\]]?(?:(?:\s*:\s*|\s+)(?:&(?:'static\s+)?)?(?i:string|str)\s*:?=|\s*(?:=>|==|[:?.+]{0,3}=|:))\s*"#;
 /// A value in quotes, in escaped quotes, or bare. What of a bare one belongs to it is for `value`.
 const VALUE: &str = r#"(?:\\+"([^"\\]*)|"((?:[^"\\]|\\.)*)|'([^']*)|([^\s"'=]\S*))"#;
 /// A value behind a flag.
 const WORD: &str = r#"(?:'([^']*)|"([^"]*)|([^\s"']\S*))"#;
+
+/// `user:password` behind curl's flag. The user's name may have been taken for a key before.
+const CURL_USER: &str = r#"(?:-[A-Za-z]*u|--user|-U|--proxy-user)(?:\s*|=)(?:"{user}:([^"]+)|'{user}:([^']+)\
+|(?:"[^"]*"|'[^']*'|{user}):"([^"]+)|(?:"[^"]*"|'[^']*'|{user}):'([^']+)|(?:"[^"]*"|'[^']*'|{user}):([^\s"']+))"#;
+/// A key that is sent as the user's name, with no password.
+const CURL_KEY: &str = r#"(?:-[A-Za-z]*u|--user)(?:\s*|=)["']?([^\s:"'/‹]{8,}):(?:["'\s]|$)"#;
+
+/// What curl sends, behind what must stand before it.
+fn curl(before: &str, needs: &'static str) -> [Shape; 2] {
+    let user = CURL_USER.replace("\\\n", "").replace("{user}", r#"(?:[^\s:"'/‹]|‹secret:[a-z-]{1,24}#[0-9a-f]{4}›)*"#);
+    [
+        ("password", format!("{before}{user}"), needs, directive),
+        ("password", format!("{before}{CURL_KEY}"), needs, token_like),
+    ]
+}
 
 pub(super) fn name_pattern() -> String {
     // The names alone are continued in the source with a backslash and a line end.
     KEY.replace("\\\n", "")
 }
 
+/// `<password>`, or `<property name="db.password">`.
+pub(super) fn element_pattern() -> String {
+    let key = name_pattern();
+    format!(r#"<(?:[a-z0-9]+:|[^<>]*\s(?:name|key)=["'])?(?P<key>{key})["']?(?:\s[^<>]*)?>"#)
+}
+
 fn shapes() -> Vec<Shape> {
     let key = name_pattern();
+    let [curl_password, curl_key] = curl(r"(?-u:\b)curl(?-u:\b)[^|;]*?\s", "curl");
     let shape = |kind, regex: &str, needs, pick: Pick| (kind, regex.to_owned(), needs, pick);
     vec![
         // Cloud keys.
@@ -65,7 +88,7 @@ fn shapes() -> Vec<Shape> {
         shape("gcp-token", r"(?-u:\b)(ya29\.[0-9A-Za-z_\-]{20,})", "ya29", any),
         shape("azure-key", r"(?i)(?:AccountKey|SharedAccessKey|SharedSecretKey)\s*=\s*([A-Za-z0-9+/]{20,}={0,2})", "(?i)key", any),
         shape("azure-key", r"(?i)[?&;]sig=([A-Za-z0-9%+/=_\-]{20,})", "(?i)sig=", any),
-        shape("azure-key", r"(?-u:\b)([A-Za-z0-9_~.\-]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34})", "Q~", any),
+        shape("azure-key", r"(?:(?-u:\b)|^|[^A-Za-z0-9_~.\-])([A-Za-z0-9_~.\-]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34})", "Q~", any),
         // Chat.
         shape("slack-token", r"(?-u:\b)(xox[a-z](?:\.xox[a-z])?-[A-Za-z0-9\-]{10,}|xapp-[A-Za-z0-9\-]{10,})", "xox|xapp-", any),
         shape(
@@ -77,7 +100,8 @@ fn shapes() -> Vec<Shape> {
         shape(
             "discord-token",
             r"(?-u:\b)([MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,})",
-            r"[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{6}\.",
+            // No longer runs: the one pass over all lines takes four times as long with them.
+            r"[A-Za-z0-9_\-]{3}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{3}",
             token_like,
         ),
         shape("discord-webhook", r"(?i)discord(?:app)?\.com/api/webhooks/[0-9]+/([A-Za-z0-9_\-]{30,})", "(?i)discord", any),
@@ -92,8 +116,10 @@ fn shapes() -> Vec<Shape> {
             "api-key",
             r"(?-u:\b)((?:npm_|dop_v1_|hf_|hv[sb]\.|pypi-|lin_api_|sk_live_|rk_live_|whsec_|SG\.|AGE-SECRET-KEY-1|dp\.pt\.|shpat_|sk-(?:ant-|proj-)?)[A-Za-z0-9_.\-]{20,})",
             "npm_|dop_v1_|hf_|hv[sb][.]|pypi-|lin_api_|_live_|whsec_|SG[.]|AGE-SECRET|dp[.]pt|shpat_|sk-",
-            token_like,
+            value::service_key,
         ),
+        // These have no digits; names that begin so are of any length.
+        shape("api-key", r"(?-u:\b)(hf_[A-Za-z]{34})(?-u:\b)", "hf_", any),
         shape("jwt", r"(?-u:\b)(ey[A-Za-z0-9_\-]{10,}\.(?:ey[A-Za-z0-9_\-]{6,}|[A-Za-z0-9_\-]*\.[A-Za-z0-9_\-]+)[A-Za-z0-9_.\-]*)", "ey", any),
         shape(
             "crypt-hash",
@@ -109,7 +135,16 @@ fn shapes() -> Vec<Shape> {
             "(?i)authorization",
             value::credential,
         ),
+        // Any other scheme.
+        shape(
+            "authorization",
+            r#"(?i)authorization\\*["']?\s*[:=]\s*\\*["']?[a-z][a-z0-9_\-]*\s+([^\s"'\\]{16,})"#,
+            "(?i)authorization",
+            value::schemed,
+        ),
         shape("authorization", r#"(?i)authorization\\*["']?\s*[:=]\s*\\*["']?([^\s"'\\]{8,})"#, "(?i)authorization", token_like),
+        // In docker's config.json.
+        shape("authorization", r#"["']auth\\*["']\s*:\s*\\*["']([A-Za-z0-9+/]{16,}={0,2})\\*["']"#, r#"["']auth"#, value::encoded),
         shape("authorization", r"(?i)(?-u:\b)bearer\s+([A-Za-z0-9._~+/\-]{16,}=*)", "(?i)bearer", token_like),
         shape("cookie", r#"(?i)(?-u:\b)cookie\\*["']?:\s*[^=\s;"']+=([^\s;"'][^"']*)"#, "(?i)cookie", any),
         shape(
@@ -125,12 +160,33 @@ fn shapes() -> Vec<Shape> {
             anchored,
         ),
         ("password", format!(r"(?P<key>(?i:{key})){SEPARATOR}{VALUE}"), KEY_WORDS, keyed),
-        ("password", format!(r"(?:^|[?&;\s])(?P<key>(?i:pass))={WORD}"), "(?i)pass=", keyed),
+        ("password", format!(r"(?:^|[?&;\s])(?P<key>(?i:pass|pw))={WORD}"), "(?i)pass=|pw=", keyed),
         (
             "password",
-            format!(r#"(?i)["'](?:name|key)["']\s*:\s*["'](?P<key>{key})["']\s*,\s*["']value["']\s*:\s*{VALUE}"#),
+            format!(r#"(?i)["']?(?:name|key)["']?\s*[:=]\s*["'](?P<key>{key})["']\s*,?\s*["']?value["']?\s*[:=]\s*{VALUE}"#),
             KEY_WORDS,
             keyed,
+        ),
+        (
+            "password",
+            format!(r#"(?i){}\s*([^<>]+?)\s*</"#, element_pattern()),
+            "</",
+            element,
+        ),
+        // `define('DB_PASSWORD', '…')` and the like, but not any list in which a name stands.
+        (
+            "password",
+            format!(
+                r#"(?i)(?:define|env|get|set|put|add|store|export|config|property|header|option|append|default)[a-z_]*\s*\(\s*["'](?P<key>{key})["']\s*,\s*(?:"((?:[^"\\]|\\.)*)|'((?:[^'\\]|\\.)*))"#
+            ),
+            KEY_WORDS,
+            after_flag,
+        ),
+        (
+            "password",
+            r#"(?i)(?:log_?in|sign_?in|authenticate)\s*\(\s*[^,()]+,\s*(?:"([^"]+)|'([^']+))"#.to_owned(),
+            r"(?i)(?:log_?in|sign_?in|authenticate)\s*\(",
+            directive,
         ),
         (
             "password",
@@ -150,12 +206,8 @@ fn shapes() -> Vec<Shape> {
             "sshpass|docker|redis-cli|ldap",
             directive,
         ),
-        (
-            "password",
-            r#"(?-u:\b)curl(?-u:\b)[^|;]*?\s(?:-[A-Za-z]*u|--user|-U|--proxy-user)(?:\s*|=)(?:"[^\s:"'@/]*:([^"]+)|'[^\s:"'@/]*:([^']+)|[^\s:"'@/]*:([^\s"']+))"#.to_owned(),
-            "curl",
-            directive,
-        ),
+        curl_password,
+        curl_key,
         (
             "password",
             format!(r"(?i)^\s*(?:bindpw|requirepass|masterauth|ro_?community6?|rw_?community6?|ldap_default_authtok|snmp-server\s+community)\s+{WORD}"),
@@ -170,18 +222,33 @@ fn shapes() -> Vec<Shape> {
             "(?i)identified",
             directive,
         ),
+        (
+            "password",
+            r#"(?i)(?:(?:alter|create)\s+(?:user|role|login|group)\s[^;]*?|(?-u:\b)(?:with|encrypted)\s+)(?-u:\b)password\s+[EN]?(?:"([^"]+)|'((?:[^'\\]|\\.|'')+))"#.to_owned(),
+            "(?i)password",
+            directive,
+        ),
+        (
+            "password",
+            r#"(?i)set\s+password(?-u:\b)[^;=]*=\s*(?:(?:old_)?password\s*\(\s*)?["']([^"']+)"#.to_owned(),
+            "(?i)password",
+            directive,
+        ),
     ]
 }
 
-pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let rule = |(kind, pattern, _, pick): Shape| {
-        let regex = regex(&pattern);
-        let names = regex.capture_names().enumerate().skip(1);
-        let value_groups = names.filter(|(_, name)| *name != Some("key")).map(|(i, _)| i).collect();
-        Rule { kind, regex, value_groups, pick }
-    };
-    shapes().into_iter().map(rule).collect()
-});
+pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| shapes().into_iter().map(rule).collect());
+
+/// For a line that goes on with a `curl`, beside the others.
+pub(super) static CURL_GOES_ON: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| curl(r"(?:^|\s)", "").into_iter().map(rule).collect());
+
+fn rule((kind, pattern, _, pick): Shape) -> Rule {
+    let regex = regex(&pattern);
+    let names = regex.capture_names().enumerate().skip(1);
+    let value_groups = names.filter(|(_, name)| *name != Some("key")).map(|(i, _)| i).collect();
+    Rule { kind, regex, value_groups, pick }
+}
 
 /// Which rules may apply to a line, in one pass: the same order as [`RULES`].
 pub(super) static SUSPECTS: LazyLock<RegexSet> = LazyLock::new(|| {

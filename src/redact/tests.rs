@@ -68,6 +68,15 @@ fn plants() -> Vec<(&'static str, String, Vec<String>)> {
             "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=n;SharedAccessKey={}=",
         ],
     );
+    // Some start with a sign, before which no word begins.
+    plant("azure-key", concat!("~Ab7", "Q~"), URL64, 34, &["<value>{}</value>", "x: {}", "{}"]);
+    plant(
+        "authorization",
+        "",
+        BASE64,
+        40,
+        &["\t\t\"h.example\": {\n\t\t\t\"auth\": \"{}=\"\n\t\t}", "{\"auth\":\"{}\"}"],
+    );
     plant(
         "aws-secret-key",
         "",
@@ -97,6 +106,8 @@ fn plants() -> Vec<(&'static str, String, Vec<String>)> {
             "\"headers\":\"{\\\"Authorization\\\":\\\"Bearer {}\\\"}\"",
             "Authorization: {}",
             "using bearer {}",
+            "Authorization: Api-Token {}",
+            "curl -H 'authorization: X-Of-Ours {}' https://h",
         ],
     );
     plant("cookie", "", ALNUM, 30, &["Cookie: session={}", "< Set-Cookie: sid={}; Path=/; HttpOnly"]);
@@ -173,6 +184,33 @@ fn plants() -> Vec<(&'static str, String, Vec<String>)> {
             "  {\n  \"Name\": \"API_TOKEN\",\n  \"Value\": \"{}\"\n  }",
             "[{\"name\":\"DB_PASSWORD\",\"value\":\"{}\"}]",
             "password: |\n  {}\nuser: bob",
+            "psw: {}",
+            "database_pw = \"{}\"",
+            "client.pw = {}",
+            "service-pw: {}",
+            "pw={}",
+            "APP_TOKEN ::= \"{}\"",
+            "APP_TOKEN ?= {}",
+            "$appToken .= \"{}\";",
+            "var appToken string = \"{}\"",
+            "const API_KEY: &str = \"{}\";",
+            "define( 'DB_PASSWORD', '{}' );",
+            "System.setProperty(\"APP_TOKEN\", \"{}\")",
+            "smtp.login(user, \"{}\")",
+            "statement: ALTER USER bob WITH PASSWORD '{}';",
+            "alter user bob password 'x\\'{}'",
+            "alter user bob password 'x''{}'",
+            "create role bob createdb encrypted password '{}'",
+            "SET PASSWORD FOR 'bob'@'%' = PASSWORD('{}')",
+            "curl --user bob@example.com:{} https://h/x",
+            "curl --user bob:'{}' -X PUT https://h/x",
+            "curl -u \"bob\":\"{}\" https://h/x",
+            "curl -X POST https://h/x \\\n  -H 'Accept: text/plain' \\\n  -u bob:{}",
+            "curl https://h/x \\\n  --user 'bob:{}' -v",
+            "<password>{}</password>",
+            "<property name=\"db.password\">{}</property>",
+            "<add key=\"DbPassword\" value=\"{}\"/>",
+            "<apiToken>\n    {}\n</apiToken>",
         ],
     );
     plant(
@@ -274,7 +312,33 @@ MIIBszCCAVmgAwIBAgIUQ0
 call Token::new(5); keyboard=us monkey=1 hotkey: f5 bypass=1
 cost: $5 or $12 and $HOME $1 $2
 curl -sS https://example.com:8443/health
+curl -u bob https://example.com:8443/health
+docker run \
+  --user 1000:1000 -v /srv:/srv \
+  x
 mysql -u root -h db -P3306
+ciphers sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com
+type=NSSDB,nickname='Server-Cert',token='NSS Certificate DB',pinfile='/etc/x/pwdfile.txt'
+/etc/passwd:0
+grep: /etc/passwd: d:
+/etc/passwd:root:x:0:0:root:/root:/bin/bash
+passwd:                                ASCII text
+master.passwd:                         ASCII text
+Change Token: 0x00000036
+token: 10000
+x_auth = x_acl_auth
+example.pw:8080 http://example.pw:8080/x
+const ETH_P_DSA_A5PSW: u32 = 57345;
+"auth": "ldap", "auth": "client_secret_basic"
+<token>null</token> <secret type='iscsi'>
+<passwords>
+  <item>x</item>
+<token>
+  <item>x</item>
+fields: ["user", "password", "email"] in ('password', 'token')
+add_argument("--password", "-p")
+password: string;
+CREATE ROLE bob; select 'x' as y
 "#;
     let changed: Vec<String> = corpus
         .lines()
@@ -288,6 +352,33 @@ mysql -u root -h db -P3306
 fn key_block(word: &str) -> (String, String) {
     let body: String = (0..4).map(|n| Seeded(n).text(BASE64, 64) + "\n").collect();
     (format!("-----BEGIN {word}PRIV{}-----\n{body}-----END {word}PRIV{0}-----", "ATE KEY"), body)
+}
+
+#[test]
+fn a_token_of_letters_alone_is_known_by_its_start_or_its_name() {
+    let text = ["x h", "f_", &Seeded(5).text(&ALNUM[..52], 34), " y"].concat();
+    let redacted = redact(&text);
+    assert!(redacted.starts_with("x ‹secret:api-key#") && redacted.ends_with("› y"), "{redacted}");
+    let cut = ["token=\"", &Seeded(6).text(&ALNUM[..52], 20), " was sent to"].concat();
+    assert!(redact(&cut).starts_with("token=\"‹secret:password#"), "{}", redact(&cut));
+    for name in ["hf_some_name_of_a_function_that_is_long", "(id)hf_theNameOfSomethingThatIsWrittenInOneWord;"] {
+        assert_eq!(redact(name), name);
+    }
+}
+
+#[test]
+fn what_curl_sends_for_a_user_with_no_password_is_a_key() {
+    for (before, after) in
+        [("curl -u \"", ":\" https://h"), ("curl https://h -su ", ": -v"), ("curl https://h \\\n -u ", ":")]
+    {
+        let redacted = redact(&format!("{before}hunter22hunter{after}"));
+        assert!(
+            redacted.starts_with(&format!("{before}‹secret:password#")) && redacted.ends_with(&format!("›{after}")),
+            "{redacted}"
+        );
+    }
+    let asked = "curl -u \"elastic:\" https://h";
+    assert_eq!(redact(asked), asked);
 }
 
 #[test]
@@ -332,6 +423,11 @@ fn a_line_too_long_to_read_is_withheld_only_if_it_may_hold_a_secret() {
     assert_eq!(redacted.text, "a\n‹line withheld›\nb\r\n");
     assert_eq!(redacted.found, BTreeMap::from([("line", 1)]));
     assert_eq!(redact(&"token=x&".repeat(5_000)), WITHHELD, "a line made to take for ever");
+    assert_eq!(
+        redact(&format!("curl \\\n{long}")),
+        format!("curl \\\n{WITHHELD}"),
+        "any user and password may stand there"
+    );
 }
 
 #[test]
@@ -371,7 +467,11 @@ proptest! {
                 Just("mysql -p".into()), Just("‹secret:password#3f9a›".into()), Just("‹secret:".into()), Just("\n".into()),
                 Just("- name: A_TOKEN\n  value: ".into()), Just("password: |\n  ".into()), Just("hunter22".into()),
                 Just(["AK", "IAABCDEFGHIJKLMNOP"].concat()), Just(["-----BEGIN PRIV", "ATE KEY-----"].concat()),
-                Just(["-----END PRIV", "ATE KEY-----"].concat()), Just("cookie: a=".into()), Just("$6$abc$defghijklmnopqrs".into()),
+                Just(["-----END PRIV", "ATE KEY-----"].concat()), Just("cookie: a=".into()), Just("curl \\\n -u a:".into()), Just(" \\\n -u a:".into()),
+                Just("<token>\n".into()), Just("<password>".into()), Just("</password>".into()), Just("alter user a password '".into()),
+                Just("\"auth\": \"".into()), Just("login(a, '".into()), Just("set('token', '".into()), Just(" string = ".into()),
+                Just("a_pw ?= ".into()), Just("/etc/passwd:".into()), Just("Authorization: X ".into()),
+                Just("$6$abc$defghijklmnopqrs".into()),
             ],
         ], 0..12),
     ) {

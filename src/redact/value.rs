@@ -16,6 +16,17 @@ pub(super) fn token_like<'a>(_: &str, value: &'a str, _: bool) -> Option<&'a str
     value.bytes().any(|b| b.is_ascii_digit()).then_some(value)
 }
 
+/// Behind the start of a service's keys. OpenSSH names its algorithms for security keys alike.
+pub(super) fn service_key<'a>(key: &str, value: &'a str, quoted: bool) -> Option<&'a str> {
+    let algorithm = ["sk-ssh-ed25519-cert-v", "sk-ecdsa-sha2-nistp"].iter().any(|name| value.starts_with(name));
+    token_like(key, value, quoted).filter(|_| !algorithm)
+}
+
+/// Base64 of a user and a password.
+pub(super) fn encoded<'a>(_: &str, value: &'a str, _: bool) -> Option<&'a str> {
+    value.bytes().any(|b| b.is_ascii_digit() || b == b'=').then_some(value)
+}
+
 /// Behind a command's own flag or directive: everything but what stands for a secret.
 pub(super) fn directive<'a>(_: &str, value: &'a str, quoted: bool) -> Option<&'a str> {
     let value = if quoted { value } else { until_end(value) };
@@ -28,6 +39,11 @@ pub(super) fn credential<'a>(_: &str, value: &'a str, _: bool) -> Option<&'a str
     (!is_placeholder(value)).then_some(value)
 }
 
+/// Behind `Authorization:` and one more word, which may also begin a sentence.
+pub(super) fn schemed<'a>(key: &str, value: &'a str, quoted: bool) -> Option<&'a str> {
+    credential(key, value, quoted).and_then(|value| token_like(key, value, quoted))
+}
+
 /// Between `scheme://user:` and `@`.
 pub(super) fn in_url<'a>(_: &str, value: &'a str, _: bool) -> Option<&'a str> {
     static PORT: LazyLock<Regex> = LazyLock::new(|| regex("^[0-9]{1,5}/"));
@@ -37,7 +53,7 @@ pub(super) fn in_url<'a>(_: &str, value: &'a str, _: bool) -> Option<&'a str> {
 /// Behind `password=` and the like.
 pub(super) fn keyed<'a>(key: &str, value: &'a str, quoted: bool) -> Option<&'a str> {
     let value = if quoted { value } else { until_end(value) };
-    let speaks = key.eq_ignore_ascii_case("passwd") && SPOKEN.contains(&value);
+    let speaks = speaks(key) && SPOKEN.contains(&value);
     (is_secret(key, value) && !speaks && (quoted || !is_prose_word(value))).then_some(value)
 }
 
@@ -54,17 +70,26 @@ pub(super) fn anchored<'a>(key: &str, value: &'a str, _: bool) -> Option<&'a str
     let value = NEXT.find(value).map_or(value, |next| &value[..next.start()]).trim_end();
     let mut words = value.split_whitespace();
     if let (Some(_), Some(_)) = (words.next(), words.next()) {
-        // `passwd:` also names the program that speaks, and a line of nsswitch.conf.
-        let speaks = key.eq_ignore_ascii_case("passwd");
         let prose = value.split_whitespace().any(is_prose_word) && !value.bytes().any(|b| b.is_ascii_digit());
-        return (!speaks && !prose && is_secret(key, value)).then_some(value);
+        return (!speaks(key) && !prose && is_secret(key, value)).then_some(value);
     }
     keyed(key, value, false)
 }
 
+/// Between a name's tags.
+pub(super) fn element<'a>(key: &str, value: &'a str, _: bool) -> Option<&'a str> {
+    is_secret(key, value).then_some(value)
+}
+
+/// `passwd:` also names the program that speaks, a line of nsswitch.conf, and a file, as BSD's does.
+fn speaks(key: &str) -> bool {
+    key.eq_ignore_ascii_case("passwd") || key == "master.passwd"
+}
+
 fn is_secret(key: &str, value: &str) -> bool {
     let lower = key.to_ascii_lowercase();
-    let is_password = lower.contains("pass") || lower.ends_with("pw") || lower.ends_with("pwd");
+    let is_password =
+        ["pass", "psw"].iter().any(|name| lower.contains(name)) || lower.ends_with("pw") || lower.ends_with("pwd");
     // `Token::new` in a program's text.
     let is_code = value.strip_prefix(':').is_some_and(|rest| rest.starts_with(char::is_alphabetic));
     if is_code || is_placeholder(value) || is_path(value) || !value.chars().any(char::is_alphanumeric) && !is_password {
@@ -74,9 +99,39 @@ fn is_secret(key: &str, value: &str) -> bool {
     if lower.ends_with("pwd") && value.starts_with(['/', '~']) {
         return false;
     }
-    // Counters: `token: 5`, `pass=12`.
+    // `example.pw:8080` is a host.
+    static PORT: LazyLock<Regex> = LazyLock::new(|| regex("^[0-9]{1,5}(?:/|$)"));
+    if lower.ends_with(".pw") && PORT.is_match(value) {
+        return false;
+    }
+    // `pam_auth = some_method`; what npm has behind `_auth` is base64.
+    if lower.ends_with("_auth")
+        && lower != "_auth"
+        && value.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b))
+    {
+        return false;
+    }
+    if lower.ends_with("token") && !is_password && (is_named(value) || is_number(value)) {
+        return false;
+    }
+    // Counters: `secret: 5`, `pass=12`.
     let few = value.len() <= 3 && value.bytes().all(|b| b.is_ascii_digit());
-    !(few && (!is_password || lower == "pass"))
+    !(few && (!is_password || lower == "pass" || lower == "pw"))
+}
+
+/// Words that name a token, as `NSS Certificate DB`: no token has spaces. Behind a quote that nothing closes, one may
+/// be the first word.
+fn is_named(value: &str) -> bool {
+    let word = |word: &str| word.len() < 16 && !word.bytes().any(|b| b.is_ascii_digit());
+    value.contains(' ') && value.split(' ').all(word)
+}
+
+/// A count or a serial number; six digits may be a one-time password.
+fn is_number(value: &str) -> bool {
+    match value.strip_prefix("0x") {
+        Some(hex) => hex.len() <= 8 && hex.bytes().all(|b| b.is_ascii_hexdigit()),
+        None => value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit()),
+    }
 }
 
 /// What stands behind `passwd:` in nsswitch.conf, and how the program of that name begins its sentences.
@@ -90,6 +145,7 @@ const SPOKEN: &[&str] = &[
     "db",
     "winbind",
     "dns",
+    "ASCII",
     "password",
     "all",
     "user",
