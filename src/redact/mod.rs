@@ -101,7 +101,7 @@ impl Redactor {
             curl = bare.trim_end().ends_with('\\') && (goes_on || bare.contains("curl"));
             if bare.len() > LONGEST_LINE {
                 context = block::Context::default();
-                if SUSPECTS.is_match(bare) {
+                if goes_on || SUSPECTS.is_match(bare) {
                     *found.entry("line").or_default() += 1;
                     out.push_str(WITHHELD);
                 } else {

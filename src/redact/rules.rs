@@ -224,7 +224,7 @@ fn shapes() -> Vec<Shape> {
         ),
         (
             "password",
-            r#"(?i)(?:(?:alter|create)\s+(?:user|role|login|group)\s[^;]*?|(?-u:\b)(?:with|encrypted)\s+)(?-u:\b)password\s+[EN]?(?:"([^"]+)|'((?:[^']|'')+))"#.to_owned(),
+            r#"(?i)(?:(?:alter|create)\s+(?:user|role|login|group)\s[^;]*?|(?-u:\b)(?:with|encrypted)\s+)(?-u:\b)password\s+[EN]?(?:"([^"]+)|'((?:[^'\\]|\\.|'')+))"#.to_owned(),
             "(?i)password",
             directive,
         ),

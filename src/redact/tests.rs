@@ -198,6 +198,8 @@ fn plants() -> Vec<(&'static str, String, Vec<String>)> {
             "System.setProperty(\"APP_TOKEN\", \"{}\")",
             "smtp.login(user, \"{}\")",
             "statement: ALTER USER bob WITH PASSWORD '{}';",
+            "alter user bob password 'x\\'{}'",
+            "alter user bob password 'x''{}'",
             "create role bob createdb encrypted password '{}'",
             "SET PASSWORD FOR 'bob'@'%' = PASSWORD('{}')",
             "curl --user bob@example.com:{} https://h/x",
@@ -353,10 +355,12 @@ fn key_block(word: &str) -> (String, String) {
 }
 
 #[test]
-fn a_token_of_letters_alone_is_known_by_its_start() {
+fn a_token_of_letters_alone_is_known_by_its_start_or_its_name() {
     let text = ["x h", "f_", &Seeded(5).text(&ALNUM[..52], 34), " y"].concat();
     let redacted = redact(&text);
     assert!(redacted.starts_with("x ‹secret:api-key#") && redacted.ends_with("› y"), "{redacted}");
+    let cut = ["token=\"", &Seeded(6).text(&ALNUM[..52], 20), " was sent to"].concat();
+    assert!(redact(&cut).starts_with("token=\"‹secret:password#"), "{}", redact(&cut));
     for name in ["hf_some_name_of_a_function_that_is_long", "(id)hf_theNameOfSomethingThatIsWrittenInOneWord;"] {
         assert_eq!(redact(name), name);
     }
@@ -419,6 +423,11 @@ fn a_line_too_long_to_read_is_withheld_only_if_it_may_hold_a_secret() {
     assert_eq!(redacted.text, "a\n‹line withheld›\nb\r\n");
     assert_eq!(redacted.found, BTreeMap::from([("line", 1)]));
     assert_eq!(redact(&"token=x&".repeat(5_000)), WITHHELD, "a line made to take for ever");
+    assert_eq!(
+        redact(&format!("curl \\\n{long}")),
+        format!("curl \\\n{WITHHELD}"),
+        "any user and password may stand there"
+    );
 }
 
 #[test]

@@ -119,9 +119,11 @@ fn is_secret(key: &str, value: &str) -> bool {
     !(few && (!is_password || lower == "pass" || lower == "pw"))
 }
 
-/// Words that name a token, as `NSS Certificate DB`: no token has spaces.
+/// Words that name a token, as `NSS Certificate DB`: no token has spaces. Behind a quote that nothing closes, one may
+/// be the first word.
 fn is_named(value: &str) -> bool {
-    value.contains(' ') && !value.bytes().any(|b| b.is_ascii_digit())
+    let word = |word: &str| word.len() < 16 && !word.bytes().any(|b| b.is_ascii_digit());
+    value.contains(' ') && value.split(' ').all(word)
 }
 
 /// A count or a serial number; six digits may be a one-time password.
