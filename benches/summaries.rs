@@ -95,6 +95,7 @@ fn main() {
     for (what, unique) in [("95 % print the same", false), ("every output is unique", true)] {
         let (input, lines) = fleet(unique);
         let redactor = Redactor::new(b"a key");
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let (mut redacted, mut first, mut again) = (Vec::new(), Vec::new(), Vec::new());
         let mut findings = 0;
         for _ in 0..ROUNDS {
@@ -104,9 +105,9 @@ fn main() {
             }
             redacted.push(start.elapsed());
             let start = Instant::now();
-            findings = black_box(Reader::default().summarise(&input)).findings.len();
+            findings = black_box(Reader::with_threads(threads).summarise(&input)).findings.len();
             first.push(start.elapsed());
-            let mut reader = Reader::default();
+            let mut reader = Reader::with_threads(threads);
             let early = Input { rows: input.rows[..input.rows.len() - TICK].to_vec(), ..input.clone() };
             black_box(reader.summarise(&early));
             let start = Instant::now();

@@ -20,7 +20,6 @@ const KEPT: usize = 4;
 #[derive(Default)]
 pub struct Readers(Mutex<Vec<(RunId, Arc<tokio::sync::Mutex<Reading>>)>>);
 
-#[derive(Default)]
 struct Reading {
     reader: Reader,
     /// Of the plan's targets, which do not change.
@@ -31,7 +30,11 @@ impl Readers {
     fn of(&self, run: RunId) -> Arc<tokio::sync::Mutex<Reading>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|(id, _)| *id == run);
-        let reader = known.map(|at| kept.remove(at).1).unwrap_or_default();
+        let reader = known.map(|at| kept.remove(at).1).unwrap_or_else(|| {
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let reading = Reading { reader: Reader::with_threads(threads), attributes: Vec::new() };
+            Arc::new(tokio::sync::Mutex::new(reading))
+        });
         kept.push((run, reader.clone()));
         let spare = kept.len().saturating_sub(KEPT);
         kept.drain(..spare);

@@ -184,7 +184,7 @@ fn address_length(bytes: &[u8]) -> usize {
     if whole.iter().filter(|b| **b == b':').count() < 2 || whole.contains(&b'-') {
         return 0;
     }
-    std::str::from_utf8(whole).ok().filter(|text| text.parse::<std::net::Ipv6Addr>().is_ok()).map_or(0, str::len)
+    std::str::from_utf8(whole).ok().filter(|text| text.parse::<core::net::Ipv6Addr>().is_ok()).map_or(0, str::len)
 }
 
 /// Eight letters and all of them hexadecimal: an id that has no digit by chance, and no word of any language.

@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::thread;
 
 use crate::domain::Digest;
 use crate::redact::{normalise, streams};
@@ -17,12 +16,12 @@ use super::lines::{Lexicon, Record, place};
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
 const ALONE: usize = 1 << 20;
-/// Threads that read at once, at most.
-const THREADS: usize = 8;
 
 /// What was read so far.
 #[derive(Default)]
 pub struct Reader {
+    /// That read at once; none means one.
+    threads: usize,
     pub(super) lexicon: Lexicon,
     pub(super) names: Names,
     pub(super) known: Known,
@@ -61,6 +60,12 @@ pub(super) struct Job<'a> {
 }
 
 impl Reader {
+    /// Reads with so many threads at once. What it tells is the same with any number.
+    #[must_use]
+    pub fn with_threads(threads: usize) -> Self {
+        Reader { threads, ..Reader::default() }
+    }
+
     pub(super) fn success(&self, output: Digest, cut: bool) -> Option<&Reading> {
         self.successes.get(&(output, cut))
     }
@@ -81,8 +86,7 @@ impl Reader {
 
     pub(super) fn read_successes(&mut self, jobs: &[Job<'_>]) {
         let bytes: usize = jobs.iter().map(|job| job.text.len()).sum();
-        let threads =
-            if bytes < ALONE { 1 } else { thread::available_parallelism().map_or(1, usize::from).min(THREADS) };
+        let threads = if bytes < ALONE { 1 } else { self.threads.clamp(1, jobs.len().max(1)) };
         if threads == 1 {
             for job in jobs {
                 let reading = Reading::of(job, &mut self.lexicon, &mut self.names);
@@ -90,7 +94,7 @@ impl Reader {
             }
             return;
         }
-        let parts: Vec<(Lexicon, Names, Vec<Reading>)> = thread::scope(|scope| {
+        let parts: Vec<(Lexicon, Names, Vec<Reading>)> = std::thread::scope(|scope| {
             let read = |jobs: &[Job<'_>]| {
                 let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
                 let readings = jobs.iter().map(|job| Reading::of(job, &mut lexicon, &mut names)).collect();

@@ -274,6 +274,21 @@ proptest! {
 }
 
 #[test]
+fn any_number_of_threads_tells_the_same() {
+    let texts: Vec<String> = (0..2_000u32)
+        .map(|n| {
+            let log: String = (0..n % 7 + 8).map(|l| format!("GET /health/{} took {}ms\n", n % 3, n * l)).collect();
+            format!("nginx/1.{}.0\n{log}Use%: {}%\n{}", if n % 50 == 0 { 18 } else { 24 }, n % 97, "x".repeat(400))
+        })
+        .collect();
+    let input = made_of(&texts);
+    let one = Reader::with_threads(1).summarise(&input);
+    for threads in [2, 3, 8, 9_999] {
+        assert_eq!(Reader::with_threads(threads).summarise(&input), one, "{threads} threads");
+    }
+}
+
+#[test]
 fn a_thousand_long_outputs_that_differ_in_numbers_only_are_one_finding() {
     let lines = |n: u32| -> String {
         (0..20)

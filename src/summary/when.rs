@@ -138,13 +138,14 @@ fn year_length(bytes: &[u8]) -> usize {
     if year { 4 } else { 0 }
 }
 
-/// The length of the span of time at the start: `3 days,  2:11`, `2h 3min`, `1 day 4h`, `12 min`. 0 for none, and for seconds
-/// alone, which people compare as numbers.
+/// The length of the span of time at the start: `3 days,  2:11`, `2h 3min`, `1 day 4h`, `12 min`, `7s` in `7s ago`. 0 for none,
+/// and for seconds alone, which people compare as numbers.
 pub(super) fn span_length(bytes: &[u8]) -> usize {
     if !bytes.first().is_some_and(u8::is_ascii_digit) {
         return 0;
     }
-    let Some((mut end, unit)) = part(bytes, &LARGE) else { return 0 };
+    let large = part(bytes, &LARGE);
+    let Some((mut end, unit)) = large.or_else(|| part(bytes, &SMALL)) else { return 0 };
     let mut parts = 1;
     loop {
         let comma = usize::from(bytes.get(end) == Some(&b','));
@@ -159,7 +160,8 @@ pub(super) fn span_length(bytes: &[u8]) -> usize {
         parts += 1;
     }
     let whole = bytes.get(end).is_none_or(|b| ends_word(*b) || *b == b'.');
-    if whole && (parts > 1 || unit > 2) { end } else { 0 }
+    let span = large.is_some() && (parts > 1 || unit > 2) || bytes[end..].starts_with(b" ago");
+    if whole && span { end } else { 0 }
 }
 
 /// A number with one of the units: the length of both, and of the unit.
@@ -296,6 +298,7 @@ mod tests {
             let with = format!("{text} x");
             assert_eq!(&with[..span_length(with.as_bytes())], text);
         }
+        assert_eq!([span_length(b"7s ago"), span_length(b"17h ago"), span_length(b"7s later")], [2, 3, 0]);
         for text in ["3 s", "12ms", "5 dayz", "3h", "4d", "7 nodes", "1 mint", "min"] {
             assert_eq!(span_length(text.as_bytes()), 0, "{text}");
         }

@@ -63,6 +63,8 @@ const IMPURE: &[&str] = &[
     "std::process",
     "std::thread",
 ];
+/// Threads that end before their caller goes on: what comes out depends on nothing but what went in.
+const PURE_THREADS: &str = "std::thread::scope";
 
 fn sources(dir: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
@@ -164,6 +166,7 @@ fn violations(files: &BTreeMap<PathBuf, String>) -> Vec<String> {
         }
         let is_test = path.file_stem().and_then(|s| s.to_str()).is_some_and(|s| s == "tests" || s.ends_with("_tests"));
         if PURE.contains(&room.as_str()) && !is_test {
+            let text = text.replace(PURE_THREADS, "");
             for word in IMPURE {
                 if text.contains(word) {
                     faults.push(format!("{}: the pure core says `{word}`", path.display()));
@@ -204,5 +207,6 @@ fn a_violation_is_found_in_every_form() {
     assert_eq!(found("runbook/library.rs", "let text = std::fs::read_to_string(path);"), 1);
     assert_eq!(found("message/view.rs", "let home = std::env::var(\"HOME\");"), 1);
     assert_eq!(found("run/decide.rs", "std::thread::sleep(std::time::Duration::ZERO);"), 1);
+    assert_eq!(found("summary/reading.rs", "std::thread::scope(|scope| scope.spawn(read));"), 0);
     assert_eq!(found("run/decide.rs", "// Timestamp::now() is forbidden here"), 0);
 }

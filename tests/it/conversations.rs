@@ -467,6 +467,11 @@ fn an_automation_whose_answer_is_lost_restarts_every_machine_once() {
 }
 
 #[test]
+fn behind_the_results_stand_nodes_differences_outputs_and_tables_for_whoever_may_see_them() {
+    holds(ORDINARY.at(Platform::Slack), "details");
+}
+
+#[test]
 fn what_stands_behind_the_cut_is_found_in_the_accounts_bucket_or_told_as_lost() {
     holds(ORDINARY.at(Platform::Slack), "long-output");
 }

@@ -297,7 +297,7 @@ fn redact_all(raw: Vec<(Digest, Vec<u8>)>, redactor: &Redactor) -> Vec<(Digest, 
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
         (came, Digest::of(redacted.text.as_bytes()), redacted)
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = super::cores();
     let mut rest = raw;
     let share = rest.len().div_ceil(threads).max(SHARE);
     let mut parts = Vec::new();

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use regex::Regex;
 
 use crate::redact::Redactor;
-use crate::summary::{Input, Summary, summarise};
+use crate::summary::{Input, Reader, Summary};
 
 use super::terminal::Terminal;
 use gathered::Gathered;
@@ -87,7 +87,7 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     let gathered = gather(&args.files, &redactor)?;
     let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
     let input = gathered.input(&inventory, args.expect.as_ref());
-    let summary = summarise(&input);
+    let summary = Reader::with_threads(cores()).summarise(&input);
     let changes = old.map(|old| against::since(&old, &gathered));
     let told = Told { gathered, input, summary };
     if let Some(file) = &args.groups {
@@ -102,6 +102,11 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     print(&said)?;
     let good = told.summary.counts.succeeded == told.summary.counts.total;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Threads that are worth starting for what takes the processor alone.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Whoever reads may go before the end, as `head` does.
