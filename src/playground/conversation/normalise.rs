@@ -3,7 +3,7 @@
 //! In this order: the simulators' addresses (`http://<host>`); names of output files (`r-<run>-NAME-<hash>.txt`); Slack times (`<ts>`); ids of Discord (`<snowflake>`); ULIDs (`<run>`) and short run ids
 //! (`r-#1`, `r-#2` in order of appearance); UUIDs (`<id>`); digests of plans and revisions, and hex of 12 digits and more that
 //! is no node id (`<hash>`);
-//! dates and clock times (`<date>`, `<clock>`); durations such as `3.2 s`, `1 m 12 s`, `14 min` (`<time>`); sizes of
+//! dates, as those of a journal too, and clock times (`<date>`, `<clock>`); durations such as `3.2 s`, `1 m 12 s`, `14 min` (`<time>`); sizes of
 //! files (`<size>`). Everything else must be the same in every run.
 
 use std::sync::LazyLock;
@@ -22,7 +22,11 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         // The mark by which a message of Muster's at Discord is found again.
         (r"(?m)(?P<keep>\bmuster )[0-9a-f]{12}$", "${keep}<hash>"),
         (r"(?P<keep>^|[^-0-9A-Za-z])(?:sha256:)?[0-9a-f]*[a-f][0-9a-f]{11,}\b", "${keep}<hash>"),
-        (r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?", "<date>"),
+        (r"\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ \d]\d \d\d:\d\d:\d\d\b", "<date>"),
+        (
+            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?)?",
+            "<date>",
+        ),
         (r"\b\d{1,2}:\d\d(?::\d\d)?(?: UTC)?\b", "<clock>"),
         (r"\b\d+(?:\.\d+)?\s?(?:ms|s|min|m|h|seconds?|minutes?|hours?)\b(?: \d+\s?(?:ms|s|min|m)\b)*", "<time>"),
         (r"(?m)^(?P<keep>.*\(file\) .*), [\d.]+ (?:bytes?|kB|MB)$", "${keep}, <size>"),
@@ -60,13 +64,15 @@ mod tests {
     fn what_differs_from_run_to_run_is_taken_out() {
         let text = "r-7F3K and r-9ZZZ, r-7F3K again; 3.2 s, 1 m 12 s, 14 min; until 14:30 UTC on 2026-11-22\n\
                     01JD3X5Q8Z4W6V2N7B9C1M0KTR i-0a1b2c3d4e5f60718 111111111111 digest 0a1b2c3d4e5f6071\n\
-                    http://127.0.0.1:4711/x 1763820000.000123 1576309853126852608\n(file) run-r-7F3K.log, 12.3 kB";
+                    http://127.0.0.1:4711/x 1763820000.000123 1576309853126852608\n(file) run-r-7F3K.log, 12.3 kB\n\
+                    since Sun 2026-11-22 10:00:01; Nov  2 10:00:01 ip-10-0-0-1 systemd";
         insta::assert_snapshot!(normalise(text), @r"
         r-#1 and r-#2, r-#1 again; <time>, <time>, <time>; until <clock> on <date>
         <run> i-0a1b2c3d4e5f60718 111111111111 digest <hash>
         http://<host>/x <ts> <snowflake>
         (file) run-r-#1.log, <size>
+        since <date>; <date> ip-10-0-0-1 systemd
         ");
-        assert_eq!(RULES.len(), 13);
+        assert_eq!(RULES.len(), 14);
     }
 }
