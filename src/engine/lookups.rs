@@ -126,12 +126,11 @@ pub(super) async fn detail(
         };
         return output(services, row, handle, Some(planned.target.node.as_str())).await;
     }
-    let (summary, texts) = summary_with_texts(services, &run).await;
-    Answer::Whisper(match verb {
-        Verb::Compare => {
-            message::detail::compare(&run, &summary, &|key: &Digest| texts.get(key).cloned(), wanted, &view)
-        }
-        _ => message::detail::nodes(&run, &summary, wanted, &view),
+    Answer::Whisper(if verb == Verb::Compare {
+        let (summary, texts) = summary_with_texts(services, &run).await;
+        message::detail::compare(&run, &summary, &|key: &Digest| texts.get(key).cloned(), wanted, &view)
+    } else {
+        message::detail::nodes(&run, &summary_of(services, &run).await, wanted, &view)
     })
 }
 

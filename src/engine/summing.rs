@@ -45,6 +45,17 @@ impl Readers {
 /// Summarises the run as it stands. Only outputs that were not read before are fetched; those that were pruned are told as
 /// such.
 pub async fn summary_of(services: &Services, run: &Run) -> Summary {
+    summed(services, run, None).await
+}
+
+/// The same, with every output that is kept.
+pub async fn summary_with_texts(services: &Services, run: &Run) -> (Summary, Texts) {
+    let texts = fetch(services, run, rows::output_keys(run)).await;
+    (summed(services, run, Some(texts.clone())).await, texts)
+}
+
+/// `texts`: the run's outputs, where they are at hand.
+async fn summed(services: &Services, run: &Run, texts: Option<Texts>) -> Summary {
     let reading = services.readers.of(run.id);
     let mut reading = reading.lock().await;
     let Reading { reader, attributes } = &mut *reading;
@@ -52,14 +63,12 @@ pub async fn summary_of(services: &Services, run: &Run) -> Summary {
         *attributes = rows::attributes(&run.proposal.plan);
     }
     let mut input = rows::summary_input_with(run, Texts::new(), attributes);
-    let wanted = rows::parts_of(run, &reader.wants(&input.rows));
-    input.outputs = rows::joined(run, fetch(services, run, wanted).await);
+    let texts = match texts {
+        Some(texts) => texts,
+        None => fetch(services, run, rows::parts_of(run, &reader.wants(&input.rows))).await,
+    };
+    input.outputs = rows::joined(run, texts);
     reader.summarise(&input)
-}
-
-/// The same, with every output that is kept.
-pub async fn summary_with_texts(services: &Services, run: &Run) -> (Summary, Texts) {
-    (summary_of(services, run).await, fetch(services, run, rows::output_keys(run)).await)
 }
 
 async fn fetch(services: &Services, run: &Run, keys: Vec<Digest>) -> Texts {

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::domain::Digest;
-use crate::run::{NodeReport, Run, TargetState};
+use crate::run::Run;
 use crate::summary::Summary;
 
 use super::OutputFile;
 use super::blast::account_name;
-use super::rows::{is_cut, telling};
+use super::rows::{cause, extracted, is_cut, telling};
 use super::words::say;
 use super::{Block, Card, Tone, View};
 
@@ -44,19 +44,9 @@ fn findings(run: &Run, summary: &Summary) -> Vec<Option<(usize, String)>> {
     of
 }
 
-/// A name that two steps extract has the value of the later one.
-fn values(state: &TargetState) -> std::collections::BTreeMap<&str, &str> {
-    let all = state.reports.iter().flat_map(|(_, report)| &report.extracted);
-    all.map(|(name, value)| (name.as_str(), value.as_str())).collect()
-}
-
-fn cause(state: &TargetState, report: Option<&NodeReport>) -> Option<String> {
-    report.and_then(|r| r.cause.clone()).or_else(|| state.cause.clone())
-}
-
 fn csv_of(run: &Run, summary: &Summary) -> String {
     let plan = &run.proposal.plan;
-    let names: std::collections::BTreeSet<&str> = run.targets.iter().flat_map(|t| values(t).into_keys()).collect();
+    let names: std::collections::BTreeSet<&str> = run.targets.iter().flat_map(|t| extracted(t).into_keys()).collect();
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let mut write = |row: Vec<String>| {
         // Into memory nothing can fail but a row of another length, and all have one.
@@ -80,10 +70,10 @@ fn csv_of(run: &Run, summary: &Summary) -> String {
             report.and_then(|r| r.exit_code).map_or_else(String::new, |code| code.to_string()),
             number,
             title,
-            cause(state, report).unwrap_or_default(),
+            cause(state).unwrap_or_default().to_owned(),
             if is_cut(state) { "yes" } else { "" }.to_owned(),
         ];
-        let values = values(state);
+        let values = extracted(state);
         let extracted = names.iter().map(|name| values.get(name).copied().unwrap_or_default().to_owned());
         write(own.into_iter().chain(extracted).map(harmless).collect());
     }
@@ -124,10 +114,10 @@ fn json_of(run: &Run, summary: &Summary, short: &str) -> String {
             "outcome": state.outcome.map_or_else(|| "pending".to_owned(), |o| o.to_string()),
             "exit_code": report.and_then(|r| r.exit_code),
             "finding": finding.map(|(n, _)| n),
-            "cause": cause(state, report),
+            "cause": cause(state),
             "cut": is_cut(state),
             "output": super::rows::output_key(state).as_ref().map(Digest::to_string),
-            "values": values(state),
+            "values": extracted(state),
         })
     });
     // A line for each node, so that the file can be read by eyes and by line too.

@@ -146,22 +146,31 @@ fn listed(state: &TargetState) -> Option<Digest> {
     state.reports.iter().find(|(step, _)| *step == only).and_then(|(_, report)| report.listed)
 }
 
+/// What was read from its outputs. A name that two steps extract has the value of the later one.
+pub(super) fn extracted(state: &TargetState) -> BTreeMap<&str, &str> {
+    let all = state.reports.iter().flat_map(|(_, report)| &report.extracted);
+    all.map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// Why it ended so, where somebody said it.
+pub(super) fn cause(state: &TargetState) -> Option<&str> {
+    telling(state).and_then(|report| report.cause.as_deref()).or(state.cause.as_deref())
+}
+
 fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> Row {
     let plan = &run.proposal.plan;
     let report = telling(state);
     let step_of =
         |r: &NodeReport| state.reports.iter().find(|(_, other)| std::ptr::eq(other, r)).map(|(step, _)| *step);
     let step = plan.steps.get(report.and_then(step_of).unwrap_or(state.step) as usize);
-    let said = report.and_then(|r| r.cause.clone()).or_else(|| state.cause.clone());
-    let cause = said.or_else(|| match state.outcome {
+    let cause = cause(state).map(str::to_owned).or_else(|| match state.outcome {
         Some(Outcome::TimedOut) => step.map(|s| format!("timed out after {}", duration(s.timeout))),
         Some(Outcome::Undeliverable) => {
             step.map(|s| format!("not delivered: the agent did not answer within {}", duration(s.delivery_timeout)))
         }
         Some(_) | None => None,
     });
-    // A name that two steps extract has the value of the later one.
-    let extracted = state.reports.iter().flat_map(|(_, r)| r.extracted.clone()).collect();
+    let extracted = extracted(state).into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     Row {
         target,
         outcome: state.outcome,

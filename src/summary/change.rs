@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::redact::normalise;
 
 use super::group::{Chatter, Shown, Unit, told_line};
-use super::lines::{Lexicon, Record, Template};
+use super::lines::{Lexicon, Place, Record, Template};
 use super::mask::{Kind, Value};
 
 /// One node's redacted output, before and now.
@@ -137,14 +137,11 @@ impl<'r> Difference<'r> {
 /// The lines that are no log, by their shape.
 fn by_template<'r>(record: &'r Record, lexicon: &Lexicon, chatter: &Chatter) -> BTreeMap<Template, Vec<Line<'r>>> {
     let mut lines: BTreeMap<Template, Vec<Line<'r>>> = BTreeMap::new();
-    let mut from = 0;
-    for template in &record.lines {
-        let start = from;
-        from += lexicon.slots(*template);
-        if !chatter.holds(*template) {
-            let line = Line { template: *template, values: &record.values[start..from], text: &record.text };
-            lines.entry(*template).or_default().push(line);
-        }
+    let mut places: Vec<Place> = record.sorted.iter().filter(|at| !chatter.holds(at.template)).copied().collect();
+    places.sort_by_key(|at| at.line);
+    for Place { template, values, .. } in places {
+        let values = &record.values[values as usize..][..lexicon.slots(template)];
+        lines.entry(template).or_default().push(Line { template, values, text: &record.text });
     }
     lines
 }

@@ -9,7 +9,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::Row;
+use super::{Row, size};
 
 /// Below this many nodes G is no longer near its limiting distribution, and the chance is reckoned exactly instead.
 const COHORT: usize = 12;
@@ -356,10 +356,6 @@ fn fit(inside: u32, set: u32, total: u32) -> f64 {
 
 fn few(exceptions: u32, total: u32) -> bool {
     (1..=FEW).contains(&exceptions) && exceptions * FEW_IN <= total
-}
-
-fn size(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 fn bits(words: usize, rows: impl Iterator<Item = usize>) -> Vec<u64> {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::cause::sounds_bad;
 use super::lines::{Lexicon, Record, Template};
 use super::mask::{Kind, SLOT, Value};
-use super::when;
+use super::{size, when};
 
 /// One text and how many nodes said it, byte for byte.
 pub(super) struct Unit<'r> {
@@ -22,7 +22,7 @@ pub(super) struct Unit<'r> {
 impl<'r> Unit<'r> {
     /// `set`: those who said it.
     pub(super) fn of(record: &'r Record, set: &[usize]) -> Self {
-        Unit { record, nodes: u32::try_from(set.len()).unwrap_or(u32::MAX) }
+        Unit { record, nodes: size(set.len()) }
     }
 }
 
@@ -315,14 +315,10 @@ impl Chatter {
         for unit in units {
             let record = unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
-            let mut from = 0;
-            for template in &record.lines {
-                let start = from;
-                from += lexicon.slots(*template);
-                if self.0.contains_key(template) {
-                    let of = record.values[start..from].iter().enumerate().filter(|(_, v)| v.kind != Kind::Time);
-                    seen.extend(of.map(|(slot, value)| (*template, slot, value.of(&record.text))));
-                }
+            for at in record.sorted.iter().filter(|at| self.holds(at.template)) {
+                let values = record.values[at.values as usize..].iter().take(lexicon.slots(at.template)).enumerate();
+                let values = values.filter(|(_, value)| value.kind != Kind::Time);
+                seen.extend(values.map(|(slot, value)| (at.template, slot, value.of(&record.text))));
             }
             for (template, slot, value) in seen {
                 let tally = values.entry((template, slot)).or_default();
@@ -344,9 +340,8 @@ impl Chatter {
         if self.0.is_empty() {
             return 0;
         }
-        let found: BTreeSet<Template> =
-            records.flat_map(|record| &record.lines).filter(|t| self.0.contains_key(t)).copied().collect();
-        u32::try_from(found.len()).unwrap_or(u32::MAX)
+        let templates = records.flat_map(|record| &record.sorted).map(|at| at.template);
+        size(templates.filter(|template| self.holds(*template)).collect::<BTreeSet<_>>().len())
     }
 }
 
@@ -551,7 +546,7 @@ fn read(
         let line = text(at);
         // Equal shapes stand beside each other.
         let alike = shape.lines[..at].iter().rev().take_while(|template| **template == shape.lines[at]).count();
-        let nth = u32::try_from(alike).unwrap_or(u32::MAX);
+        let nth = size(alike);
         let slots: Vec<Shown<'_>> = shown.by_ref().take(lexicon.slots(shape.lines[at])).collect();
         // A time that the nodes of one set happen to share sets them no more apart than others.
         let counts = |shown: &Shown<'_>, slot: Slot| !shown.kinds.only(Kind::Time) || split_by.contains(&slot);

@@ -2,12 +2,12 @@
 //!
 //! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again.
 
-use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
+use super::size;
 
 /// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
 /// on it.
@@ -56,7 +56,7 @@ impl Lexicon {
         if let Some(template) = self.known.get(shape) {
             return *template;
         }
-        let template = place(self.shapes.len());
+        let template = size(self.shapes.len());
         self.shapes.push((shape.into(), slots));
         self.known.insert(shape.into(), template);
         template
@@ -94,12 +94,10 @@ impl Lexicon {
 /// What is left of a text once its lines are read: shapes, and the values that stood in them.
 #[derive(Default)]
 pub(super) struct Record {
-    /// One for each line, in its order.
-    pub lines: Vec<Template>,
-    /// Those of them that are not blank, by their template, and those of one template by what they say: a list sorted by
+    /// Its lines but the blank ones, by their template, and those of one template by what they say: a list sorted by
     /// something is the same list.
     pub sorted: Vec<Place>,
-    /// Of all lines in their order, into `text`.
+    /// Of all lines in the order of the text, into `text`.
     pub values: Vec<Value>,
     pub text: String,
 }
@@ -118,7 +116,7 @@ impl Record {
     /// `own` is the node's own name, which is a value wherever it stands; empty where there is none.
     pub(super) fn of(text: &str, own: &str, lexicon: &mut Lexicon) -> Self {
         let mut record = Record::default();
-        text.split('\n').for_each(|line| record.push(line, own, lexicon));
+        text.split('\n').enumerate().for_each(|(at, line)| record.push(at, line, own, lexicon));
         record.sort(lexicon);
         record
     }
@@ -136,29 +134,27 @@ impl Record {
                 let (numbers, names): (Vec<usize>, Vec<usize>) = (0..slots).partition(moves);
                 let order: Vec<usize> = names.into_iter().chain(numbers).collect();
                 alike.sort_by(|a, b| {
-                    let pairs = order.iter().map(|slot| by_name(of(a, *slot).of(text), of(b, *slot).of(text)));
-                    pairs.reduce(Ordering::then).unwrap_or(Ordering::Equal).then(a.line.cmp(&b.line))
+                    let mut pairs = order.iter().map(|slot| by_name(of(a, *slot).of(text), of(b, *slot).of(text)));
+                    pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
                 });
             }
         }
     }
 
-    fn push(&mut self, line: &str, own: &str, lexicon: &mut Lexicon) {
+    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) {
         let (template, values) = lexicon.read(line, own);
         if !line.trim_ascii().is_empty() {
-            self.sorted.push(Place { template, line: place(self.lines.len()), values: place(self.values.len()) });
+            self.sorted.push(Place { template, line: size(at), values: size(self.values.len()) });
         }
-        self.lines.push(template);
         for value in values {
-            let from = place(self.text.len());
+            let from = size(self.text.len());
             self.text.push_str(value.of(line));
-            self.values.push(Value { from, to: place(self.text.len()), kind: value.kind });
+            self.values.push(Value { from, to: size(self.text.len()), kind: value.kind });
         }
     }
 
     /// Gives back what is not used.
     pub(super) fn shrink(&mut self) {
-        self.lines.shrink_to_fit();
         self.sorted.shrink_to_fit();
         self.values.shrink_to_fit();
         self.text.shrink_to_fit();
@@ -166,7 +162,6 @@ impl Record {
 
     /// Follows its lexicon into another one; see [`Lexicon::learn`].
     pub(super) fn renumber(&mut self, templates: &[Template]) {
-        self.lines.iter_mut().for_each(|line| *line = templates[*line as usize]);
         self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
         // Stable: lines of one template stay as they are.
         self.sorted.sort_by_key(|at| at.template);
@@ -174,12 +169,8 @@ impl Record {
 
     /// How many lines there are of each template, by template.
     pub(super) fn counts(&self) -> impl Iterator<Item = (Template, u32)> {
-        self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, place(those.len())))
+        self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, size(those.len())))
     }
-}
-
-pub(super) fn place(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -194,7 +185,7 @@ mod tests {
         let mut lexicon = Lexicon::default();
         for line in lines {
             let told = |record: &Record, lexicon: &Lexicon| {
-                let shape = lexicon.shape(record.lines[0]).to_owned();
+                let shape = record.sorted.first().map(|at| lexicon.shape(at.template).to_owned());
                 (shape, record.values.iter().map(|v| v.of(&record.text).to_owned()).collect::<Vec<_>>())
             };
             let mut alone = Lexicon::default();

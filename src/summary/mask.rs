@@ -4,6 +4,8 @@
 //! outputs that differ only in those have one shape. Too many slots do no harm: `group` puts back every
 //! value that turns out to be common.
 
+use super::size;
+
 /// Stands for a slot in a shape. Control characters are gone after normalising, so it cannot occur in text.
 pub(super) const SLOT: char = '\u{1}';
 
@@ -92,7 +94,7 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
     let mut values = Vec::new();
     let mut slot = |shape: &mut String, from: usize, to: usize, kind: Kind| {
         shape.push(SLOT);
-        values.push(Value { from: to_u32(from), to: to_u32(to), kind });
+        values.push(Value { from: size(from), to: size(to), kind });
     };
     let own = if own.len() >= 3 { own.as_bytes() } else { b"" };
     let mut at = 0;
@@ -197,10 +199,6 @@ fn marker_length(bytes: &[u8]) -> Option<usize> {
     let inside = bytes.strip_prefix("‹secret:".as_bytes())?;
     let end = inside.iter().take(32).position(|b| *b == "›".as_bytes()[0])?;
     inside[end..].starts_with("›".as_bytes()).then_some(bytes.len() - inside.len() + end + "›".len())
-}
-
-fn to_u32(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 pub(super) fn digits(bytes: &[u8]) -> usize {

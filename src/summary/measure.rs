@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::facts::holds_clock;
 use super::group::Number;
 use super::reading::{Name, Said};
-use super::{Measure, Row, Shape};
+use super::{Measure, Row, Shape, size};
 
 /// How many of the highest values are named.
 const TOP: usize = 5;
@@ -32,10 +32,6 @@ pub(super) fn measures(rows: &[&Row]) -> Vec<Measure> {
             found: false,
         })
         .collect()
-}
-
-fn size(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 fn categories(values: &[(&str, u32)]) -> Shape {

@@ -157,7 +157,7 @@ impl Reader {
     #[must_use]
     pub fn summarise(&mut self, input: &Input) -> Summary {
         let rows = distinct(&input.rows);
-        let total = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let total = size(rows.len());
         let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
         let sets = Sets::of(&rows);
         self.read(&rows, &sets, input);
@@ -310,6 +310,11 @@ fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
 #[must_use]
 pub fn seen(output: &str) -> Cow<'_, str> {
     normalise(output)
+}
+
+/// Of nodes, lines and bytes of a line; nothing that is kept of a run has more than `u32` counts.
+fn size(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 /// One row for each target, by target.

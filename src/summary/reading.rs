@@ -12,7 +12,8 @@ use crate::redact::{normalise, streams};
 use super::cause::telling_line;
 use super::explain::Known;
 use super::facts::{Fact, facts};
-use super::lines::{Lexicon, Record, place};
+use super::lines::{Lexicon, Record};
+use super::size;
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
 const ALONE: usize = 1 << 20;
@@ -32,7 +33,6 @@ pub struct Reader {
 }
 
 /// What a node printed that succeeded.
-#[derive(Default)]
 pub(super) struct Reading {
     pub record: Record,
     pub said: Said,
@@ -44,7 +44,7 @@ pub(super) struct Reading {
     own: Box<str>,
 }
 
-#[derive(Default)]
+/// What a node printed that did not succeed.
 pub(super) struct Failure {
     pub telling: Option<String>,
     pub speaks: bool,
@@ -159,9 +159,9 @@ impl Said {
         let mut said = Said::default();
         for (nth, fact) in facts(text).into_iter().enumerate() {
             let Some(name) = names.of(&fact, nth) else { continue };
-            let from = place(said.text.len());
+            let from = size(said.text.len());
             said.text.push_str(fact.value);
-            said.facts.push(Named { name, from, to: place(said.text.len()) });
+            said.facts.push(Named { name, from, to: size(said.text.len()) });
         }
         said.facts.shrink_to_fit();
         said.text.shrink_to_fit();
@@ -226,7 +226,7 @@ impl Names {
         if let Some(at) = self.known.get(&name) {
             return Some(*at);
         }
-        let at = place(self.all.len());
+        let at = size(self.all.len());
         (self.all.len() < NAMES_MAX).then(|| {
             self.known.insert(name.clone(), at);
             self.all.push(name);
