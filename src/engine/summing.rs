@@ -16,6 +16,12 @@ pub type Texts = BTreeMap<Digest, Arc<str>>;
 /// Runs of which what was read is kept. Each that prints something else on 50,000 nodes takes some 50 MB.
 const KEPT: usize = 4;
 
+/// How often outputs are fetched for one summary: what was taken for lines of a log and is none is read once more. One that
+/// was pruned is wanted each time and never comes.
+const ROUNDS: usize = 3;
+/// Outputs in memory at once; AWS hands out at most 32,000 characters of each.
+const AT_ONCE: usize = 2_000;
+
 /// What was read of the outputs of the runs that were summarised last, the latest at the end.
 #[derive(Default)]
 pub struct Readers(Mutex<Vec<(RunId, Arc<tokio::sync::Mutex<Reading>>)>>);
@@ -62,12 +68,23 @@ async fn summed(services: &Services, run: &Run, texts: Option<Texts>) -> Summary
     if attributes.is_empty() {
         *attributes = rows::attributes(&run.proposal.plan);
     }
-    let mut input = rows::summary_input_with(run, Texts::new(), attributes);
-    let texts = match texts {
-        Some(texts) => texts,
-        None => fetch(services, run, rows::parts_of(run, &reader.wants(&input.rows))).await,
-    };
-    input.outputs = rows::joined(run, texts);
+    let input = rows::summary_input_with(run, Texts::new(), attributes);
+    for _ in 0..ROUNDS {
+        let wanted: Vec<Digest> = reader.wants(&input.rows).into_iter().collect();
+        let mut came = false;
+        for some in wanted.chunks(AT_ONCE) {
+            let parts = rows::parts_of(run, &some.iter().copied().collect());
+            let texts = match &texts {
+                Some(texts) => parts.iter().filter_map(|key| Some((*key, texts.get(key)?.clone()))).collect(),
+                None => fetch(services, run, parts).await,
+            };
+            came |= !texts.is_empty();
+            reader.learn(&input.rows, &rows::joined(run, texts));
+        }
+        if !came {
+            break;
+        }
+    }
     reader.summarise(&input)
 }
 

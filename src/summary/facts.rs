@@ -7,6 +7,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::group::Number;
 use super::when::clock_length;
 
@@ -50,7 +52,7 @@ const SAMPLE: usize = 6;
 const COLUMNS_MAX: usize = 40;
 
 /// The facts of a normalised output, in its order. Time and memory are linear in the text; any text will do.
-pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
+pub(super) fn facts<'a>(text: &'a str, keys: &mut Keys) -> Vec<Fact<'a>> {
     let mut lines: Vec<&str> = text.lines().map(|line| if line.len() > LINE_MAX { "" } else { line }).collect();
     // A table is known by the row below its headings, so it never begins in the last line.
     lines.push("");
@@ -65,7 +67,7 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
             pairs.end_of_block();
             continue;
         }
-        pairs.read(lines[at]);
+        pairs.read(lines[at], keys);
         at += 1;
     }
     pairs.facts(&mut found);
@@ -76,9 +78,17 @@ pub(super) fn facts(text: &str) -> Vec<Fact<'_>> {
     found
 }
 
+/// So few names are compared one by one sooner than they are hashed.
+const FEW: usize = 24;
+
 /// Leaves out every name that has two values: which of them is meant cannot be told.
 fn once(found: &mut Vec<Fact<'_>>) {
-    let mut seen = HashSet::with_capacity(found.len());
+    let alike = |a: &Fact<'_>, b: &Fact<'_>| a.key == b.key && a.row == b.row && a.labelled == b.labelled;
+    let again = |(at, fact): (usize, &Fact<'_>)| found[..at].iter().any(|before| alike(before, fact));
+    if found.len() <= FEW && !found.iter().enumerate().any(again) {
+        return;
+    }
+    let mut seen = HashSet::with_capacity_and_hasher(found.len(), RandomState::default());
     let mut twice = HashSet::new();
     for fact in found.iter() {
         let name = (fact.key, fact.row, fact.labelled);
@@ -458,9 +468,47 @@ struct Pairs<'a> {
     count: usize,
 }
 
+/// What a key is, by its words alone.
+#[derive(Debug, Clone, Copy)]
+struct Is {
+    key: bool,
+    said: bool,
+    prose: bool,
+    words: usize,
+}
+
+/// The keys that were looked at: thousands of nodes print the same ones. It is a cache; what is found does not depend on it.
+#[derive(Default)]
+pub(super) struct Keys(HashMap<Box<str>, Is, RandomState>);
+
+/// Keys that are remembered at once.
+const KEYS: usize = 1 << 12;
+
+impl Keys {
+    fn is(&mut self, key: &str) -> Is {
+        if let Some(is) = self.0.get(key) {
+            return *is;
+        }
+        let is = Is {
+            key: is_key(key),
+            said: is_said(key),
+            prose: key.split(' ').any(|w| PROSE.iter().any(|p| w.eq_ignore_ascii_case(p))),
+            words: key.split(' ').count(),
+        };
+        if self.0.len() >= KEYS {
+            self.0.clear();
+        }
+        // What is longer is no key and would only take room.
+        if key.len() <= KEY_MAX {
+            self.0.insert(key.into(), is);
+        }
+        is
+    }
+}
+
 impl<'a> Pairs<'a> {
-    fn read(&mut self, line: &'a str) {
-        if line.trim().is_empty() {
+    fn read(&mut self, line: &'a str, keys: &mut Keys) {
+        if line.trim_ascii().is_empty() && line.trim().is_empty() {
             self.end_of_block();
             return;
         }
@@ -474,7 +522,7 @@ impl<'a> Pairs<'a> {
                 self.count += 1;
             }
         };
-        pairs_of(line, &mut each);
+        pairs_of(line, keys, &mut each);
     }
 
     fn end_of_block(&mut self) {
@@ -483,7 +531,11 @@ impl<'a> Pairs<'a> {
 
     /// Blocks with the same keys are records, each of something; the first key that tells them apart names them.
     fn facts(&self, found: &mut Vec<Fact<'a>>) {
-        let mut blocks_of: HashMap<&str, usize> = HashMap::new();
+        if let [block] = self.blocks.as_slice() {
+            block.iter().for_each(|(key, value)| add(found, Fact { key, row: "", labelled: false, value }));
+            return;
+        }
+        let mut blocks_of: HashMap<&str, usize, RandomState> = HashMap::default();
         for block in &self.blocks {
             for key in block.iter().map(|(key, _)| *key).collect::<HashSet<_>>() {
                 *blocks_of.entry(key).or_default() += 1;
@@ -524,7 +576,7 @@ impl<'a> Pairs<'a> {
 }
 
 /// The keys and values of one line.
-fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
+fn pairs_of<'a>(line: &'a str, keys: &mut Keys, each: &mut impl FnMut((&'a str, &'a str))) {
     let line = line.trim();
     let Some(at) = separator(line) else { return };
     if let Some(averages) = load_averages(line) {
@@ -545,21 +597,25 @@ fn pairs_of<'a>(line: &'a str, each: &mut impl FnMut((&'a str, &'a str))) {
         let set_off = at > key.len() || line[at + 1..].starts_with("  ") || bytes.get(at + 1) == Some(&b'\t');
         // With white space inside, a value is the rest of a row of a table.
         let row = value.contains("  ") || value.contains('\t');
-        if key.len() > 1 && !row && is_key(key) && !is_message(key, value, set_off) {
-            each((key, value));
+        if key.len() > 1 && !row {
+            let is = keys.is(key);
+            if is.key && !is_message(key, is, value, set_off) {
+                each((key, value));
+            }
         }
         return;
     }
-    if !is_key(key) || is_said(key) || bytes.get(at + 1) == Some(&b'=') {
+    let is = keys.is(key);
+    if !is.key || is.said || bytes.get(at + 1) == Some(&b'=') {
         return;
     }
     let spaced = at > key.len() && blank(bytes.get(at + 1));
-    let further = |word: &str| word.split_once('=').is_some_and(|(k, _)| is_key(k) && !k.contains(' '));
+    let mut further = |word: &str| word.split_once('=').is_some_and(|(k, _)| keys.is(k).key && !k.contains(' '));
     if spaced {
         each((key, value));
     } else if key.contains(' ') || at > key.len() || blank(bytes.get(at + 1)) && !value.is_empty() {
         // `set FOO=1` and `x= 1`: a command.
-    } else if line.split_whitespace().all(further) {
+    } else if line.split_whitespace().all(&mut further) {
         for (key, value) in line.split_whitespace().filter_map(|word| word.split_once('=')) {
             each((key, value.trim_end_matches([',', ';'])));
         }
@@ -581,6 +637,8 @@ fn separator(line: &str) -> Option<usize> {
 
 /// The one list of values that is known by its name: `load average: 0.08, 0.03, 0.05`, as `uptime`, `w` and `top` end.
 fn load_averages(line: &str) -> Option<[&str; 3]> {
+    // Most lines have none, and to search from the end is slow.
+    line.contains("load average").then_some(())?;
     let (_, after) = line.rsplit_once("load average")?;
     let after = after.trim_start_matches('s').strip_prefix(':')?;
     let mut numbers = after.split([',', ' ']).filter(|n| !n.is_empty());
@@ -683,20 +741,19 @@ fn is_said(key: &str) -> bool {
 /// What is said with a colon and names nothing: `Error: cannot open file`, `cp: missing operand`.
 ///
 /// `set_off`: white space beyond one blank parts key and value, as people and programs write lists.
-fn is_message(key: &str, value: &str, set_off: bool) -> bool {
-    let many = key.split(' ').count();
-    if value.is_empty() || is_said(key) || many > 6 {
+fn is_message(key: &str, is: Is, value: &str, set_off: bool) -> bool {
+    if value.is_empty() || is.said || is.words > 6 {
         return true;
     }
     if Number::of(value).is_some() {
         return false;
     }
-    if key.split(' ').any(|w| PROSE.iter().any(|p| w.eq_ignore_ascii_case(p))) {
+    if is.prose {
         return true;
     }
     // A program speaks under its own name, which is one word in lower case, a file or a class.
     let sentence = value.contains(' ') && !value.starts_with(|c: char| c.is_ascii_digit() || c == '+' || c == '-');
-    let program = many == 1 && (key.starts_with(|c: char| c.is_lowercase()) || key.contains(['.', '/']));
+    let program = is.words == 1 && (key.starts_with(|c: char| c.is_lowercase()) || key.contains(['.', '/']));
     sentence && program && !set_off
 }
 

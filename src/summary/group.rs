@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cause::sounds_bad;
-use super::lines::{Lexicon, Record, Template};
+use super::lines::{FEW, Held, Lexicon, Record, Template};
 use super::mask::{Kind, SLOT, Value};
 use super::{size, when};
 
@@ -56,8 +56,6 @@ impl Told {
     }
 }
 
-/// A slot with at most this many values is split by value; so many classes at most come of one shape.
-const FEW: usize = 12;
 /// Only so many of the first lines can become a title, and so many of those that set a group apart.
 const LINES: usize = 40;
 const LINE_MAX: usize = 200;
@@ -71,8 +69,7 @@ const MASKED: &str = "\u{1}";
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
-pub(super) fn group(lexicon: &Lexicon, units: &[Unit<'_>]) -> Vec<Group> {
-    let chatter = Chatter::of(lexicon, units);
+pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) -> Vec<Group> {
     let mut shapes: Vec<Shape> = Vec::new();
     let mut known: HashMap<Key, usize> = HashMap::new();
     let mut starts: Vec<Starts> = Vec::with_capacity(units.len());
@@ -216,6 +213,8 @@ struct Kept {
     nodes: u32,
     /// By slot, where that has few values: those that few nodes have.
     rare: BTreeMap<usize, BTreeSet<String>>,
+    /// It is none by what is known of it now, and yet lines of it were left out of a record.
+    missed: bool,
 }
 
 /// Fewer nodes show no pattern.
@@ -233,7 +232,9 @@ const MANY_MIN: u32 = 3;
 impl Chatter {
     pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>]) -> Self {
         let total: u32 = units.iter().map(|unit| unit.nodes).sum();
-        if total < CHATTER_NODES {
+        let left_out: BTreeSet<Template> =
+            units.iter().flat_map(|unit| &unit.record.logs).map(|log| log.template).collect();
+        if total < CHATTER_NODES && left_out.is_empty() {
             return Chatter::default();
         }
         // For each template how many nodes have it how often.
@@ -248,7 +249,8 @@ impl Chatter {
             let steady = often.values().any(|n| u64::from(*n) * 10 >= u64::from(nodes) * u64::from(STEADY));
             let shape = lexicon.shape(template);
             // One, two or three of something are counted by people too, and a list of names is no log.
-            if nodes < CHATTER_NODES || steady || often.len() < 4 || !has_word(shape) {
+            let is_log = nodes >= CHATTER_NODES && !steady && often.len() >= 4 && has_word(shape);
+            if !is_log && !left_out.contains(&template) {
                 return None;
             }
             let half = nodes.div_ceil(2);
@@ -260,7 +262,7 @@ impl Chatter {
             let most = u64::from(nodes) * 2 > u64::from(total);
             let telling = if most { median >= ALWAYS } else { sounds_bad(shape) };
             let many = median.max(MANY_MIN).saturating_mul(MANY);
-            Some((template, Kept { present: telling, many, nodes, rare: BTreeMap::new() }))
+            Some((template, Kept { present: telling, many, nodes, rare: BTreeMap::new(), missed: !is_log }))
         };
         let mut chatter = Chatter((0..).zip(often).filter_map(verdict).collect());
         if !chatter.0.is_empty() {
@@ -301,7 +303,28 @@ impl Chatter {
                 }
             }
         }
+        for log in &record.logs {
+            let Some(kept) = self.0.get(&log.template) else { continue };
+            marks.extend(kept.present.then_some(Mark::Present(log.template)));
+            marks.extend((log.lines > kept.many).then_some(Mark::Many(log.template)));
+            for (slot, held) in &log.held {
+                let (slot, Held::One(value)) = (*slot as usize, held) else { continue };
+                let value = value.of(&record.text);
+                let is_rare = kept.rare.get(&slot).is_some_and(|rare| rare.contains(value));
+                marks.extend(is_rare.then(|| Mark::Rare(log.template, slot, value.to_owned())));
+            }
+        }
         ((lines, marks), starts)
+    }
+
+    /// Its templates that are lines of logs by what is known now.
+    pub(super) fn logs(&self) -> HashSet<Template> {
+        self.0.iter().filter(|(_, kept)| !kept.missed).map(|(template, _)| *template).collect()
+    }
+
+    /// Whether lines were left out of the record that count after all.
+    pub(super) fn misses(&self, record: &Record) -> bool {
+        record.logs.iter().any(|log| self.0.get(&log.template).is_none_or(|kept| kept.missed))
     }
 
     /// Whether lines of it are of a log.
@@ -312,6 +335,7 @@ impl Chatter {
     fn look_for_rare_values(&mut self, lexicon: &Lexicon, units: &[Unit<'_>]) {
         // Nodes by template, slot and value, while there are few values.
         let mut values: BTreeMap<(Template, usize), BTreeMap<&str, u32>> = BTreeMap::new();
+        let mut many: BTreeSet<(Template, usize)> = BTreeSet::new();
         for unit in units {
             let record = unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
@@ -319,6 +343,14 @@ impl Chatter {
                 let values = record.values[at.values as usize..].iter().take(lexicon.slots(at.template)).enumerate();
                 let values = values.filter(|(_, value)| value.kind != Kind::Time);
                 seen.extend(values.map(|(slot, value)| (at.template, slot, value.of(&record.text))));
+            }
+            for (log, slot, held) in record.logs.iter().flat_map(|log| log.held.iter().map(move |(s, h)| (log, *s, h)))
+            {
+                let slot = slot as usize;
+                match held {
+                    Held::One(value) => drop(seen.insert((log.template, slot, value.of(&record.text)))),
+                    Held::Many => drop(many.insert((log.template, slot))),
+                }
             }
             for (template, slot, value) in seen {
                 let tally = values.entry((template, slot)).or_default();
@@ -329,7 +361,11 @@ impl Chatter {
             }
         }
         for ((template, slot), tally) in values {
-            let Some(kept) = self.0.get_mut(&template).filter(|_| tally.len() <= FEW) else { continue };
+            let Some(kept) =
+                self.0.get_mut(&template).filter(|_| tally.len() <= FEW && !many.contains(&(template, slot)))
+            else {
+                continue;
+            };
             let few = tally.into_iter().filter(|(_, n)| u64::from(*n) * 5 < u64::from(kept.nodes));
             kept.rare.insert(slot, few.map(|(value, _)| value.to_owned()).collect());
         }
@@ -340,7 +376,7 @@ impl Chatter {
         if self.0.is_empty() {
             return 0;
         }
-        let templates = records.flat_map(|record| &record.sorted).map(|at| at.template);
+        let templates = records.flat_map(Record::templates);
         size(templates.filter(|template| self.holds(*template)).collect::<BTreeSet<_>>().len())
     }
 }
@@ -685,7 +721,7 @@ mod tests {
         let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
         let units: Vec<Unit<'_>> =
             records.iter().zip(texts).map(|(record, (_, nodes))| Unit { record, nodes: *nodes }).collect();
-        group(&lexicon, &units)
+        group(&lexicon, &Chatter::of(&lexicon, &units), &units)
             .into_iter()
             .map(|g| {
                 (

@@ -2,8 +2,10 @@
 //!
 //! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
 
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
@@ -22,18 +24,54 @@ pub(super) type Template = u32;
 pub(super) struct Lexicon {
     /// Each with the number of its values.
     shapes: Vec<(Box<str>, usize)>,
-    known: HashMap<Box<str>, Template>,
-    memo: Vec<Seen>,
-    hasher: RandomState,
+    known: HashMap<Box<str>, Template, RandomState>,
+    memo: Memo,
     shape: String,
+    values: Vec<Value>,
+    draft: Draft,
 }
 
-/// One line that was read, for the next node that prints it.
+/// Lines that came more than once, for the next node that prints them.
+#[derive(Default)]
+struct Memo {
+    lines: Vec<Seen>,
+    /// The hash of the last line that came once, by place: most lines never come again and are not worth keeping.
+    once: Vec<u64>,
+    hasher: RandomState,
+}
+
 #[derive(Default, Clone)]
 struct Seen {
     line: String,
     template: Template,
     values: Vec<Value>,
+}
+
+impl Memo {
+    /// Where the line stands, or would; its hash; and whether it is there.
+    fn find(&mut self, line: &str) -> (usize, u64, bool) {
+        if self.lines.is_empty() {
+            // Nothing is found where no line can read so.
+            self.lines = vec![Seen { line: "\n".into(), ..Seen::default() }; MEMO];
+            self.once = vec![0; MEMO];
+        }
+        let hash = self.hasher.hash_one(line);
+        let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
+        (at, hash, self.lines[at].line == line)
+    }
+
+    fn keep(&mut self, at: usize, hash: u64, line: &str, template: Template, values: &[Value]) {
+        if self.once[at] != hash {
+            self.once[at] = hash;
+            return;
+        }
+        let seen = &mut self.lines[at];
+        seen.line.clear();
+        seen.line.push_str(line);
+        seen.values.clear();
+        seen.values.extend_from_slice(values);
+        seen.template = template;
+    }
 }
 
 impl Lexicon {
@@ -47,9 +85,11 @@ impl Lexicon {
         self.shapes.get(template as usize).map_or(0, |(_, slots)| *slots)
     }
 
-    /// Where each shape of another lexicon stands in this one.
-    pub(super) fn learn(&mut self, other: &Lexicon) -> Vec<Template> {
-        other.shapes.iter().map(|(shape, slots)| self.put(shape, *slots)).collect()
+    /// Where each shape of another lexicon stands in this one; `before` says so of those that were there already.
+    pub(super) fn learn(&mut self, other: &Lexicon, mut before: Vec<Template>) -> Vec<Template> {
+        let new = &other.shapes[before.len()..];
+        before.extend(new.iter().map(|(shape, slots)| self.put(shape, *slots)));
+        before
     }
 
     fn put(&mut self, shape: &str, slots: usize) -> Template {
@@ -68,26 +108,21 @@ impl Lexicon {
 
     /// The template of a line, and its values.
     fn read(&mut self, line: &str, own: &str) -> (Template, &[Value]) {
-        if self.memo.is_empty() {
-            self.memo = vec![Seen { line: "\n".into(), ..Seen::default() }; MEMO];
-        }
         // A line with the node's own name in it reads otherwise for every node, and a long one is not kept.
         let kept = line.len() <= MEMO_LINE && (own.is_empty() || !line.contains(own));
-        let hash = if kept { self.hasher.hash_one(line) } else { 0 };
-        let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
-        if hash == 0 || self.memo[at].line != line {
-            let values = mask(line, own, &mut self.shape);
-            let shape = std::mem::take(&mut self.shape);
-            let template = self.put(&shape, values.len());
-            self.shape = shape;
-            let seen = &mut self.memo[at];
-            seen.line.clear();
-            // Nothing is found again where no line can end so.
-            seen.line.push_str(if hash == 0 { "\n" } else { line });
-            (seen.template, seen.values) = (template, values);
+        let found = kept.then(|| self.memo.find(line));
+        if let Some((at, _, true)) = found {
+            let seen = &self.memo.lines[at];
+            return (seen.template, &seen.values);
         }
-        let seen = &self.memo[at];
-        (seen.template, &seen.values)
+        mask(line, own, &mut self.shape, &mut self.values);
+        let shape = std::mem::take(&mut self.shape);
+        let template = self.put(&shape, self.values.len());
+        self.shape = shape;
+        if let Some((at, hash, _)) = found {
+            self.memo.keep(at, hash, line, template, &self.values);
+        }
+        (template, &self.values)
     }
 }
 
@@ -96,10 +131,12 @@ impl Lexicon {
 pub(super) struct Record {
     /// Its lines but the blank ones, by their template, and those of one template by what they say: a list sorted by
     /// something is the same list.
-    pub sorted: Vec<Place>,
-    /// Of all lines in the order of the text, into `text`.
-    pub values: Vec<Value>,
-    pub text: String,
+    pub sorted: Box<[Place]>,
+    /// Lines that were left out, by their template; see [`Record::leave_out`].
+    pub logs: Box<[Log]>,
+    /// Into `text`.
+    pub values: Box<[Value]>,
+    pub text: Box<str>,
 }
 
 /// Where a line stands in a [`Record`].
@@ -112,17 +149,162 @@ pub(super) struct Place {
     pub values: u32,
 }
 
+/// What is kept of the lines of a log that have one template.
+pub(super) struct Log {
+    pub template: Template,
+    pub lines: u32,
+    /// By slot: the values that came in it, but times.
+    pub held: Box<[(u32, Held)]>,
+}
+
+/// The values of one slot, in any order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Held {
+    One(Value),
+    /// There are more than [`FEW`].
+    Many,
+}
+
+/// A slot with more values says nothing by any of them.
+pub(super) const FEW: usize = 12;
+/// Lines of one text that are compared …
+const LINES_MAX: usize = 20_000;
+/// … and kinds of line. Where there are more, only so many of the first lines are.
+const KINDS_MAX: usize = 2_000;
+const FIRST_LINES: usize = 40;
+/// With fewer lines it is not worth while to leave any out.
+const LONG: usize = 64;
+
+/// The lines and values of one text while they are read: the room is used again for the next one.
+#[derive(Default)]
+struct Draft {
+    sorted: Vec<Place>,
+    values: Vec<Value>,
+    text: String,
+}
+
 impl Record {
     /// `own` is the node's own name, which is a value wherever it stands; empty where there is none.
     pub(super) fn of(text: &str, own: &str, lexicon: &mut Lexicon) -> Self {
-        let mut record = Record::default();
-        text.split('\n').enumerate().for_each(|(at, line)| record.push(at, line, own, lexicon));
-        record.sort(lexicon);
+        let mut draft = std::mem::take(&mut lexicon.draft);
+        let compared = compared(text, own, lexicon);
+        let (first, rest) = text.split_at(compared.unwrap_or(text.len()));
+        first.split('\n').enumerate().for_each(|(at, line)| draft.push(at, line, own, lexicon));
+        if !rest.is_empty() {
+            let at = draft.sorted.last().map_or(0, |place| place.line as usize + 1);
+            let rest = rest.trim_ascii();
+            let note = format!("{} more lines, too many to be compared: {}", rest.lines().count(), told_apart(rest));
+            draft.push(at, &note, "", lexicon);
+        }
+        draft.sort(lexicon);
+        let record = Record {
+            sorted: draft.sorted.as_slice().into(),
+            logs: Box::default(),
+            values: draft.values.as_slice().into(),
+            text: draft.text.as_str().into(),
+        };
+        draft.clear();
+        lexicon.draft = draft;
         record
     }
 
+    /// Follows its lexicon into another one; see [`Lexicon::learn`].
+    pub(super) fn renumber(&mut self, templates: &[Template]) {
+        self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
+        // Stable: lines of one template stay as they are.
+        self.sorted.sort_by_key(|at| at.template);
+        self.logs.iter_mut().for_each(|log| log.template = templates[log.template as usize]);
+        self.logs.sort_by_key(|log| log.template);
+    }
+
+    /// How many lines there are of each template.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Template, u32)> {
+        let kept =
+            self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, size(those.len())));
+        kept.chain(self.logs.iter().map(|log| (log.template, log.lines)))
+    }
+
+    /// Its templates, kept or left out.
+    pub(super) fn templates(&self) -> impl Iterator<Item = Template> {
+        self.sorted.iter().map(|at| at.template).chain(self.logs.iter().map(|log| log.template))
+    }
+
+    /// Whether lines of it may be left out.
+    pub(super) fn is_long(&self) -> bool {
+        self.sorted.len() >= LONG
+    }
+
+    /// Keeps of the lines of these templates only how many there are and which few values came in them: of 250 lines of a
+    /// log that is a hundredth. A text of few lines stays as it is.
+    pub(super) fn leave_out(&mut self, is_log: impl Fn(Template) -> bool, lexicon: &Lexicon) {
+        if !self.is_long() || !self.sorted.iter().any(|at| is_log(at.template)) {
+            return;
+        }
+        let (mut kept, mut logs) = (Draft::default(), std::mem::take(&mut self.logs).into_vec());
+        for those in self.sorted.chunk_by(|a, b| a.template == b.template) {
+            let template = those[0].template;
+            let slots = lexicon.slots(template);
+            if is_log(template) {
+                let mut held = Vec::new();
+                for slot in 0..slots {
+                    let place = size(slot);
+                    let values = those.iter().map(|at| self.values[at.values as usize + slot]);
+                    match few(values, &self.text) {
+                        Some(values) => {
+                            held.extend(values.iter().map(|v| (place, Held::One(kept.add(*v, &self.text)))))
+                        }
+                        None => held.push((place, Held::Many)),
+                    }
+                }
+                logs.push(Log { template, lines: size(those.len()), held: held.into() });
+                continue;
+            }
+            for at in those {
+                let values = size(kept.values.len());
+                for value in &self.values[at.values as usize..][..slots] {
+                    let value = kept.add(*value, &self.text);
+                    kept.values.push(value);
+                }
+                kept.sorted.push(Place { values, ..*at });
+            }
+        }
+        logs.sort_by_key(|log| log.template);
+        *self = Record {
+            sorted: kept.sorted.into(),
+            logs: logs.into(),
+            values: kept.values.into(),
+            text: kept.text.into(),
+        };
+    }
+}
+
+impl Draft {
+    fn clear(&mut self) {
+        self.sorted.clear();
+        self.values.clear();
+        self.text.clear();
+    }
+
+    /// Takes over a value of another text.
+    fn add(&mut self, value: Value, text: &str) -> Value {
+        let from = size(self.text.len());
+        self.text.push_str(value.of(text));
+        Value { from, to: size(self.text.len()), kind: value.kind }
+    }
+
+    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) {
+        let (template, values) = lexicon.read(line, own);
+        if !line.trim_ascii().is_empty() {
+            self.sorted.push(Place { template, line: size(at), values: size(self.values.len()) });
+        }
+        for value in values {
+            let value = self.add(*value, line);
+            self.values.push(value);
+        }
+    }
+
     fn sort(&mut self, lexicon: &Lexicon) {
-        let Record { sorted, values, text, .. } = self;
+        let Draft { sorted, values, text } = self;
         sorted.sort_unstable();
         for alike in sorted.chunk_by_mut(|a, b| a.template == b.template) {
             let slots = lexicon.slots(alike[0].template);
@@ -140,37 +322,42 @@ impl Record {
             }
         }
     }
+}
 
-    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) {
-        let (template, values) = lexicon.read(line, own);
-        if !line.trim_ascii().is_empty() {
-            self.sorted.push(Place { template, line: size(at), values: size(self.values.len()) });
+/// Up to where a text is compared, in bytes, where that is not its end. It depends on the text alone.
+fn compared(text: &str, own: &str, lexicon: &mut Lexicon) -> Option<usize> {
+    // A kind of line for each takes more lines than there are kinds.
+    let (last, _) = text.match_indices('\n').nth(KINDS_MAX)?;
+    let end_of = |line: usize| text.match_indices('\n').nth(line).map(|(at, _)| at);
+    let mut kinds = HashSet::with_hasher(RandomState::default());
+    let hasher = RandomState::default();
+    for line in text.split('\n').take(LINES_MAX) {
+        mask(line, own, &mut lexicon.shape, &mut lexicon.values);
+        kinds.insert(hasher.hash_one(lexicon.shape.as_str()));
+        if kinds.len() > KINDS_MAX {
+            return end_of(FIRST_LINES - 1).filter(|end| *end < last);
         }
-        for value in values {
-            let from = size(self.text.len());
-            self.text.push_str(value.of(line));
-            self.values.push(Value { from, to: size(self.text.len()), kind: value.kind });
+    }
+    end_of(LINES_MAX - 1)
+}
+
+/// A word that differs where texts differ.
+fn told_apart(text: &str) -> String {
+    crate::domain::Digest::of(text.as_bytes()).to_string().chars().take(16).collect()
+}
+
+/// The different values but times; `None` if there are more than [`FEW`].
+fn few(values: impl Iterator<Item = Value>, text: &str) -> Option<Vec<Value>> {
+    let mut different: Vec<Value> = Vec::new();
+    for value in values.filter(|value| value.kind != Kind::Time) {
+        if different.iter().all(|known| known.of(text) != value.of(text)) {
+            if different.len() == FEW {
+                return None;
+            }
+            different.push(value);
         }
     }
-
-    /// Gives back what is not used.
-    pub(super) fn shrink(&mut self) {
-        self.sorted.shrink_to_fit();
-        self.values.shrink_to_fit();
-        self.text.shrink_to_fit();
-    }
-
-    /// Follows its lexicon into another one; see [`Lexicon::learn`].
-    pub(super) fn renumber(&mut self, templates: &[Template]) {
-        self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
-        // Stable: lines of one template stay as they are.
-        self.sorted.sort_by_key(|at| at.template);
-    }
-
-    /// How many lines there are of each template, by template.
-    pub(super) fn counts(&self) -> impl Iterator<Item = (Template, u32)> {
-        self.sorted.chunk_by(|a, b| a.template == b.template).map(|those| (those[0].template, size(those.len())))
-    }
+    Some(different)
 }
 
 #[cfg(test)]
@@ -216,16 +403,55 @@ mod tests {
         let text = "b 1\na 2\nb 3";
         let (mut one, mut other) = (Lexicon::default(), Lexicon::default());
         let mut record = Record::of(text, "", &mut one);
-        other.learn(&{
-            let mut first = Lexicon::default();
-            Record::of("a 9", "", &mut first);
-            first
-        });
-        record.renumber(&other.learn(&one));
+        let mut first = Lexicon::default();
+        Record::of("a 9", "", &mut first);
+        other.learn(&first, Vec::new());
+        record.renumber(&other.learn(&one, Vec::new()));
         let told = |places: &[Place]| -> Vec<(String, u32, u32)> {
             places.iter().map(|p| (other.shape(p.template).replace(SLOT, "*"), p.line, p.values)).collect()
         };
         assert_eq!(told(&record.sorted), [("a *".into(), 1, 1), ("b *".into(), 0, 0), ("b *".into(), 2, 2)]);
         assert_eq!(record.counts().collect::<Vec<_>>(), [(0, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn of_lines_that_are_left_out_their_number_and_their_few_values_stay() {
+        let line = |n: usize| format!("10:00:{:02} GET status={} took {n}ms", n % 60, if n == 7 { 500 } else { 200 });
+        let text: String = (0..100).map(line).chain(["version 1.2.3".into()]).collect::<Vec<_>>().join("\n");
+        let mut lexicon = Lexicon::default();
+        let mut record = Record::of(&text, "", &mut lexicon);
+        let before: Vec<(Template, u32)> = record.counts().collect();
+        let log = before[0].0;
+        record.leave_out(|template| template == log, &lexicon);
+        let mut after: Vec<(Template, u32)> = record.counts().collect();
+        after.sort_unstable();
+        assert_eq!(after, before);
+        assert_eq!((record.sorted.len(), record.values.len()), (1, 1));
+        assert_eq!(record.values[0].of(&record.text), "1.2.3");
+        let held = |held: &Held| match held {
+            Held::One(value) => value.of(&record.text).to_owned(),
+            Held::Many => "many".into(),
+        };
+        let told: Vec<(u32, String)> = record.logs[0].held.iter().map(|(slot, h)| (*slot, held(h))).collect();
+        assert_eq!(told, [(1, "200".into()), (1, "500".into()), (2, "many".into())]);
+    }
+
+    #[test]
+    fn a_text_of_too_many_lines_or_kinds_of_line_is_compared_by_its_first_ones_and_says_so() {
+        let last = |text: &str| {
+            let mut lexicon = Lexicon::default();
+            let record = Record::of(text, "", &mut lexicon);
+            let last = record.sorted.iter().max_by_key(|at| at.line).copied().unwrap();
+            let value = record.values.get(last.values as usize).map_or("", |value| value.of(&record.text)).to_owned();
+            (record.sorted.len(), value, lexicon.shape(last.template).replace(SLOT, "*"))
+        };
+        let note = || "* more lines, too many to be compared: *".to_owned();
+        let many = vec!["the same line"; LINES_MAX + 5].join("\n");
+        assert_eq!(last(&many), (LINES_MAX + 1, "5".into(), note()));
+        let letters = |n: usize| (0..4).map(|at| char::from(b'g' + (n >> (at * 4) & 15) as u8)).collect::<String>();
+        let kinds: Vec<String> = (0..KINDS_MAX + 500).map(letters).collect();
+        assert_eq!(last(&kinds.join("\n")), (FIRST_LINES + 1, (KINDS_MAX + 460).to_string(), note()));
+        let enough = last(&kinds[..KINDS_MAX].join("\n"));
+        assert_eq!((enough.0, enough.1), (KINDS_MAX, String::new()));
     }
 }

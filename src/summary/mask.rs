@@ -84,14 +84,14 @@ pub(super) fn ends_word(b: u8) -> bool {
     )
 }
 
-/// Writes the shape of `text` into `shape` (cleared first) and returns its values, in the order of the slots.
+/// Writes the shape of `text` into `shape` and its values, in the order of the slots, into `values`; both are cleared first.
 ///
 /// `own` is the node's own name, masked where it stands as a whole word; empty where there is none.
-pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
+pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<Value>) {
     shape.clear();
+    values.clear();
     shape.reserve(text.len());
     let bytes = text.as_bytes();
-    let mut values = Vec::new();
     let mut slot = |shape: &mut String, from: usize, to: usize, kind: Kind| {
         shape.push(SLOT);
         values.push(Value { from: size(from), to: size(to), kind });
@@ -151,7 +151,6 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String) -> Vec<Value> {
         }
         at = end;
     }
-    values
 }
 
 /// What is one value and more than one word: a point in time, how long something took, an address.
@@ -236,8 +235,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn shape_of(text: &str, own: &str) -> (String, Vec<(String, Kind)>) {
-        let mut shape = String::new();
-        let values = mask(text, own, &mut shape);
+        let (mut shape, mut values) = (String::new(), Vec::new());
+        mask(text, own, &mut shape, &mut values);
         let values = values.into_iter().map(|v| (v.of(text).to_owned(), v.kind)).collect();
         (shape.replace(SLOT, "*"), values)
     }
@@ -294,8 +293,8 @@ mod tests {
         #[test]
         fn masking_loses_nothing_but_white_space(text in "([0-9]{1,4}|[:T.%/-]|\\PC|[ a-z]|\n){0,40}", own in "[a-z0-9]{0,6}") {
             prop_assume!(!text.contains(SLOT));
-            let mut shape = String::new();
-            let values = mask(&text, &own, &mut shape);
+            let (mut shape, mut values) = (String::new(), Vec::new());
+            mask(&text, &own, &mut shape, &mut values);
             let mut back = String::new();
             let mut rest = values.iter();
             for c in shape.chars() {

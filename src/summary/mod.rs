@@ -29,7 +29,7 @@ use crate::redact::normalise;
 
 pub use change::{Change, Pair, changes};
 use describe::Describer;
-use group::{Told, Unit};
+use group::{Chatter, Told, Unit};
 use lines::{Lexicon, Record};
 pub use names::by_name;
 pub use reading::Reader;
@@ -63,11 +63,14 @@ pub struct Row {
     pub name: String,
 }
 
+/// Redacted outputs by key.
+pub type Outputs = BTreeMap<Digest, Arc<str>>;
+
 #[derive(Debug, Clone, Default)]
 pub struct Input {
     pub rows: Vec<Row>,
-    /// Redacted outputs by key. A missing one is told as missing.
-    pub outputs: BTreeMap<Digest, Arc<str>>,
+    /// Those at hand. A missing one that was not read before is told as missing.
+    pub outputs: Outputs,
     /// The runbook says itself which values it extracts, so none are looked for in the outputs.
     pub extracts: bool,
     pub took: Option<Millis>,
@@ -160,9 +163,10 @@ impl Reader {
         let total = size(rows.len());
         let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
         let sets = Sets::of(&rows);
-        self.read(&rows, &sets, input);
+        self.read(&rows, &sets, &input.outputs);
+        let chatter = self.settle_all(&sets);
         let mut drafts = fold_singles(unsuccessful(&rows, &sets, self));
-        drafts.extend(fold_singles(successful(&rows, &sets, self)));
+        drafts.extend(fold_singles(successful(&rows, &sets, self, &chatter)));
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
         if drafts.iter().any(|draft| Describer::needs(draft.rows.len(), rows.len())) {
             self.known.learn(&rows);
@@ -194,7 +198,9 @@ impl Reader {
         Summary { counts, findings, measures, took: input.took }
     }
 
-    /// The outputs that a summary of these rows needs and that were not read yet.
+    /// The outputs that a summary of these rows needs and that were not read yet. Lines of logs are left out of what is kept,
+    /// and which lines those are is known only once all is read: so there may be some that are needed once more. Where they
+    /// are not to be had, what was read of them tells.
     #[must_use]
     pub fn wants(&self, rows: &[Row]) -> BTreeSet<Digest> {
         let rows = distinct(rows);
@@ -206,25 +212,54 @@ impl Reader {
         successes.chain(failures.filter(|output| self.failure(*output).is_none())).collect()
     }
 
+    /// Reads what is at hand of the outputs of these rows, so that a summary needs them no more.
+    pub fn learn(&mut self, rows: &[Row], outputs: &Outputs) {
+        let rows = distinct(rows);
+        let sets = Sets::of(&rows);
+        self.read(&rows, &sets, outputs);
+        if self.holds_long_ones() {
+            self.settle_all(&sets);
+        }
+    }
+
     /// Reads what is at hand and was not read yet.
-    fn read(&mut self, rows: &[&Row], sets: &Sets, input: &Input) {
+    fn read(&mut self, rows: &[&Row], sets: &Sets, outputs: &Outputs) {
+        if outputs.is_empty() {
+            return;
+        }
         let jobs: Vec<Job<'_>> = sets
             .successes
             .iter()
             .flat_map(|set| set.read(rows))
             .filter_map(|(output, cut, own)| {
-                let text = input.outputs.get(&output).filter(|_| !self.has_success(output, cut, own))?;
+                let text = outputs.get(&output).filter(|_| !self.has_success(output, cut, own))?;
                 Some(Job { output, cut, own, text })
             })
             .collect();
         self.read_successes(&jobs);
         for (row, whole) in &sets.failures {
             for output in [*whole, rows[*row].output].into_iter().flatten() {
-                if let Some(text) = input.outputs.get(&output).filter(|_| self.failure(output).is_none()) {
+                if let Some(text) = outputs.get(&output).filter(|_| self.failure(output).is_none()) {
                     self.read_failure(output, text);
                 }
             }
         }
+    }
+
+    /// Which lines are of logs, among whole outputs and among cut ones; and leaves them out of what is kept.
+    fn settle_all(&mut self, sets: &Sets) -> [Chatter; 2] {
+        [false, true].map(|cut| {
+            let sets = sets.successes.iter().filter(|set| set.cut == cut);
+            let read = |set: &Set| Some((set.output?, size(set.rows.len())));
+            let (outputs, nodes): (Vec<Digest>, Vec<u32>) = sets.filter_map(read).unzip();
+            let readings = outputs.iter().zip(nodes).filter_map(|(output, n)| Some((self.success(*output, cut)?, n)));
+            let speaking = readings.filter(|(reading, _)| reading.speaks);
+            let units: Vec<Unit<'_>> =
+                speaking.map(|(reading, nodes)| Unit { record: &reading.record, nodes }).collect();
+            let chatter = Chatter::of(&self.lexicon, &units);
+            self.settle(&outputs, cut, &chatter);
+            chatter
+        })
     }
 }
 
@@ -368,7 +403,7 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
         let records: Vec<Record> =
             sets.iter().map(|(text, set)| Record::of(text, one_name(rows, set), &mut lexicon)).collect();
         let units: Vec<Unit<'_>> = records.iter().zip(&sets).map(|(record, (_, set))| Unit::of(record, set)).collect();
-        for group in group::group(&lexicon, &units) {
+        for group in group::group(&lexicon, &Chatter::of(&lexicon, &units), &units) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
             members.sort_unstable();
             let identical = same_output(rows, &members);
@@ -397,7 +432,7 @@ fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
 }
 
 /// What succeeded, by output.
-fn successful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
+fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2]) -> Vec<Draft> {
     let mut found: Vec<(Draft, Vec<Told>)> = Vec::new();
     for cut in [false, true] {
         // Nodes that printed nothing are alike, whether there is an empty output or none.
@@ -423,7 +458,7 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
             found.push((draft(rows, members, identical), Vec::new()));
         }
         let units: Vec<Unit<'_>> = read.iter().map(|(record, set)| Unit::of(record, set)).collect();
-        for group in group::group(&reader.lexicon, &units) {
+        for group in group::group(&reader.lexicon, &chatter[usize::from(cut)], &units) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| read[u].1.iter().copied()).collect();

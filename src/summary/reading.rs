@@ -4,15 +4,16 @@
 //! read, and no text stays in memory. What a summary tells does not depend on what was read before.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::Digest;
 use crate::redact::{normalise, streams};
 
 use super::cause::telling_line;
 use super::explain::Known;
-use super::facts::{Fact, facts};
-use super::lines::{Lexicon, Record};
+use super::facts::{Fact, Keys, facts};
+use super::group::Chatter;
+use super::lines::{Lexicon, Record, Template};
 use super::size;
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
@@ -26,6 +27,14 @@ pub struct Reader {
     pub(super) lexicon: Lexicon,
     pub(super) names: Names,
     pub(super) known: Known,
+    /// What each thread has learnt.
+    parts: Vec<Part>,
+    /// Templates of which lines are left out of long outputs, of whole ones and of cut ones.
+    logs: [HashSet<Template>; 2],
+    /// Outputs of which something was left out that counts after all.
+    missed: HashSet<(Digest, bool)>,
+    /// Some outputs are so long that lines may be left out of them.
+    long: bool,
     /// By output, and whether the end of it was left out.
     successes: HashMap<(Digest, bool), Reading>,
     /// The line that tells why it failed, by output.
@@ -74,9 +83,16 @@ impl Reader {
         self.failures.get(&output)
     }
 
-    /// Whether it is there and was read with the right name in mind.
+    /// What is kept of each output that succeeded.
+    #[cfg(test)]
+    pub(super) fn outputs(&self) -> impl Iterator<Item = (&Record, Digest)> {
+        self.successes.iter().map(|((output, _), reading)| (&reading.record, *output))
+    }
+
+    /// Whether it is there, nothing of it is missed, and it was read with the right name in mind.
     pub(super) fn has_success(&self, output: Digest, cut: bool, own: &str) -> bool {
-        self.success(output, cut).is_some_and(|reading| reading.own.is_empty() || *reading.own == *own)
+        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *own;
+        !self.missed.contains(&(output, cut)) && self.success(output, cut).is_some_and(named)
     }
 
     pub(super) fn read_failure(&mut self, output: Digest, text: &str) {
@@ -89,31 +105,83 @@ impl Reader {
         let threads = if bytes < ALONE { 1 } else { self.threads.clamp(1, jobs.len().max(1)) };
         if threads == 1 {
             for job in jobs {
-                let reading = Reading::of(job, &mut self.lexicon, &mut self.names);
-                self.successes.insert((job.output, job.cut), reading);
+                let mut reading = Reading::of(job, &mut self.lexicon, &mut self.names);
+                let logs = &self.logs[usize::from(job.cut)];
+                reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
+                self.keep(job, reading);
             }
             return;
         }
-        let parts: Vec<(Lexicon, Names, Vec<Reading>)> = std::thread::scope(|scope| {
-            let read = |jobs: &[Job<'_>]| {
-                let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
-                let readings = jobs.iter().map(|job| Reading::of(job, &mut lexicon, &mut names)).collect();
-                (lexicon, names, readings)
-            };
-            let parts = jobs.chunks(jobs.len().div_ceil(threads)).map(|part| scope.spawn(move || read(part)));
-            let parts: Vec<_> = parts.collect();
+        self.parts.resize_with(self.parts.len().max(threads), Part::default);
+        let logs = &self.logs;
+        let readings: Vec<Vec<Reading>> = std::thread::scope(|scope| {
+            let shares = jobs.chunks(jobs.len().div_ceil(threads));
+            let shares = shares.zip(&mut self.parts).map(|(jobs, part)| scope.spawn(move || part.read(jobs, logs)));
+            let shares: Vec<_> = shares.collect();
             // A panic in a thread is a fault in this one too.
-            parts.into_iter().map(|part| part.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault))).collect()
+            let fault = |fault| std::panic::resume_unwind(fault);
+            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
         });
-        let readings = parts.into_iter().flat_map(|(lexicon, names, mut readings)| {
-            let (templates, names) = (self.lexicon.learn(&lexicon), self.names.learn(names));
-            for reading in &mut readings {
-                reading.record.renumber(&templates);
-                reading.said.rename(&names);
+        let mut rest = jobs.iter();
+        let mut parts = std::mem::take(&mut self.parts);
+        for (part, readings) in parts.iter_mut().zip(readings) {
+            part.templates = self.lexicon.learn(&part.lexicon, std::mem::take(&mut part.templates));
+            part.named = self.names.learn(&part.names, std::mem::take(&mut part.named));
+            for (mut reading, job) in readings.into_iter().zip(&mut rest) {
+                reading.record.renumber(&part.templates);
+                reading.said.rename(&part.named);
+                self.keep(job, reading);
             }
-            readings
-        });
-        self.successes.extend(jobs.iter().map(|job| (job.output, job.cut)).zip(readings));
+        }
+        self.parts = parts;
+    }
+
+    fn keep(&mut self, job: &Job<'_>, reading: Reading) {
+        self.missed.remove(&(job.output, job.cut));
+        self.long |= reading.record.is_long();
+        self.successes.insert((job.output, job.cut), reading);
+    }
+
+    pub(super) fn holds_long_ones(&self) -> bool {
+        self.long
+    }
+
+    /// Leaves lines of logs out of what was read of these outputs, and notes of which of them something is missed.
+    pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter) {
+        let logs = chatter.logs();
+        for output in outputs {
+            let Some(reading) = self.successes.get_mut(&(*output, cut)) else { continue };
+            if chatter.misses(&reading.record) {
+                self.missed.insert((*output, cut));
+            } else {
+                reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
+            }
+        }
+        self.logs[usize::from(cut)] = logs;
+    }
+}
+
+/// What one thread has learnt of all that it read.
+#[derive(Default)]
+struct Part {
+    lexicon: Lexicon,
+    names: Names,
+    /// Where its templates and names stand among those of all.
+    templates: Vec<Template>,
+    named: Vec<Option<u32>>,
+}
+
+impl Part {
+    fn read(&mut self, jobs: &[Job<'_>], logs: &[HashSet<Template>; 2]) -> Vec<Reading> {
+        let Part { lexicon, names, templates, .. } = self;
+        let read = |job: &Job<'_>| {
+            let mut reading = Reading::of(job, lexicon, names);
+            let logs = &logs[usize::from(job.cut)];
+            let is_log = |own: Template| templates.get(own as usize).is_some_and(|template| logs.contains(template));
+            reading.record.leave_out(is_log, lexicon);
+            reading
+        };
+        jobs.iter().map(read).collect()
     }
 }
 
@@ -128,10 +196,8 @@ impl Reading {
             text => text,
         };
         let own = if job.own.is_empty() || !text.contains(job.own) { "" } else { job.own };
-        let mut record = Record::of(&text, own, lexicon);
-        record.shrink();
         Reading {
-            record,
+            record: Record::of(&text, own, lexicon),
             said: Said::of(streams(&text).0, names),
             speaks: !text.trim().is_empty(),
             empty: job.text.is_empty(),
@@ -143,8 +209,8 @@ impl Reading {
 /// What an output says of its node: names with values.
 #[derive(Default)]
 pub(super) struct Said {
-    facts: Vec<Named>,
-    text: String,
+    facts: Box<[Named]>,
+    text: Box<str>,
 }
 
 #[derive(Clone, Copy)]
@@ -156,24 +222,23 @@ struct Named {
 
 impl Said {
     fn of(text: &str, names: &mut Names) -> Self {
-        let mut said = Said::default();
-        for (nth, fact) in facts(text).into_iter().enumerate() {
+        let (mut named, mut said) = (Vec::new(), String::new());
+        let found = facts(text, &mut names.keys);
+        for (nth, fact) in found.into_iter().enumerate() {
             let Some(name) = names.of(&fact, nth) else { continue };
-            let from = size(said.text.len());
-            said.text.push_str(fact.value);
-            said.facts.push(Named { name, from, to: size(said.text.len()) });
+            let from = size(said.len());
+            said.push_str(fact.value);
+            named.push(Named { name, from, to: size(said.len()) });
         }
-        said.facts.shrink_to_fit();
-        said.text.shrink_to_fit();
-        said
+        Said { facts: named.into(), text: said.into() }
     }
 
     fn rename(&mut self, names: &[Option<u32>]) {
-        self.facts.retain_mut(|fact| {
-            let name = names[fact.name as usize];
-            fact.name = name.unwrap_or_default();
-            name.is_some()
-        });
+        let name = |fact: &Named| names[fact.name as usize];
+        if self.facts.iter().any(|fact| name(fact).is_none()) {
+            self.facts = self.facts.iter().copied().filter(|fact| name(fact).is_some()).collect();
+        }
+        self.facts.iter_mut().for_each(|fact| fact.name = name(fact).unwrap_or_default());
     }
 
     /// Names and their values, in the order of the output.
@@ -192,6 +257,7 @@ pub(super) struct Names {
     known: HashMap<Name, u32>,
     /// The names of the output before, in its order: outputs of one command have the same ones.
     last: Vec<u32>,
+    keys: Keys,
 }
 
 /// What a value stands under; see [`Fact`].
@@ -234,9 +300,10 @@ impl Names {
         })
     }
 
-    /// Where each name of the others stands among these.
-    fn learn(&mut self, others: Names) -> Vec<Option<u32>> {
-        others.all.into_iter().map(|name| self.put(name)).collect()
+    /// Where each name of the others stands among these; `before` says so of those that were there already.
+    fn learn(&mut self, others: &Names, mut before: Vec<Option<u32>>) -> Vec<Option<u32>> {
+        before.extend(others.all[before.len()..].iter().map(|name| self.put(name.clone())).collect::<Vec<_>>());
+        before
     }
 
     pub(super) fn all(&self) -> &[Name] {

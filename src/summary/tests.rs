@@ -273,6 +273,61 @@ proptest! {
     }
 }
 
+/// The outputs of nodes that write so many lines of a log, more or less, around their health check.
+fn logs(nodes: usize, lines: impl Fn(usize) -> usize) -> Input {
+    let text = |n: usize| {
+        let line = |l: usize| {
+            let status = if n % 40 == 7 && l == 3 { 500 } else { 200 };
+            format!("10:{:02}:{:02} GET /health/{} status={status} took {}ms\n", n % 60, l % 60, l * n, n * 31 + l)
+        };
+        (0..lines(n)).map(line).collect::<String>() + if n % 50 == 9 { "version 1.18.0" } else { "version 1.24.0" }
+    };
+    made_of(&(0..nodes).map(text).collect::<Vec<_>>())
+}
+
+/// What `reader` wants, given to it until it wants nothing; how often it wanted something.
+fn fed(reader: &mut Reader, rows: &[Row], outputs: &Outputs) -> usize {
+    let mut rounds = 0;
+    loop {
+        let wanted = reader.wants(rows);
+        if wanted.is_empty() {
+            return rounds;
+        }
+        reader.learn(rows, &wanted.iter().filter_map(|key| Some((*key, outputs.get(key)?.clone()))).collect());
+        rounds += 1;
+        assert!(rounds < 9, "it wants the same again and again");
+    }
+}
+
+#[test]
+fn what_is_left_out_of_long_logs_changes_nothing_that_is_told() {
+    let input = logs(200, |n| 70 + n * 7 % 50);
+    let mut reader = Reader::with_threads(2);
+    for step in [5, 30, 31, 90, 200] {
+        fed(&mut reader, &input.rows[..step], &input.outputs);
+        let rows = input.rows[..step].to_vec();
+        let told = reader.summarise(&Input { rows: rows.clone(), ..Input::default() });
+        assert_eq!(told, summarise(&Input { rows, ..input.clone() }), "{step} nodes");
+    }
+    let kept = |reader: &Reader| reader.outputs().map(|(record, _)| record.values.len()).sum::<usize>();
+    // Of 200 logs of 95 lines with five values each.
+    assert!(kept(&reader) < 200 * 8, "{}", kept(&reader));
+    let told = told(&summarise(&input));
+    assert_eq!(told.len(), 3, "{told:#?}");
+}
+
+#[test]
+fn what_seemed_to_be_a_log_and_is_none_is_read_once_more() {
+    // The first nodes have another number of lines each, and then all have the same.
+    let input = logs(400, |n| if n < 15 { 70 + n * 3 } else { 80 });
+    let mut reader = Reader::default();
+    assert_eq!(fed(&mut reader, &input.rows[..15], &input.outputs), 1);
+    let rounds: usize =
+        [60, 120, 200, 400].map(|step| fed(&mut reader, &input.rows[..step], &input.outputs)).iter().sum();
+    assert!(rounds > 4, "nothing was wanted twice");
+    assert_eq!(reader.summarise(&Input { rows: input.rows.clone(), ..Input::default() }), summarise(&input));
+}
+
 #[test]
 fn any_number_of_threads_tells_the_same() {
     let texts: Vec<String> = (0..2_000u32)

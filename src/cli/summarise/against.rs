@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 
 use crate::domain::Outcome;
-use crate::summary::{Pair, Row, changes, summarise};
+use crate::summary::{Pair, Row, changes};
 
 use super::gathered::Gathered;
 use super::inventory::Inventory;
@@ -29,8 +29,8 @@ pub(super) struct Moved {
     pub nodes: Vec<String>,
 }
 
-pub(super) fn since(old: &Gathered, new: &Gathered) -> Changes {
-    let (before, after) = (Side::of(old), Side::of(new));
+pub(super) fn since(old: &Gathered, new: &Gathered) -> Result<Changes, String> {
+    let (before, after) = (Side::of(old)?, Side::of(new)?);
     let was: HashMap<&str, usize> = old.nodes.iter().zip(0..).map(|(node, at)| (node.name.as_str(), at)).collect();
     let now: HashSet<&str> = new.nodes.iter().map(|node| node.name.as_str()).collect();
     let both: Vec<(usize, usize)> =
@@ -44,17 +44,23 @@ pub(super) fn since(old: &Gathered, new: &Gathered) -> Changes {
     }
     let mut moved: Vec<(Option<String>, Option<String>, Vec<usize>)> =
         ended.into_iter().map(|((from, to), those)| (Some(from), Some(to), those)).collect();
-    let pairs: Vec<Pair<'_>> = both
-        .iter()
-        .map(|(from, to)| Pair { name: &new.nodes[*to].name, old: old.text(*from), new: new.text(*to) })
-        .collect();
+    let mut texts = Vec::with_capacity(both.len());
+    for (from, to) in &both {
+        texts.push((old.text(*from)?, new.text(*to)?));
+    }
+    let pairs = both.iter().zip(&texts).map(|((_, to), (old, new_text))| Pair {
+        name: &new.nodes[*to].name,
+        old,
+        new: new_text,
+    });
+    let pairs: Vec<Pair<'_>> = pairs.collect();
     let lines = changes(&pairs).into_iter();
     moved.extend(lines.map(|c| (c.from, c.to, c.pairs.into_iter().map(|at| at as usize).collect())));
     for at in moved.iter().flat_map(|(.., those)| those) {
         unchanged[*at] = false;
     }
     let name = |at: &usize| new.nodes[both[*at].1].name.clone();
-    Changes {
+    Ok(Changes {
         moved: moved
             .into_iter()
             .map(|(from, to, those)| Moved { from, to, nodes: those.iter().map(name).collect() })
@@ -62,7 +68,7 @@ pub(super) fn since(old: &Gathered, new: &Gathered) -> Changes {
         new: new.nodes.iter().map(|n| n.name.clone()).filter(|name| !was.contains_key(name.as_str())).collect(),
         gone: old.nodes.iter().map(|n| n.name.clone()).filter(|name| !now.contains(name.as_str())).collect(),
         unchanged: unchanged.into_iter().filter(|same| *same).count(),
-    }
+    })
 }
 
 /// How the nodes of one output ended.
@@ -72,14 +78,14 @@ struct Side {
 }
 
 impl Side {
-    fn of(gathered: &Gathered) -> Self {
-        let input = gathered.input(&Inventory::default(), None);
+    fn of(gathered: &Gathered) -> Result<Self, String> {
+        let input = gathered.input(&Inventory::default(), None)?;
         let failed = |row: &Row| row.outcome != Some(Outcome::Succeeded);
-        let summary = input.rows.iter().any(failed).then(|| summarise(&input));
+        let summary = input.rows.iter().any(failed).then(|| gathered.summary(&input)).transpose()?;
         let findings = summary.into_iter().flat_map(|summary| summary.findings);
         let titles =
             findings.flat_map(|f| f.targets.into_iter().map(move |target| (target, f.title.clone()))).collect();
-        Side { rows: input.rows, titles }
+        Ok(Side { rows: input.rows, titles })
     }
 
     fn end(&self, at: usize) -> String {
@@ -98,7 +104,7 @@ mod tests {
         let redactor = Redactor::new(b"key");
         let mut gathered = Gathered::default();
         gathered.read(&mut text.as_bytes(), &redactor).unwrap();
-        gathered.finish(&redactor);
+        gathered.finish(&redactor).unwrap();
         gathered
     }
 
@@ -108,7 +114,7 @@ mod tests {
         let new: String = (1..21)
             .map(|n| format!("web-{n}: up since 11:00:{n:02}, nginx/1.{}.0\n", if n < 4 { 24 } else { 18 }))
             .collect();
-        let changes = since(&gather(&old), &gather(&new));
+        let changes = since(&gather(&old), &gather(&new)).unwrap();
         assert_eq!(
             (changes.new.as_slice(), changes.gone.as_slice()),
             (&["web-20".to_owned()][..], &["web-0".to_owned()][..])
@@ -124,7 +130,7 @@ mod tests {
     fn who_failed_and_who_is_well_again_is_told() {
         let (well, ill) = ("a: 1\nb: 1\n", "a: 1\nb: 1\npdsh@x: b: ssh exited with exit code 3\n");
         let told = |old: &str, new: &str| {
-            let moved = since(&gather(old), &gather(new)).moved;
+            let moved = since(&gather(old), &gather(new)).unwrap().moved;
             let [one] = moved.as_slice() else { panic!("{moved:?}") };
             (one.from.clone().unwrap(), one.to.clone().unwrap(), one.nodes.clone())
         };
@@ -135,7 +141,7 @@ mod tests {
     #[test]
     fn the_same_again_is_no_change() {
         let text = "a: 1\nb: 1\nc: down\n";
-        let found = since(&gather(text), &gather(text));
+        let found = since(&gather(text), &gather(text)).unwrap();
         assert_eq!(found, Changes { moved: Vec::new(), new: Vec::new(), gone: Vec::new(), unchanged: 3 });
     }
 }

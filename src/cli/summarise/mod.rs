@@ -3,21 +3,24 @@
 mod against;
 mod gathered;
 mod inventory;
+mod line;
+mod store;
 mod text;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use regex::Regex;
 
 use crate::redact::Redactor;
-use crate::summary::{Input, Reader, Summary};
+use crate::summary::{Input, Summary};
 
 use super::terminal::Terminal;
 use gathered::Gathered;
 use inventory::Inventory;
+use store::{Kept, Store};
 
 /// Say what the outputs of many nodes come to: equal ones folded, the ones that differ told apart, with what they have in
 /// common.
@@ -86,18 +89,18 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     let inventory = args.inventory.as_deref().map(Inventory::read).transpose()?.unwrap_or_default();
     let gathered = gather(&args.files, &redactor)?;
     let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
-    let input = gathered.input(&inventory, args.expect.as_ref());
-    let summary = Reader::with_threads(cores()).summarise(&input);
-    let changes = old.map(|old| against::since(&old, &gathered));
+    let input = gathered.input(&inventory, args.expect.as_ref())?;
+    let summary = gathered.summary(&input)?;
+    let changes = old.map(|old| against::since(&old, &gathered)).transpose()?;
     let told = Told { gathered, input, summary };
     if let Some(file) = &args.groups {
         std::fs::write(file, text::groups(&told))
             .map_err(|why| format!("{}: cannot be written: {why}", file.display()))?;
     }
     let said = if args.json {
-        format!("{:#}\n", text::json(&told, changes.as_ref()))
+        format!("{:#}\n", text::json(&told, changes.as_ref())?)
     } else {
-        text::text(&told, changes.as_ref(), &inventory, Terminal::stdout())
+        text::text(&told, changes.as_ref(), &inventory, Terminal::stdout())?
     };
     print(&said)?;
     let good = told.summary.counts.succeeded == told.summary.counts.total;
@@ -111,7 +114,11 @@ fn cores() -> usize {
 
 /// Whoever reads may go before the end, as `head` does.
 fn print(text: &str) -> Result<(), String> {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
+    printed(std::io::stdout().lock().write_all(text.as_bytes()))
+}
+
+fn printed(written: std::io::Result<()>) -> Result<(), String> {
+    match written {
         Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => Err(format!("cannot write: {why}")),
         _ => Ok(()),
     }
@@ -119,10 +126,8 @@ fn print(text: &str) -> Result<(), String> {
 
 fn gather(files: &[PathBuf], redactor: &Redactor) -> Result<Gathered, String> {
     let mut gathered = Gathered::default();
-    each(files, |reader, name| {
-        gathered.read(reader, redactor).map_err(|why| format!("{name}: cannot be read: {why}"))
-    })?;
-    gathered.finish(redactor);
+    each(files, |reader, name| gathered.read(reader, redactor).map_err(|why| format!("{name}: {why}")))?;
+    gathered.finish(redactor)?;
     gathered.check().map(|()| gathered)
 }
 
@@ -147,18 +152,85 @@ fn open(path: &Path) -> Result<File, String> {
 }
 
 fn redact(args: &Args, redactor: &Redactor) -> Result<ExitCode, String> {
-    let mut all = Vec::new();
-    each(&args.files, |reader, name| {
-        reader.read_to_end(&mut all).map(|_| ()).map_err(|why| format!("{name}: cannot be read: {why}"))
-    })?;
     let mut gathered = Gathered::default();
-    gathered.read(&mut all.as_slice(), redactor).map_err(|why| why.to_string())?;
-    gathered.finish(redactor);
-    let said = match gathered.check() {
-        Ok(()) if gathered.is_all_of_nodes() => gathered.again(),
+    let mut copy = Copy::default();
+    each(&args.files, |reader, name| {
+        let mut copied = Copied { of: reader, to: &mut copy };
+        gathered.read(&mut copied, redactor).map_err(|why| format!("{name}: {why}"))
+    })?;
+    gathered.finish(redactor)?;
+    if gathered.check().is_ok() && gathered.is_all_of_nodes() {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let written = gathered.again(&mut out)?.and_then(|()| out.flush());
+        printed(written)?;
+    } else {
         // Any other text is the text of one, and not a line of it is left out.
-        _ => redactor.redact(&String::from_utf8_lossy(&all)).text,
-    };
-    print(&said)?;
+        print(&redactor.redact(&String::from_utf8_lossy(&copy.whole()?)).text)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All that came in, as it came.
+#[derive(Default)]
+struct Copy {
+    store: Store,
+    parts: Vec<Kept>,
+    last: Vec<u8>,
+    /// Why it is not all there.
+    fault: Option<String>,
+}
+
+/// Bytes of one part of a [`Copy`].
+const PART: usize = 4 << 20;
+
+impl Copy {
+    fn add(&mut self, bytes: &[u8]) {
+        self.last.extend_from_slice(bytes);
+        if self.last.len() >= PART {
+            match self.store.put_away(std::mem::take(&mut self.last)) {
+                Ok(part) => self.parts.push(part),
+                Err(why) => self.fault = self.fault.take().or(Some(why)),
+            }
+        }
+    }
+
+    fn whole(mut self) -> Result<Vec<u8>, String> {
+        if let Some(why) = self.fault {
+            return Err(why);
+        }
+        let mut whole = Vec::new();
+        for part in self.parts {
+            whole.append(&mut self.store.take(part)?);
+        }
+        whole.append(&mut self.last);
+        Ok(whole)
+    }
+}
+
+/// Reads, and copies what is read.
+struct Copied<'a> {
+    of: &'a mut dyn BufRead,
+    to: &'a mut Copy,
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.of.read(buffer)?;
+        self.to.add(&buffer[..read]);
+        Ok(read)
+    }
+}
+
+impl BufRead for Copied<'_> {
+    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
+        self.of.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // What was filled and not consumed yet is there without reading.
+        if let Ok(filled) = self.of.fill_buf() {
+            self.to.add(&filled[..amount.min(filled.len())]);
+        }
+        self.of.consume(amount);
+    }
 }

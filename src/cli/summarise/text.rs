@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::cli::terminal::{Colour, Terminal};
-use crate::domain::Outcome;
+use crate::domain::{Digest, Outcome};
 use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, seen};
 
 use super::Told;
@@ -22,7 +23,12 @@ const SHOWN: usize = 6;
 /// Nodes named where a list would be long.
 const NAMED: usize = 5;
 
-pub(super) fn text(told: &Told, changes: Option<&Changes>, inventory: &Inventory, terminal: Terminal) -> String {
+pub(super) fn text(
+    told: &Told,
+    changes: Option<&Changes>,
+    inventory: &Inventory,
+    terminal: Terminal,
+) -> Result<String, String> {
     let Told { gathered, summary, .. } = told;
     let total = gathered.nodes.len();
     let mut out = String::new();
@@ -36,7 +42,7 @@ pub(super) fn text(told: &Told, changes: Option<&Changes>, inventory: &Inventory
     let title = format!("{}, {}: {verdict}", count(total, "node"), count64(gathered.lines, "line"));
     let _ = writeln!(out, "{}", terminal.paint(&title, if failed == 0 { Colour::Bold } else { Colour::Red }));
     for (n, finding) in summary.findings.iter().take(FINDINGS).enumerate() {
-        out.push_str(&one(told, n, finding, terminal));
+        out.push_str(&one(told, n, finding, terminal)?);
     }
     if let Some(rest) = summary.findings.get(FINDINGS..).filter(|rest| !rest.is_empty()) {
         let nodes = rest.iter().map(|f| f.targets.len()).sum();
@@ -51,10 +57,10 @@ pub(super) fn text(told: &Told, changes: Option<&Changes>, inventory: &Inventory
     for note in notes(told, inventory) {
         let _ = writeln!(out, "\n{}", terminal.paint(&terminal.wrap(&note, 0), Colour::Dim));
     }
-    out
+    Ok(out)
 }
 
-fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
+fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> Result<String, String> {
     let mut out = String::new();
     let nodes = finding.targets.len();
     let bad = finding.outcome != Outcome::Succeeded;
@@ -73,12 +79,12 @@ fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
     } else if !alike.is_empty() {
         let _ = writeln!(out, "   {}", &alike[2..]);
     }
-    if let Some(output) = finding.exemplar.filter(|_| n < SHOWN).and_then(|key| told.gathered.output(&key)) {
-        let output = seen(output);
+    if let Some(output) = output_of(told, finding.exemplar.filter(|_| n < SHOWN))? {
+        let output = seen(&output);
         let lines: Vec<&str> = output.lines().collect();
         let telling = finding.line.map(|line| line as usize);
         if lines.len() == 1 && lines[0].trim() == finding.title {
-            return out;
+            return Ok(out);
         }
         let shown = window(lines.len(), telling, bad);
         let alone = told.summary.findings.len() == 1;
@@ -94,7 +100,11 @@ fn one(told: &Told, n: usize, finding: &Finding, terminal: Terminal) -> String {
         }
         out.push_str(&rest(lines.len() - shown.end, "more line"));
     }
-    out
+    Ok(out)
+}
+
+fn output_of(told: &Told, exemplar: Option<Digest>) -> Result<Option<Arc<str>>, String> {
+    exemplar.map_or(Ok(None), |key| told.gathered.output(&key))
 }
 
 /// Which lines are shown: the first ones, those around the telling one where it is further down, or the last ones, because
@@ -167,6 +177,10 @@ fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
     if gathered.cut > 0 {
         notes.push(format!("{} longer than 1 MB {} cut.", count64(gathered.cut, "line"), was(gathered.cut)));
     }
+    if gathered.over > 0 {
+        let lines = count64(gathered.over, "line");
+        notes.push(format!("{lines} {} left out: a node is read up to 32 MB.", was(gathered.over)));
+    }
     if !gathered.secrets.is_empty() {
         let kinds: Vec<String> = gathered.secrets.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         notes.push(format!("Secrets were taken out of the text: {}.", kinds.join(", ")));
@@ -178,22 +192,17 @@ fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
     notes
 }
 
-pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
+pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Result<Value, String> {
     let name = |target: &u32| told.gathered.nodes.get(*target as usize).map(|node| node.name.as_str());
-    let findings: Vec<Value> = told
-        .summary
-        .findings
-        .iter()
-        .map(|finding| {
-            let output =
-                finding.exemplar.and_then(|key| told.gathered.output(&key)).map(|text| seen(text).into_owned());
-            json!({
-                "outcome": finding.outcome.as_str(), "title": finding.title, "exit_code": finding.exit_code,
-                "identical": finding.identical, "line": finding.line, "chatter": finding.chatter, "described": finding.described,
-                "nodes": finding.targets.iter().filter_map(name).collect::<Vec<_>>(), "output": output,
-            })
-        })
-        .collect();
+    let finding = |finding: &Finding| -> Result<Value, String> {
+        let output = output_of(told, finding.exemplar)?.map(|text| seen(&text).into_owned());
+        Ok(json!({
+            "outcome": finding.outcome.as_str(), "title": finding.title, "exit_code": finding.exit_code,
+            "identical": finding.identical, "line": finding.line, "chatter": finding.chatter, "described": finding.described,
+            "nodes": finding.targets.iter().filter_map(name).collect::<Vec<_>>(), "output": output,
+        }))
+    };
+    let findings: Vec<Value> = told.summary.findings.iter().map(finding).collect::<Result<_, _>>()?;
     let ends = |ends: &[(String, u32)]| -> Vec<Value> {
         ends.iter().map(|(value, target)| json!({ "value": value, "node": name(target) })).collect()
     };
@@ -210,12 +219,12 @@ pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Value {
         }),
     };
     let measures: Vec<Value> = told.summary.measures.iter().map(measure).collect();
-    json!({
+    Ok(json!({
         "nodes": told.gathered.nodes.len(), "lines": told.gathered.lines, "skipped": told.gathered.skipped,
-        "first_skipped": told.gathered.first_skipped, "cut": told.gathered.cut,
+        "first_skipped": told.gathered.first_skipped, "cut": told.gathered.cut, "left_out": told.gathered.over,
         "failed": told.summary.counts.failed, "findings": findings, "measures": measures,
         "secrets": told.gathered.secrets, "changes": changes,
-    })
+    }))
 }
 
 /// `node<TAB>number` for each node, by name.
