@@ -47,12 +47,14 @@ pub(super) struct Told {
     pub same: String,
     /// Which of the lines of its shape it is, by their values.
     pub nth: u32,
+    /// It holds a value by which sets were told apart.
+    pub splits: bool,
 }
 
 impl Told {
     /// What no line of a text says.
     pub(super) fn note(words: &str) -> Self {
-        Told { shape: words.to_owned(), words: words.to_owned(), same: words.to_owned(), nth: 0 }
+        Told { shape: words.to_owned(), words: words.to_owned(), same: words.to_owned(), nth: 0, splits: false }
     }
 }
 
@@ -238,13 +240,14 @@ impl Chatter {
             return Chatter::default();
         }
         // For each template how many nodes have it how often.
-        let mut often: Vec<BTreeMap<u32, u32>> = vec![BTreeMap::new(); lexicon.templates()];
+        let mut often: Vec<Often> = vec![Often::default(); lexicon.templates()];
         for unit in units {
             for (template, count) in unit.record.counts() {
-                *often[template as usize].entry(count).or_default() += unit.nodes;
+                often[template as usize].add(count, unit.nodes);
             }
         }
-        let verdict = |(template, often): (Template, BTreeMap<u32, u32>)| {
+        let verdict = |(template, often): (Template, Often)| {
+            let often = often.by_count();
             let nodes: u32 = often.values().sum();
             let steady = often.values().any(|n| u64::from(*n) * 10 >= u64::from(nodes) * u64::from(STEADY));
             let shape = lexicon.shape(template);
@@ -381,6 +384,32 @@ impl Chatter {
     }
 }
 
+/// How many nodes have a line how often. Most lines come equally often everywhere, which needs no search.
+#[derive(Default, Clone)]
+struct Often {
+    last: (u32, u32),
+    others: BTreeMap<u32, u32>,
+}
+
+impl Often {
+    fn add(&mut self, count: u32, nodes: u32) {
+        if self.last.0 != count {
+            let (last, sum) = std::mem::replace(&mut self.last, (count, 0));
+            if sum > 0 {
+                *self.others.entry(last).or_default() += sum;
+            }
+        }
+        self.last.1 += nodes;
+    }
+
+    fn by_count(mut self) -> BTreeMap<u32, u32> {
+        if self.last.1 > 0 {
+            *self.others.entry(self.last.0).or_default() += self.last.1;
+        }
+        self.others
+    }
+}
+
 /// Three letters in a row, so that the line says something besides its values.
 fn has_word(shape: &str) -> bool {
     shape.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().nth(2).is_some())
@@ -418,18 +447,16 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
         return Split { sets: vec![members.clone()], slots: Vec::new() };
     }
     let nodes: u32 = members.iter().map(|&i| all.units[i].nodes).sum();
-    let mut divides: Vec<Divide<'_>> = Vec::new();
-    for &slot in &shape.slots {
-        let mut tally = Tally::default();
-        for &i in members {
-            let (value, text) = all.of(i, slot);
+    // Unit by unit, because what belongs to one stands together in memory.
+    let mut tallies: Vec<(Slot, Tally<'_>)> = shape.slots.iter().map(|slot| (*slot, Tally::default())).collect();
+    for &i in members {
+        for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
+            let (value, text) = all.of(i, *slot);
             tally.add(value, text, all.units[i].nodes, nodes);
-            if tally.hopeless {
-                break;
-            }
         }
-        divides.extend(tally.verdict(slot, nodes));
     }
+    let mut divides: Vec<Divide<'_>> =
+        tallies.into_iter().filter_map(|(slot, tally)| tally.verdict(slot, nodes)).collect();
     // Fewest values first: the coarse distinctions are the ones that people name.
     // Versions before all, so that none of them is left out for lack of room. Stable: by the text of the lines.
     divides.sort_by_key(|d| (!d.version, d.kept.len()));
@@ -567,16 +594,15 @@ fn read(
 ) -> Vec<Told> {
     let text = |line: usize| lexicon.shape(shape.lines[line]);
     let of_line = |line: usize| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth });
-    let slots = wanted.iter().flat_map(|&line| of_line(line));
-    let shown = slots.map(|slot| {
-        let mut shown = Shown::default();
-        for &i in class {
-            let (value, text) = all.of(i, slot);
+    let mut shown: Vec<(Slot, Shown<'_>)> =
+        wanted.iter().flat_map(|&line| of_line(line)).map(|slot| (slot, Shown::default())).collect();
+    for &i in class {
+        for (slot, shown) in &mut shown {
+            let (value, text) = all.of(i, *slot);
             shown.add(value, text);
         }
-        shown
-    });
-    let mut shown = shown;
+    }
+    let mut shown = shown.into_iter().map(|(_, shown)| shown);
     let mut lines = Vec::new();
     for &at in wanted {
         let line = text(at);
@@ -590,7 +616,8 @@ fn read(
         let values = values.map(|(shown, slot)| shown.one().filter(|_| counts(shown, slot)).unwrap_or(MASKED).into());
         let same = with_slots(line, values);
         let words = told_line(line, slots.into_iter());
-        lines.push(Told { words, shape: line.to_owned(), same, nth });
+        let splits = split_by.iter().any(|slot| slot.line == at);
+        lines.push(Told { words, shape: line.to_owned(), same, nth, splits });
     }
     lines
 }

@@ -22,6 +22,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Counts, Digest, Millis, Outcome};
@@ -160,22 +161,58 @@ impl Reader {
     #[must_use]
     pub fn summarise(&mut self, input: &Input) -> Summary {
         let rows = distinct(&input.rows);
-        let total = size(rows.len());
-        let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
         let sets = Sets::of(&rows);
         self.read(&rows, &sets, &input.outputs);
-        let chatter = self.settle_all(&sets);
-        let mut drafts = fold_singles(unsuccessful(&rows, &sets, self));
-        drafts.extend(fold_singles(successful(&rows, &sets, self, &chatter)));
+        self.told(input, &rows, &sets)
+    }
+
+    /// The same, where the outputs that are wanted are fetched, as many at once as `fetch` takes of those that it is offered.
+    ///
+    /// # Errors
+    /// Those of `fetch`.
+    pub fn summarise_by<E>(
+        &mut self,
+        input: &Input,
+        mut fetch: impl FnMut(&mut dyn Iterator<Item = Digest>) -> Result<Outputs, E>,
+    ) -> Result<Summary, E> {
+        let rows = distinct(&input.rows);
+        let sets = Sets::of(&rows);
+        let mut before = BTreeSet::new();
+        loop {
+            let wanted = self.wanted(&rows, &sets);
+            // What is wanted once more after all came is not to be had.
+            if wanted.is_empty() || wanted == before {
+                return Ok(self.told(input, &rows, &sets));
+            }
+            let mut rest = wanted.iter().copied().peekable();
+            while rest.peek().is_some() {
+                self.read(&rows, &sets, &fetch(&mut rest)?);
+                if self.is_to_settle() {
+                    self.settle_all(&sets);
+                }
+            }
+            if self.holds_long_ones() {
+                self.settle_all(&sets);
+            }
+            before = wanted;
+        }
+    }
+
+    fn told(&mut self, input: &Input, rows: &[&Row], sets: &Sets) -> Summary {
+        let total = size(rows.len());
+        let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
+        let chatter = self.settle_all(sets);
+        let mut drafts = fold_singles(unsuccessful(rows, sets, self));
+        drafts.extend(fold_singles(successful(rows, sets, self, &chatter)));
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
         if drafts.iter().any(|draft| Describer::needs(draft.rows.len(), rows.len())) {
-            self.known.learn(&rows);
+            self.known.learn(rows);
         }
-        let mut describer = Describer::new(&rows, &self.known);
+        let mut describer = Describer::new(rows, &self.known);
         let findings = drafts
             .into_iter()
             .map(|draft| {
-                let exemplar = exemplar(&rows, &draft, self);
+                let exemplar = exemplar(rows, &draft, self);
                 let line = draft.line.as_ref().and_then(|told| place(told, exemplar?, self));
                 (draft, exemplar, line)
             })
@@ -191,9 +228,9 @@ impl Reader {
                 chatter: draft.chatter,
             })
             .collect();
-        let mut measures = measure::measures(&rows);
+        let mut measures = measure::measures(rows);
         if !input.extracts && measures.is_empty() {
-            measures = found(&rows, self);
+            measures = found(rows, self);
         }
         Summary { counts, findings, measures, took: input.took }
     }
@@ -204,8 +241,11 @@ impl Reader {
     #[must_use]
     pub fn wants(&self, rows: &[Row]) -> BTreeSet<Digest> {
         let rows = distinct(rows);
-        let sets = Sets::of(&rows);
-        let successes = sets.successes.iter().flat_map(|set| set.read(&rows));
+        self.wanted(&rows, &Sets::of(&rows))
+    }
+
+    fn wanted(&self, rows: &[&Row], sets: &Sets) -> BTreeSet<Digest> {
+        let successes = sets.successes.iter().flat_map(|set| set.read(rows));
         let successes = successes.filter(|(output, cut, own)| !self.has_success(*output, *cut, own));
         let successes = successes.map(|(output, ..)| output);
         let failures = sets.failures.iter().flat_map(|(row, whole)| [*whole, rows[*row].output]).flatten();
@@ -299,7 +339,7 @@ impl Sets {
     fn of(rows: &[&Row]) -> Self {
         let examples = examples(rows);
         let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
-        let mut known: HashMap<(Option<Digest>, bool), usize> = HashMap::new();
+        let mut known: HashMap<(Option<Digest>, bool), usize, RandomState> = HashMap::default();
         for (i, row) in rows.iter().enumerate() {
             match row.outcome {
                 None => {}
@@ -328,7 +368,7 @@ impl Sets {
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
 fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
     let mut sets: Vec<(&Said, Vec<u32>)> = Vec::new();
-    let mut known: HashMap<(bool, Digest), usize> = HashMap::new();
+    let mut known: HashMap<(bool, Digest), usize, RandomState> = HashMap::default();
     for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
         let Some((output, reading)) = row.output.and_then(|o| Some((o, reader.success(o, row.cut)?))) else { continue };
         let at = *known.entry((row.cut, output)).or_insert(sets.len());
@@ -487,7 +527,8 @@ fn same_output(rows: &[&Row], members: &[usize]) -> bool {
 }
 
 /// The title of a set is the line that sets it apart: of those that not every set has, the first one of a kind that the
-/// fewest have, and then with values that the fewest have. So an error stands before a version that many have too.
+/// fewest have, and then with values that the fewest have. So an error stands before a version that many have too; and where
+/// sets were told apart by a value, its line is one of a kind of its own.
 fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Draft> {
     let useful = |line: &&Told| line.words.chars().any(char::is_alphanumeric);
     let sets = found.len();
@@ -498,7 +539,10 @@ fn title_by_difference(found: Vec<(Draft, Vec<Told>)>, rows: &[&Row]) -> Vec<Dra
         .into_iter()
         .map(|(mut draft, lines)| {
             let apart = lines.iter().filter(useful).filter(|line| of(&same, &line.same) < sets);
-            let apart = apart.min_by_key(|line| (of(&shapes, &line.shape), of(&same, &line.same)));
+            let apart = apart.min_by_key(|line| {
+                let (kind, values) = (of(&shapes, &line.shape), of(&same, &line.same));
+                (if line.splits { kind.min(values) } else { kind }, kind, values)
+            });
             let line = apart.or_else(|| first_telling(&lines));
             draft.title = line.map_or("no output", |line| &line.words).trim().to_owned();
             draft.line = line.cloned();

@@ -8,6 +8,18 @@ const RANGE: usize = 3;
 /// The order in which people expect names: numbers in them by their value, so that `web-9` stands before `web-10`.
 #[must_use]
 pub fn by_name(a: &str, b: &str) -> Ordering {
+    // What both begin with is passed over, up to the part that they may differ in.
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    if same == a.len() && same == b.len() {
+        return Ordering::Equal;
+    }
+    let before = &a.as_bytes()[..same];
+    let digits = before.last().is_some_and(u8::is_ascii_digit);
+    let from = same - before.iter().rev().take_while(|b| b.is_ascii_digit() == digits).count();
+    by_parts(&a[from..], &b[from..])
+}
+
+fn by_parts(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     while !left.is_empty() && !right.is_empty() {
         let (one, other) = (left.split_at(run(left)), right.split_at(run(right)));
@@ -120,6 +132,13 @@ mod tests {
         let mut names = ["web-10", "web-9", "db", "web-09", "web-9a", "i-0b", "i-0a", "web", "9", "10", "ü1"];
         names.sort_by(|a, b| by_name(a, b));
         assert_eq!(names, ["9", "10", "db", "i-0a", "i-0b", "web", "web-09", "web-9", "web-9a", "web-10", "ü1"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_two_names_begin_with_changes_nothing(a in "[a0-1é.-]{0,7}", b in "[a0-1é.-]{0,7}") {
+            proptest::prop_assert_eq!(by_name(&a, &b), by_parts(&a, &b));
+        }
     }
 
     fn told(names: &[&str]) -> Option<String> {

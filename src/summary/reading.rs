@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use crate::domain::Digest;
 use crate::redact::{normalise, streams};
 
@@ -33,12 +35,13 @@ pub struct Reader {
     logs: [HashSet<Template>; 2],
     /// Outputs of which something was left out that counts after all.
     missed: HashSet<(Digest, bool)>,
-    /// Some outputs are so long that lines may be left out of them.
-    long: bool,
+    /// Outputs so long that lines may be left out of them, in all and since it was last seen to that.
+    long: usize,
+    unsettled: usize,
     /// By output, and whether the end of it was left out.
-    successes: HashMap<(Digest, bool), Reading>,
+    successes: HashMap<(Digest, bool), Reading, RandomState>,
     /// The line that tells why it failed, by output.
-    failures: HashMap<Digest, Failure>,
+    failures: HashMap<Digest, Failure, RandomState>,
 }
 
 /// What a node printed that succeeded.
@@ -138,16 +141,25 @@ impl Reader {
 
     fn keep(&mut self, job: &Job<'_>, reading: Reading) {
         self.missed.remove(&(job.output, job.cut));
-        self.long |= reading.record.is_long();
+        if reading.record.is_long() {
+            self.long += 1;
+            self.unsettled += 1;
+        }
         self.successes.insert((job.output, job.cut), reading);
     }
 
     pub(super) fn holds_long_ones(&self) -> bool {
-        self.long
+        self.long > 0
+    }
+
+    /// Whether so many long ones came that it is worth while to look at all of them.
+    pub(super) fn is_to_settle(&self) -> bool {
+        self.unsettled > 0 && self.unsettled * 4 >= self.long
     }
 
     /// Leaves lines of logs out of what was read of these outputs, and notes of which of them something is missed.
     pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter) {
+        self.unsettled = 0;
         let logs = chatter.logs();
         for output in outputs {
             let Some(reading) = self.successes.get_mut(&(*output, cut)) else { continue };

@@ -273,6 +273,18 @@ proptest! {
     }
 }
 
+#[test]
+fn a_set_with_an_old_version_is_titled_by_it_also_where_others_lack_a_line() {
+    let text = |n: usize| match n {
+        0..4 => "load 0.1\nnginx/1.18.0\ncertificate valid\nresult: healthy".to_owned(),
+        4..7 => "load 0.1\nnginx/1.24.0\nno space left on device\nresult: unhealthy".to_owned(),
+        _ => "load 0.1\nnginx/1.24.0\ncertificate valid\nresult: healthy".to_owned(),
+    };
+    let summary = summarise(&made_of(&(0..100).map(text).collect::<Vec<_>>()));
+    let titles: Vec<(usize, &str)> = summary.findings.iter().map(|f| (f.targets.len(), f.title.as_str())).collect();
+    assert_eq!(titles, [(93, "certificate valid"), (4, "nginx/1.18.0"), (3, "no space left on device")]);
+}
+
 /// The outputs of nodes that write so many lines of a log, more or less, around their health check.
 fn logs(nodes: usize, lines: impl Fn(usize) -> usize) -> Input {
     let text = |n: usize| {

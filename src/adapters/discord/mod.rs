@@ -121,6 +121,14 @@ pub struct Identity {
     pub name: String,
 }
 
+/// The bodies of a card as a new message: with Discord's whole layout, and with less of it where Discord refuses that. What
+/// is sent is the first that Discord takes.
+#[must_use]
+pub fn bodies(card: &crate::message::Card) -> Vec<serde_json::Value> {
+    let rungs = std::iter::successors(Some(render::Rung::Rich), |rung| rung.next());
+    rungs.map(|rung| render::card(card, rung, render::Purpose::Post { nonce: "1", mark: "1" }, None)).collect()
+}
+
 /// What somebody did, as one interaction tells it; `None` where it is nothing for us, cannot be read, or is a page of a form.
 /// Pure, and whatever the payload holds: it comes from outside.
 #[must_use]

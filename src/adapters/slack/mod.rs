@@ -111,6 +111,17 @@ pub struct Identity {
     pub bot_user: String,
 }
 
+/// The bodies of a card: with Slack's whole layout, and with less of it where Slack refuses that. What is sent is the first
+/// that Slack takes.
+#[must_use]
+pub fn bodies(card: &crate::message::Card) -> Vec<serde_json::Value> {
+    let rungs = std::iter::successors(Some(render::Rung::Full), |rung| rung.next());
+    rungs
+        .map(|rung| render::card(card, rung))
+        .map(|body| serde_json::json!({ "text": body.text, "blocks": body.blocks }))
+        .collect()
+}
+
 /// What somebody did, as one envelope of this kind tells it; `None` where it is nothing for us or cannot be read. Pure, and
 /// whatever the payload holds: it comes from outside.
 #[must_use]

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Write};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
@@ -28,11 +29,11 @@ const AT_ONCE: usize = 24 << 20;
 #[derive(Default)]
 pub(super) struct Gathered {
     pub nodes: Vec<Node>,
-    known: HashMap<String, Option<usize>>,
+    known: HashMap<String, Option<usize>, RandomState>,
     /// What came in of nodes whose lines seem to have ended, each different text once, with how many nodes have it.
-    raw: HashMap<Digest, (Kept, usize)>,
+    raw: HashMap<Digest, (Kept, usize), RandomState>,
     /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
-    outputs: HashMap<Digest, Kept>,
+    outputs: HashMap<Digest, Kept, RandomState>,
     store: Store,
     /// Bytes of nodes that are not put away.
     open: usize,
@@ -230,7 +231,7 @@ impl Gathered {
         for at in 0..self.nodes.len() {
             self.put_away(at)?;
         }
-        let mut made: HashMap<Digest, Digest> = HashMap::new();
+        let mut made: HashMap<Digest, Digest, RandomState> = HashMap::default();
         let mut rest = std::mem::take(&mut self.raw).into_iter();
         loop {
             let (mut some, mut bytes) = (Vec::new(), 0);
@@ -334,25 +335,21 @@ impl Gathered {
     /// What it comes to. The texts are in memory a few at a time.
     pub(super) fn summary(&self, input: &Input) -> Result<Summary, String> {
         let mut reader = Reader::with_threads(super::cores());
-        loop {
-            let wanted: Vec<Digest> =
-                reader.wants(&input.rows).into_iter().filter(|key| self.outputs.contains_key(key)).collect();
-            if wanted.is_empty() {
-                return Ok(reader.summarise(input));
-            }
-            let mut rest = wanted.into_iter().peekable();
-            while rest.peek().is_some() {
-                let (mut some, mut bytes) = (Outputs::new(), 0);
-                while bytes < AT_ONCE
-                    && let Some(key) = rest.next()
-                {
-                    let text = self.output(&key)?.unwrap_or_default();
+        let summary = reader.summarise_by(input, |wanted| {
+            let (mut some, mut bytes) = (Outputs::new(), 0);
+            while bytes < AT_ONCE
+                && let Some(key) = wanted.next()
+            {
+                if let Some(text) = self.output(&key)? {
                     bytes += text.len();
                     some.insert(key, text);
                 }
-                reader.learn(&input.rows, &some);
             }
-        }
+            Ok::<_, String>(some)
+        });
+        // To give back a million pieces of memory takes as long as to sort them, and the program ends soon.
+        std::mem::forget(reader);
+        summary
     }
 
     /// What a node printed, redacted.
@@ -367,16 +364,23 @@ impl Gathered {
 
     fn read_kept<'k>(&self, kept: &'k Kept) -> Result<Cow<'k, str>, String> {
         Ok(match self.store.text(kept)? {
-            Cow::Borrowed(text) => String::from_utf8_lossy(text),
-            Cow::Owned(text) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
+            Cow::Borrowed(text) => {
+                std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed)
+            }
+            Cow::Owned(text) => Cow::Owned(lossy(text)),
         })
     }
+}
+
+/// Most texts are UTF-8, which is quickly seen.
+fn lossy(text: Vec<u8>) -> String {
+    String::from_utf8(text).unwrap_or_else(|not| String::from_utf8_lossy(not.as_bytes()).into_owned())
 }
 
 /// Takes the secrets out of each text, on all cores, and gives both keys.
 fn redact_all(raw: Vec<(Digest, Vec<u8>)>, redactor: &Redactor) -> Vec<(Digest, Digest, Redacted)> {
     let one = |(came, raw): (Digest, Vec<u8>)| {
-        let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+        let redacted = redactor.redact(&lossy(raw));
         (came, Digest::of(redacted.text.as_bytes()), redacted)
     };
     let threads = super::cores();

@@ -42,7 +42,7 @@ pub(super) fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io
             return Ok(any.then_some(whole));
         }
         any = true;
-        let end = buffer.iter().position(|b| *b == b'\n');
+        let end = memchr::memchr(b'\n', buffer);
         let part = &buffer[..end.unwrap_or(buffer.len())];
         let room = LINE_MAX.saturating_sub(line.len());
         whole &= part.len() <= room;

@@ -53,6 +53,11 @@ pub fn asker(policy: &PolicySet, principal: Principal) -> Asker {
 
 /// A plan of `restart-service` on two nodes of production.
 pub fn plan(library: &Library) -> Plan {
+    plan_on(library, 2)
+}
+
+/// The same on so many nodes.
+pub fn plan_on(library: &Library, nodes: u32) -> Plan {
     let account = Account {
         id: "111111111111".parse().expect("an id"),
         name: "acme-prod".into(),
@@ -72,7 +77,8 @@ pub fn plan(library: &Library) -> Plan {
         online: true,
         tags: [("service".to_owned(), "web".to_owned())].into(),
     };
-    let snapshot = Snapshot { nodes: vec![node(1), node(2)], accounts: vec![account.clone()], ..Snapshot::default() };
+    let snapshot =
+        Snapshot { nodes: (1..=nodes).map(node).collect(), accounts: vec![account.clone()], ..Snapshot::default() };
     let arguments = [("service".to_owned(), "nginx".to_owned())].into();
     let book = &library.runbooks[&"restart-service".parse().expect("a name")];
     build(book, arguments, &Selector::default(), &snapshot, Delivery::Inline).expect("a plan")
@@ -80,7 +86,11 @@ pub fn plan(library: &Library) -> Plan {
 
 /// A run that waits for one SRE, with its card and the question posted.
 pub fn waiting(library: &Library, policy: &PolicySet) -> Run {
-    let plan = plan(library);
+    waiting_for(plan(library), policy)
+}
+
+/// The same for a plan.
+pub fn waiting_for(plan: Plan, policy: &PolicySet) -> Run {
     let by = Principal::slack(TENANT, "U0SUSAN");
     let requester = asker(policy, by.clone());
     let decision = decide(policy, &Request::of(&requester, &plan, Moment { recent: &BTreeSet::new(), now: at(0) }));
