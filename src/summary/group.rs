@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::cause::sounds_bad;
-use super::lines::{FEW, Held, Lexicon, Record, Template};
+use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
 use super::mask::{Kind, SLOT, Value};
 use super::{size, when};
 
@@ -81,19 +81,21 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) ->
         match known.get(&key) {
             Some(&s) => shapes[s].members.push(i),
             None => {
-                shapes.push(Shape::of(&key.0, unit.record, lexicon, i));
+                shapes.push(Shape::of(&key, unit.record, lexicon, i));
                 known.insert(key, shapes.len() - 1);
             }
         }
     }
     let all = Values { units, starts };
     let everywhere = in_all(&shapes);
+    let few = of_few(&shapes, units);
     let mut groups = Vec::new();
     for shape in &shapes {
         let Split { sets, slots } = split(&all, shape);
         let wanted = shape.telling(&everywhere, &slots);
         for class in sets {
-            let lines = read(shape, &wanted, &slots, lexicon, &all, &class);
+            let mut lines = read(shape, &wanted, &slots, lexicon, &all, &class);
+            lines.extend(shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)));
             let chatter = chatter.among(class.iter().map(|&i| units[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
@@ -147,6 +149,23 @@ enum Mark {
     Rare(Template, usize, String),
 }
 
+impl Mark {
+    fn told(&self, lexicon: &Lexicon) -> Told {
+        let line = |template: Template, slot: Option<usize>, value: &str| {
+            let slots = 0..lexicon.slots(template);
+            let shape = lexicon.shape(template);
+            with_slots(shape, slots.map(|at| if Some(at) == slot { value.to_owned() } else { "…".to_owned() }.into()))
+        };
+        match self {
+            Mark::Present(template) => Told::note(&line(*template, None, "")),
+            Mark::Many(template) => {
+                Told::note(&format!("{MANY} times the usual number of: {}", line(*template, None, "")))
+            }
+            Mark::Rare(template, slot, value) => Told::note(&line(*template, Some(*slot), value)),
+        }
+    }
+}
+
 /// Units that are alike but for the values in their slots and the order of their lines.
 struct Shape {
     /// Its lines, by their template.
@@ -155,11 +174,13 @@ struct Shape {
     order: Vec<usize>,
     /// By the text of their lines, so that nothing depends on which template came first.
     slots: Vec<Slot>,
+    /// What of their logs sets them apart.
+    marks: BTreeSet<Mark>,
     members: Vec<usize>,
 }
 
 impl Shape {
-    fn of(lines: &[Template], first: &Record, lexicon: &Lexicon, unit: usize) -> Self {
+    fn of((lines, marks): &Key, first: &Record, lexicon: &Lexicon, unit: usize) -> Self {
         // Lines that do not count are in the record and not among these.
         let mut counted = lines.iter().peekable();
         let mut places: Vec<(u32, usize)> = Vec::with_capacity(lines.len());
@@ -176,6 +197,7 @@ impl Shape {
             lines: lines.to_vec(),
             order: places.into_iter().map(|(_, line)| line).collect(),
             slots: slots.collect(),
+            marks: marks.clone(),
             members: vec![unit],
         }
     }
@@ -188,6 +210,17 @@ impl Shape {
             |line: &usize| !everywhere.contains(&self.lines[*line]) || split_by.iter().any(|slot| slot.line == *line);
         first.iter().copied().chain(rest.iter().copied().filter(tells).take(LINES)).collect()
     }
+}
+
+/// What of their logs sets those apart who have it, and not those who lack it.
+fn of_few<'s>(shapes: &'s [Shape], units: &[Unit<'_>]) -> HashSet<&'s Mark> {
+    let total: u32 = units.iter().map(|unit| unit.nodes).sum();
+    let mut held: HashMap<&Mark, u32> = HashMap::new();
+    for shape in shapes.iter().filter(|shape| !shape.marks.is_empty()) {
+        let nodes: u32 = shape.members.iter().map(|&i| units[i].nodes).sum();
+        shape.marks.iter().for_each(|mark| *held.entry(mark).or_default() += nodes);
+    }
+    held.into_iter().filter(|(_, nodes)| u64::from(*nodes) * 2 <= u64::from(total)).map(|(mark, _)| mark).collect()
 }
 
 /// The templates that every shape has.
@@ -310,9 +343,8 @@ impl Chatter {
             let Some(kept) = self.0.get(&log.template) else { continue };
             marks.extend(kept.present.then_some(Mark::Present(log.template)));
             marks.extend((log.lines > kept.many).then_some(Mark::Many(log.template)));
-            for (slot, held) in &log.held {
-                let (slot, Held::One(value)) = (*slot as usize, held) else { continue };
-                let value = value.of(&record.text);
+            for (slot, value) in &log.held {
+                let (slot, value) = (*slot as usize, value.of(&record.text));
                 let is_rare = kept.rare.get(&slot).is_some_and(|rare| rare.contains(value));
                 marks.extend(is_rare.then(|| Mark::Rare(log.template, slot, value.to_owned())));
             }
@@ -343,17 +375,17 @@ impl Chatter {
             let record = unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
             for at in record.sorted.iter().filter(|at| self.holds(at.template)) {
-                let values = record.values[at.values as usize..].iter().take(lexicon.slots(at.template)).enumerate();
+                let values = record.values[at.values as usize..]
+                    .iter()
+                    .take(lexicon.slots(at.template).min(SLOTS_MAX))
+                    .enumerate();
                 let values = values.filter(|(_, value)| value.kind != Kind::Time);
                 seen.extend(values.map(|(slot, value)| (at.template, slot, value.of(&record.text))));
             }
-            for (log, slot, held) in record.logs.iter().flat_map(|log| log.held.iter().map(move |(s, h)| (log, *s, h)))
-            {
-                let slot = slot as usize;
-                match held {
-                    Held::One(value) => drop(seen.insert((log.template, slot, value.of(&record.text)))),
-                    Held::Many => drop(many.insert((log.template, slot))),
-                }
+            for log in &record.logs {
+                let held = log.held.iter();
+                seen.extend(held.map(|(slot, value)| (log.template, *slot as usize, value.of(&record.text))));
+                many.extend(log.many().map(|slot| (log.template, slot)));
             }
             for (template, slot, value) in seen {
                 let tally = values.entry((template, slot)).or_default();
@@ -858,8 +890,13 @@ mod tests {
         assert_eq!(alone, [(30, "lines of logs alone, another number of them on each node".to_owned())]);
         let sizes = |sets: Vec<(u32, String)>| sets.into_iter().map(|(n, _)| n).collect::<BTreeSet<_>>();
         let rare = logs(|n| if n == 7 { "GET /health status=500 took 3ms\n".into() } else { String::new() });
+        assert!(rare.iter().any(|(_, told)| told == "GET /health status=500 took …"), "{rare:?}");
         assert_eq!(sizes(rare), [1, 29].into());
         let flood = logs(|n| if n == 7 { "GET /health status=200 took 3ms\n".repeat(999) } else { String::new() });
+        assert!(
+            flood.iter().any(|(_, told)| told == "10 times the usual number of: GET /health status=… took …"),
+            "{flood:?}"
+        );
         assert_eq!(sizes(flood), [1, 29].into());
         let error = logs(|n| if n == 7 { "disk error on sda\n".into() } else { String::new() });
         assert_eq!(sizes(error), [1, 29].into());

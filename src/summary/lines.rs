@@ -154,16 +154,20 @@ pub(super) struct Log {
     pub template: Template,
     pub lines: u32,
     /// By slot: the values that came in it, but times.
-    pub held: Box<[(u32, Held)]>,
+    pub held: Box<[(u32, Value)]>,
+    /// The slots in which more than [`FEW`] came, as bits.
+    many: u64,
 }
 
-/// The values of one slot, in any order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Held {
-    One(Value),
-    /// There are more than [`FEW`].
-    Many,
+impl Log {
+    /// The slots in which more values came than are kept.
+    pub(super) fn many(&self) -> impl Iterator<Item = usize> {
+        (0..SLOTS_MAX).filter(|slot| self.many >> slot & 1 == 1)
+    }
 }
+
+/// Slots of a line of which values are kept; further ones count as if they had none.
+pub(super) const SLOTS_MAX: usize = 64;
 
 /// A slot with more values says nothing by any of them.
 pub(super) const FEW: usize = 12;
@@ -245,18 +249,17 @@ impl Record {
             let template = those[0].template;
             let slots = lexicon.slots(template);
             if is_log(template) {
-                let mut held = Vec::new();
-                for slot in 0..slots {
-                    let place = size(slot);
+                let (mut held, mut many) = (Vec::new(), 0);
+                for slot in 0..slots.min(SLOTS_MAX) {
                     let values = those.iter().map(|at| self.values[at.values as usize + slot]);
                     match few(values, &self.text) {
                         Some(values) => {
-                            held.extend(values.iter().map(|v| (place, Held::One(kept.add(*v, &self.text)))))
+                            held.extend(values.iter().map(|value| (size(slot), kept.add(*value, &self.text))));
                         }
-                        None => held.push((place, Held::Many)),
+                        None => many |= 1 << slot,
                     }
                 }
-                logs.push(Log { template, lines: size(those.len()), held: held.into() });
+                logs.push(Log { template, lines: size(those.len()), held: held.into(), many });
                 continue;
             }
             for at in those {
@@ -428,12 +431,10 @@ mod tests {
         assert_eq!(after, before);
         assert_eq!((record.sorted.len(), record.values.len()), (1, 1));
         assert_eq!(record.values[0].of(&record.text), "1.2.3");
-        let held = |held: &Held| match held {
-            Held::One(value) => value.of(&record.text).to_owned(),
-            Held::Many => "many".into(),
-        };
-        let told: Vec<(u32, String)> = record.logs[0].held.iter().map(|(slot, h)| (*slot, held(h))).collect();
-        assert_eq!(told, [(1, "200".into()), (1, "500".into()), (2, "many".into())]);
+        let told: Vec<(u32, &str)> =
+            record.logs[0].held.iter().map(|(slot, value)| (*slot, value.of(&record.text))).collect();
+        assert_eq!(told, [(1, "200"), (1, "500")]);
+        assert_eq!(record.logs[0].many().collect::<Vec<_>>(), [2]);
     }
 
     #[test]

@@ -23,7 +23,7 @@ const SHARE: usize = 64;
 /// What one node printed is kept up to here, in bytes; nobody reads further, and it is redacted as one text.
 const NODE_MAX: usize = 32 << 20;
 /// Bytes of texts that are worked on at once.
-const AT_ONCE: usize = 24 << 20;
+const AT_ONCE: usize = 16 << 20;
 
 /// What was read, by node: in the order in which they first came, and by name at the end.
 #[derive(Default)]
