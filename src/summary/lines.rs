@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
+use super::order::Orders;
 use super::size;
 
 /// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
@@ -233,6 +234,18 @@ impl Record {
         self.sorted.iter().map(|at| at.template).chain(self.logs.iter().map(|log| log.template))
     }
 
+    /// Puts the lines of each template in the order in which they are compared with those of others.
+    pub(super) fn put_in_order(&mut self, orders: &Orders, lexicon: &Lexicon) {
+        let Record { sorted, values, text, .. } = self;
+        for alike in sorted.chunk_by_mut(|a, b| a.template == b.template).filter(|alike| alike.len() > 1) {
+            let template = alike[0].template;
+            match orders.slots(template) {
+                Some(slots) => sort_by(alike, slots, values, text),
+                None => sort_by(alike, &names_first(alike, lexicon.slots(template), values), values, text),
+            }
+        }
+    }
+
     /// Whether lines of it may be left out.
     pub(super) fn is_long(&self) -> bool {
         self.sorted.len() >= LONG
@@ -312,18 +325,29 @@ impl Draft {
         for alike in sorted.chunk_by_mut(|a, b| a.template == b.template) {
             let slots = lexicon.slots(alike[0].template);
             if alike.len() > 1 && slots > 0 {
-                let of = |at: &Place, slot: usize| values[at.values as usize + slot];
-                // Names before numbers, which move: `eth0` with its traffic stays where it is.
-                let moves =
-                    |slot: &usize| alike.iter().all(|at| matches!(of(at, *slot).kind, Kind::Number | Kind::Time));
-                let (numbers, names): (Vec<usize>, Vec<usize>) = (0..slots).partition(moves);
-                let order: Vec<usize> = names.into_iter().chain(numbers).collect();
-                alike.sort_by(|a, b| {
-                    let mut pairs = order.iter().map(|slot| by_name(of(a, *slot).of(text), of(b, *slot).of(text)));
-                    pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
-                });
+                sort_by(alike, &names_first(alike, slots, values), values, text);
             }
         }
+    }
+}
+
+/// The slots of lines of one template, names before numbers, which move: `eth0` with its traffic stays where it is.
+fn names_first(alike: &[Place], slots: usize, values: &[Value]) -> Vec<usize> {
+    let kind = |at: &Place, slot: usize| values[at.values as usize + slot].kind;
+    let moves = |slot: &usize| alike.iter().all(|at| matches!(kind(at, *slot), Kind::Number | Kind::Time));
+    let (numbers, names): (Vec<usize>, Vec<usize>) = (0..slots).partition(moves);
+    names.into_iter().chain(numbers).collect()
+}
+
+/// By these slots, and then as they stand in the text.
+fn sort_by(alike: &mut [Place], slots: &[usize], values: &[Value], text: &str) {
+    let of = |at: &Place, slot: &usize| values[at.values as usize + slot].of(text);
+    let order = |a: &Place, b: &Place| {
+        let mut pairs = slots.iter().map(|slot| by_name(of(a, slot), of(b, slot)));
+        pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
+    };
+    if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
+        alike.sort_by(order);
     }
 }
 

@@ -15,6 +15,7 @@ mod lines;
 mod mask;
 mod measure;
 mod names;
+mod order;
 mod reading;
 mod when;
 
@@ -33,6 +34,7 @@ use describe::Describer;
 use group::{Chatter, Told, Unit};
 use lines::{Lexicon, Record};
 pub use names::by_name;
+use order::Orders;
 pub use reading::Reader;
 use reading::{Job, Said};
 
@@ -297,7 +299,8 @@ impl Reader {
             let units: Vec<Unit<'_>> =
                 speaking.map(|(reading, nodes)| Unit { record: &reading.record, nodes }).collect();
             let chatter = Chatter::of(&self.lexicon, &units);
-            self.settle(&outputs, cut, &chatter);
+            let orders = Orders::of(&self.lexicon, &units, |template| chatter.holds(template));
+            self.settle(&outputs, cut, &chatter, &orders);
             chatter
         })
     }

@@ -16,6 +16,7 @@ use super::explain::Known;
 use super::facts::{Fact, Keys, facts};
 use super::group::Chatter;
 use super::lines::{Lexicon, Record, Template};
+use super::order::Orders;
 use super::size;
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
@@ -157,8 +158,9 @@ impl Reader {
         self.unsettled > 0 && self.unsettled * 4 >= self.long
     }
 
-    /// Leaves lines of logs out of what was read of these outputs, and notes of which of them something is missed.
-    pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter) {
+    /// Leaves lines of logs out of what was read of these outputs, puts the others in order, and notes of which something is
+    /// missed.
+    pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter, orders: &Orders) {
         self.unsettled = 0;
         let logs = chatter.logs();
         for output in outputs {
@@ -168,6 +170,7 @@ impl Reader {
             } else {
                 reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
             }
+            reading.record.put_in_order(orders, &self.lexicon);
         }
         self.logs[usize::from(cut)] = logs;
     }

@@ -273,6 +273,30 @@ proptest! {
     }
 }
 
+/// How many nodes each result has.
+fn sizes(texts: &[String]) -> Vec<usize> {
+    summarise(&made_of(texts)).findings.iter().map(|finding| finding.targets.len()).collect()
+}
+
+#[test]
+fn lines_of_one_kind_are_compared_by_what_nodes_have_in_common_and_not_by_what_moves() {
+    // Each line has an address of its own, and only the number says which line it is.
+    let ping = |node: usize, line: usize| {
+        let seq = if node == 7 && line == 2 { 0 } else { line };
+        format!("64 bytes from 10.{}.0.{}: icmp_seq={seq} time={}.{} ms", node * 31 % 97, line * 7 % 5, node % 83, line)
+    };
+    let of = |lines: &dyn Fn(usize) -> Vec<usize>| -> Vec<String> {
+        (0..60).map(|n| lines(n).into_iter().map(|l| ping(n, l)).collect::<Vec<_>>().join("\n")).collect()
+    };
+    assert_eq!(sizes(&of(&|_| vec![0, 1, 2])), [59, 1]);
+    let turned = |n: usize| if n.is_multiple_of(2) { vec![2, 0, 1] } else { vec![1, 2, 0] };
+    assert_eq!(sizes(&of(&turned)), [59, 1]);
+    // Nothing is the same on two nodes: as they are printed.
+    let use_of =
+        |n: usize| format!("pid {} cpu {}\npid {} cpu {}", n * 91 % 89, n * 37 % 101, n * 53 % 97, n * 71 % 103);
+    assert_eq!(sizes(&(0..60).map(use_of).collect::<Vec<_>>()), [60]);
+}
+
 #[test]
 fn a_set_with_an_old_version_is_titled_by_it_also_where_others_lack_a_line() {
     let text = |n: usize| match n {
