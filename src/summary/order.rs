@@ -18,8 +18,6 @@ use super::mask::{Kind, Value};
 const NODES_MIN: u32 = 12;
 /// In tenths of the nodes: so many have the same values in a slot, or these say nothing of the order.
 const STABLE: u32 = 8;
-/// Different sets of values of one slot that are counted, beyond which there is no usual one.
-const SETS_MAX: usize = 64;
 
 /// By template: its slots, those first by which its lines are told apart.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,14 +32,15 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, set: u64, nodes: u32) {
+    /// `total`: of all nodes.
+    fn add(&mut self, set: u64, nodes: u32, total: u32) {
         self.nodes += nodes;
         if self.lost {
             return;
         }
         *self.sets.entry(set).or_default() += nodes;
-        // A usual one would have been among them.
-        self.lost = self.sets.len() > SETS_MAX && self.sets.len() as u32 * 10 > self.nodes * (10 - STABLE);
+        // Each further set takes a node from the usual one, until none can be usual any more.
+        self.lost = (self.sets.len() as u64 - 1) * 10 > u64::from(total) * u64::from(10 - STABLE);
     }
 
     /// The nodes that have the usual set, where that is nearly all of them.
@@ -54,6 +53,7 @@ impl Tally {
 impl Orders {
     /// `is_log`: templates whose lines are not compared.
     pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], is_log: impl Fn(Template) -> bool) -> Self {
+        let total: u32 = units.iter().map(|unit| unit.nodes).sum();
         let hasher = RandomState::default();
         let mut tallies: HashMap<Template, Vec<Tally>, RandomState> = HashMap::default();
         let mut words: Vec<&str> = Vec::new();
@@ -67,7 +67,7 @@ impl Orders {
                     words.sort_unstable();
                     // All lines having the same there tells none of them apart.
                     let apart = words.first() != words.last();
-                    tally.add(if apart { hasher.hash_one(&words) } else { 0 }, unit.nodes);
+                    tally.add(if apart { hasher.hash_one(&words) } else { 0 }, unit.nodes, total);
                 }
             }
         }

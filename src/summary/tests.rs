@@ -291,6 +291,9 @@ fn lines_of_one_kind_are_compared_by_what_nodes_have_in_common_and_not_by_what_m
     assert_eq!(sizes(&of(&|_| vec![0, 1, 2])), [59, 1]);
     let turned = |n: usize| if n.is_multiple_of(2) { vec![2, 0, 1] } else { vec![1, 2, 0] };
     assert_eq!(sizes(&of(&turned)), [59, 1]);
+    // Also where those that lack one stand first.
+    let lacking = |n: usize| if n < 9 { vec![n, n + 7] } else { vec![2, 0, 1] };
+    assert_eq!(sizes(&of(&lacking)), [51, 9]);
     // Nothing is the same on two nodes: as they are printed.
     let use_of =
         |n: usize| format!("pid {} cpu {}\npid {} cpu {}", n * 91 % 89, n * 37 % 101, n * 53 % 97, n * 71 % 103);
