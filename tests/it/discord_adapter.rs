@@ -320,6 +320,30 @@ async fn words_after_the_token_has_died_go_to_the_person_directly() {
 }
 
 #[tokio::test]
+async fn a_command_that_is_heard_only_after_an_outage_is_one_deed_and_one_direct_answer() {
+    let settings = Settings { ack_deadline: Duration::from_millis(100), ..Settings::default() };
+    let stage = stage_with(Options { settings, ..Options::default() }, pace()).await;
+    // It lasts until it is lifted: nothing here depends on how fast anybody is.
+    stage.plant(Plant { name: "refused".into(), seconds: Some(600), ..Plant::default() });
+    stage.server.workspace.hub.cut();
+    let typed = stage.types("/runbook list").await.unwrap();
+    assert_eq!(typed["acked"], false, "the person was told that nobody answers: {typed}");
+    assert!(stage.book.keys().is_empty());
+    stage.server.workspace.world().faults.clear();
+    let delivery = stage.book.nth(0).await;
+    stage.plant(Plant { name: "lost-post-answer".into(), ..Plant::default() });
+    let lost = stage.discord.whisper(&delivery.reply, &card("the list")).await;
+    assert!(matches!(lost, Err(ChatError::Unknown(_))), "{lost:?}");
+    stage.discord.whisper(&delivery.reply, &card("the list")).await.unwrap();
+    let direct = stage.discord.direct(&delivery.reply.person).await.unwrap();
+    let said = stage.said(&direct.channel);
+    assert_eq!(said.len(), 1, "said again, and shown once: {said:?}");
+    assert!(said[0].contains("the list"), "{said:?}");
+    assert!(stage.whispers().is_empty(), "Discord takes no answer in its place any more: {:?}", stage.whispers());
+    assert_eq!(stage.book.keys().len(), 1);
+}
+
+#[tokio::test]
 async fn an_interaction_that_comes_twice_is_one_deed_and_one_answer() {
     let stage = stage().await;
     stage.plant(Plant { name: "doubled-event".into(), ..Plant::default() });

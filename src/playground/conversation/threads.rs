@@ -108,6 +108,7 @@ impl Player<'_> {
     }
 
     /// What only this person sees. Where the platform has no other way, an answer to one person is a direct message.
+    /// That does not say what it answers: one that comes late counts as an answer to whatever was typed meanwhile.
     pub(super) async fn ephemerals(&self, who: &str) -> Result<String, Unmet> {
         let after = self.command.as_ref().map_or("0", |c| c.ts.as_str());
         let seen = self.chat.get(&format!("/ephemerals?as={who}&after={after}&direct=true")).await;
