@@ -36,6 +36,10 @@ pub struct Node {
     pub platform: Platform,
     /// Such as `3.3.2746.0`; empty where SSM did not say.
     pub agent_version: String,
+    /// What AWS says of the machine besides, so that it can be told what nodes have in common: `zone`, `image`, `type` (of the
+    /// instance) and `os` (such as `Debian GNU/Linux 12`). What is not known has no name here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     /// SSM's PingStatus was Online. It lags: an agent may be gone for minutes and still read Online.
     pub online: bool,
     pub tags: BTreeMap<String, String>,

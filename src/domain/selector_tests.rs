@@ -27,6 +27,7 @@ fn node(account: &Account, region: &str, name: &str, platform: NodePlatform, tag
         name: name.into(),
         platform,
         agent_version: String::new(),
+        attributes: BTreeMap::new(),
         online: true,
         tags: map(tags),
     }

@@ -56,7 +56,7 @@ pub async fn summary_of(services: &Services, run: &Run) -> Summary {
 
 /// The same, with every output that is kept.
 pub async fn summary_with_texts(services: &Services, run: &Run) -> (Summary, Texts) {
-    let texts = fetch(services, run, rows::output_keys(run)).await;
+    let texts = texts_of(services, run.id, rows::output_keys(run)).await;
     (summed(services, run, Some(texts.clone())).await, texts)
 }
 
@@ -76,7 +76,7 @@ async fn summed(services: &Services, run: &Run, texts: Option<Texts>) -> Summary
             let parts = rows::parts_of(run, &some.iter().copied().collect());
             let texts = match &texts {
                 Some(texts) => parts.iter().filter_map(|key| Some((*key, texts.get(key)?.clone()))).collect(),
-                None => fetch(services, run, parts).await,
+                None => texts_of(services, run.id, parts).await,
             };
             came |= !texts.is_empty();
             reader.learn(&input.rows, &rows::joined(run, texts));
@@ -88,15 +88,16 @@ async fn summed(services: &Services, run: &Run, texts: Option<Texts>) -> Summary
     reader.summarise(&input)
 }
 
-async fn fetch(services: &Services, run: &Run, keys: Vec<Digest>) -> Texts {
+/// Those of the outputs that are still kept.
+pub async fn texts_of(services: &Services, run: RunId, keys: impl IntoIterator<Item = Digest>) -> Texts {
     let mut texts = Texts::new();
     for key in keys {
-        match services.outputs.get(run.id, &key).await {
+        match services.outputs.get(run, &key).await {
             Ok(Some(text)) => {
                 texts.insert(key, text);
             }
             Ok(None) => {}
-            Err(fault) => tracing::error!(run = %run.id, %fault, "an output cannot be read"),
+            Err(fault) => tracing::error!(%run, %fault, "an output cannot be read"),
         }
     }
     texts

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{AccountId, Target};
-use crate::plan::{Delivery, Plan};
+use crate::plan::{Delivery, Plan, PlannedTarget};
 use crate::runbook::bound::Bound;
 use crate::runbook::{Action, HoldAfter, OnFailure, Step};
 
@@ -119,7 +119,7 @@ pub(super) fn coverage(plan: &Plan) -> Vec<Line> {
     let (offline, skipped) = (offline(plan), skipped(plan));
     let left = skipped.min(offline);
     if left > 0 {
-        told.push(say(format!("{} offline and will be skipped: {}", nodes_are(left), names(plan, |t| t.offline))));
+        told.push(say(format!("{} offline and skipped: {}", nodes_are(left), names(plan, |t| t.offline))));
     }
     if offline > left {
         told.push(say(format!(
@@ -183,9 +183,27 @@ fn nodes_are(n: u32) -> String {
     format!("{} {}", nodes(n), super::words::are(n))
 }
 
-fn names(plan: &Plan, which: impl Fn(&crate::plan::PlannedTarget) -> bool) -> String {
-    let names: Vec<String> = plan.targets.iter().filter(|t| which(t)).map(|t| t.name.clone()).collect();
-    some(&names, NAMED)
+fn names(plan: &Plan, which: impl Fn(&PlannedTarget) -> bool) -> String {
+    let those: Vec<&PlannedTarget> = plan.targets.iter().filter(|t| which(t)).collect();
+    some(&names_of(plan, &those), NAMED)
+}
+
+/// The name of each. Where two have the same, it says its account too, and its region where two of that account have it.
+pub(super) fn names_of(plan: &Plan, targets: &[&PlannedTarget]) -> Vec<String> {
+    let (mut of_name, mut of_account) = (BTreeMap::<&str, u32>::new(), BTreeMap::<(&str, &AccountId), u32>::new());
+    for planned in targets {
+        *of_name.entry(&planned.name).or_default() += 1;
+        *of_account.entry((&planned.name, &planned.target.account)).or_default() += 1;
+    }
+    let told = |planned: &&PlannedTarget| {
+        let (name, account, region) = (&planned.name, &planned.target.account, &planned.target.region);
+        match (of_name[name.as_str()], of_account[&(name.as_str(), account)]) {
+            (1, _) => name.clone(),
+            (_, 1) => format!("{name} ({})", account_name(plan, account)),
+            _ => format!("{name} ({}, {region})", account_name(plan, account)),
+        }
+    };
+    targets.iter().map(told).collect()
 }
 
 /// `service=nginx`, one code span for each argument.

@@ -11,7 +11,7 @@ use crate::plan::PlannedTarget;
 use crate::run::Run;
 use crate::summary::{Finding, Summary};
 
-use super::blast::account_name;
+use super::blast::{account_name, names_of};
 use super::results::{FINDINGS, Lookup, lines_of, text_to_show, told};
 use super::verdict::{TITLE_MAX, plain};
 use super::words::{Line, are, count, cut, nodes as of_nodes, number, say, size};
@@ -102,8 +102,9 @@ pub fn nodes(run: &Run, summary: &Summary, wanted: u32, view: &View) -> Card {
     }
     let printed = |t: &&(u32, &PlannedTarget)| !run.targets[t.0 as usize].reports.is_empty();
     let with_output: Vec<_> = shown.iter().filter(printed).collect();
-    for (target, planned) in with_output.iter().take(OUTPUTS) {
-        buttons.push(button(run, Verb::NodeOutput, format!("Output of {}", cut(&planned.name, 40)), *target));
+    let printing: Vec<&PlannedTarget> = with_output.iter().take(OUTPUTS).map(|(_, planned)| *planned).collect();
+    for ((target, _), name) in with_output.iter().zip(names_of(&run.proposal.plan, &printing)) {
+        buttons.push(button(run, Verb::NodeOutput, format!("Output of {}", cut(&name, 40)), *target));
     }
     if with_output.len() > OUTPUTS || total > PAGE {
         small = small.plain(" · of any other: ").code(format!("{} output {} NODE", view.command, view.short));

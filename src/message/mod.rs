@@ -60,3 +60,4 @@ pub use root::root;
 pub use rows::summary_input;
 pub use text::render as to_text;
 pub use view::View;
+pub use words::{count, number, were};

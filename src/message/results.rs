@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::{Digest, Outcome};
 use crate::run::{Phase, PostKey, Run};
-use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, Summary};
+use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, Summary, seen};
 
-use super::blast::account_name;
+use super::blast::{account_name, names_of};
 use super::fit::{block_width, fit};
 use super::root::ended;
 use super::rows::{is_cut, output_key, printed};
@@ -98,7 +98,7 @@ fn after(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Vec<B
     }
     blocks.extend(super::back::told(run, lookup));
     blocks.extend(super::plan::not_reached(&run.proposal.plan));
-    blocks.extend(super::since::told(run, view).map(Line::text));
+    blocks.extend(super::since::told(run, view));
     let mut measures: Vec<Line> =
         summary.measures.iter().take(MEASURES).map(|m| measure(run, m, summary.counts.total)).collect();
     if summary.measures.iter().any(|m| m.found) {
@@ -201,7 +201,8 @@ fn excerpts(run: &Run, summary: &Summary, lookup: Lookup<'_>, room: usize) -> Ve
             return Shown::NoRoom;
         }
         // The longest note there can be takes its part too.
-        let excerpt = Excerpt::of(&text, finding, room / left - EXCERPT_MIN / 2, rows / left);
+        let telling = telling_line(&text, finding, lookup);
+        let excerpt = Excerpt::of(&text, finding, telling, room / left - EXCERPT_MIN / 2, rows / left);
         left -= 1;
         room = room.saturating_sub(excerpt.text.chars().count() + EXCERPT_MIN / 2);
         rows -= excerpt.text.lines().count().min(rows);
@@ -212,30 +213,40 @@ fn excerpts(run: &Run, summary: &Summary, lookup: Lookup<'_>, room: usize) -> Ve
 
 struct Excerpt {
     text: String,
-    /// Lines that are not shown.
-    hidden: u32,
+    /// Lines that are not shown, before and behind.
+    earlier: u32,
+    later: u32,
     cut_lines: bool,
-    /// The hidden lines stand before the shown ones.
-    from_end: bool,
 }
 
 impl Excerpt {
     fn whole(&self) -> bool {
-        self.hidden == 0 && !self.cut_lines
+        self.earlier + self.later == 0 && !self.cut_lines
     }
     fn with_note(self, in_file: bool) -> String {
-        match (self.hidden, self.cut_lines) {
-            (0, false) => self.text,
-            (0, true) => {
-                format!("{}\n… long lines are cut{}", self.text, if in_file { ", whole in the file" } else { "" })
+        let place = if in_file { "in the file" } else { "not shown" };
+        let (before, behind) = match (self.earlier, self.later) {
+            (0, 0) if self.cut_lines && in_file => {
+                (String::new(), "… long lines are cut, whole in the file".to_owned())
             }
-            (n, _) => {
-                let place = if in_file { "in the file" } else { "not shown" };
-                let note = format!("… {} {place}", count(n, "more line"));
-                if self.from_end { format!("{note}\n{}", self.text) } else { format!("{}\n{note}", self.text) }
+            (0, 0) if self.cut_lines => (String::new(), "… long lines are cut".to_owned()),
+            (0, 0) => (String::new(), String::new()),
+            (0, later) => (String::new(), format!("… {} {place}", count(later, "more line"))),
+            (earlier, 0) => (format!("… {} {place}", count(earlier, "more line")), String::new()),
+            (earlier, later) => {
+                (format!("… {}", count(earlier, "earlier line")), format!("… {} {place}", count(later, "more line")))
             }
-        }
+        };
+        [before, self.text, behind].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
     }
+}
+
+/// Which line of the text the finding's title was made of.
+fn telling_line(text: &str, finding: &Finding, lookup: Lookup<'_>) -> Option<usize> {
+    let exemplar = lookup(&finding.exemplar?)?;
+    let exemplar = seen(&exemplar);
+    let telling = exemplar.lines().nth(finding.line? as usize)?;
+    text.lines().position(|line| line == telling)
 }
 
 /// What one node of a finding printed; `None` if nothing, or nothing of it is kept.
@@ -247,32 +258,43 @@ pub(super) fn text_to_show(run: &Run, finding: &Finding, lookup: Lookup<'_>) -> 
 }
 
 impl Excerpt {
-    /// The end of a failed output, where the cause is told, or the beginning of a good one; the rest is counted.
-    fn of(text: &str, finding: &Finding, room: usize, rows: usize) -> Excerpt {
+    /// The end of a failed output, where the cause is told, or the beginning of a good one; or what stands around the telling
+    /// line, where that is in neither. The rest is counted.
+    fn of(text: &str, finding: &Finding, telling: Option<usize>, room: usize, rows: usize) -> Excerpt {
+        let lines: Vec<&str> = text.lines().collect();
         let from_end = finding.outcome != Outcome::Succeeded;
-        let mut cut_lines = false;
-        let mut shown: Vec<String> = Vec::new();
+        let usual: Vec<usize> = if from_end { (0..lines.len()).rev().collect() } else { (0..lines.len()).collect() };
+        let shown = Excerpt::fit(&lines, &usual, room, rows);
+        let around = telling.filter(|at| shown.iter().all(|(shown, _)| shown != at)).map(|at| {
+            let before = (0..at).rev().map(Some).chain(std::iter::repeat(None));
+            let behind = (at + 1..lines.len()).map(Some).chain(std::iter::repeat(None));
+            let pairs = before.zip(behind).take(lines.len()).flat_map(|(before, behind)| [before, behind]);
+            std::iter::once(at).chain(pairs.flatten()).collect::<Vec<usize>>()
+        });
+        let mut shown = around.map_or(shown, |around| Excerpt::fit(&lines, &around, room, rows));
+        shown.sort_unstable_by_key(|(at, _)| *at);
+        let first = shown.first().map_or(0, |(at, _)| *at);
+        let cut_lines = shown.iter().any(|(at, line)| *line != lines[*at]);
+        let later = size(lines.len() - first - shown.len());
+        let text = shown.into_iter().map(|(_, line)| line).collect::<Vec<_>>().join("\n");
+        Excerpt { text, earlier: size(first), later, cut_lines }
+    }
+
+    /// The first of these lines, as many as there is room for.
+    fn fit(lines: &[&str], order: &[usize], room: usize, rows: usize) -> Vec<(usize, String)> {
+        let mut shown: Vec<(usize, String)> = Vec::new();
         let mut room = room;
-        let all = text.lines().count();
-        let order: Vec<&str> =
-            if from_end { text.lines().rev().take(rows).collect() } else { text.lines().take(rows).collect() };
-        for line in order {
+        for at in order.iter().take(rows) {
             // The first line is shown in any case: an excerpt of nothing but a note would tell nothing.
-            let most = if shown.is_empty() { LINE.min(room) } else { LINE };
-            let short = cut_line(line, most);
+            let short = cut_line(lines[*at], if shown.is_empty() { LINE.min(room) } else { LINE });
             let length = short.chars().count() + 1;
             if length > room + 1 {
                 break;
             }
-            cut_lines |= short != line;
             room = room.saturating_sub(length);
-            shown.push(short);
+            shown.push((*at, short));
         }
-        if from_end {
-            shown.reverse();
-        }
-        let hidden = size(all.saturating_sub(shown.len()));
-        Excerpt { text: shown.join("\n"), hidden, cut_lines, from_end }
+        shown
     }
 }
 
@@ -288,7 +310,6 @@ pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
         format!(" on {} of {}", number(measure.nodes), nodes(total))
     };
     let line = Line::default().bold(&measure.name).plain(format!("{on}: "));
-    let name = |target: u32| run.proposal.plan.targets.get(target as usize).map_or("?", |t| t.name.as_str());
     match &measure.shape {
         Shape::Categories(sets) => {
             let told: Vec<String> = sets
@@ -310,8 +331,11 @@ pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
                 )
             };
             let (word, ends) = if low.is_empty() { ("highest", top) } else { ("lowest", low) };
+            let plan = &run.proposal.plan;
+            let those: Vec<_> = ends.iter().filter_map(|(_, target)| plan.targets.get(*target as usize)).collect();
+            let names = names_of(plan, &those);
             let told: Vec<String> =
-                ends.iter().map(|(value, target)| format!("{} {value}{unit}", name(*target))).collect();
+                ends.iter().zip(names).map(|((value, _), name)| format!("{name} {value}{unit}")).collect();
             let ends =
                 if min == max || measure.nodes < 2 { String::new() } else { format!("\n{word}: {}", told.join(", ")) };
             line.plain(spread).plain(ends)

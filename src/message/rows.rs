@@ -93,7 +93,7 @@ pub(super) fn telling(state: &TargetState) -> Option<&NodeReport> {
 
 /// The outputs that tell the end, each with its step: those of every step of a success, else that of the step that
 /// went wrong.
-fn printing(state: &TargetState) -> impl Iterator<Item = (u32, Digest)> {
+pub(super) fn printing(state: &TargetState) -> impl Iterator<Item = (u32, Digest)> {
     let only = match state.outcome {
         Some(Outcome::Succeeded) | None => None,
         Some(_) => telling(state),
@@ -208,6 +208,7 @@ fn attributes_of(plan: &Plan, planned: &PlannedTarget) -> BTreeMap<String, Strin
     ];
     // What Muster itself knows comes last, so that no label or tag can take its place.
     tags.chain(labels)
+        .chain(planned.attributes.clone())
         .chain(
             own.into_iter()
                 .filter(|(_, value)| !value.is_empty())

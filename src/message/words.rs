@@ -95,8 +95,8 @@ pub(super) fn prose(text: &str) -> Vec<Span> {
 }
 
 /// `48,300`.
-pub(super) fn number(n: u32) -> String {
-    let digits = n.to_string();
+pub fn number(n: impl Into<u64>) -> String {
+    let digits = n.into().to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
@@ -121,7 +121,8 @@ pub(super) fn size(n: usize) -> u32 {
 }
 
 /// `1 node`, `2 nodes`.
-pub(super) fn count(n: u32, one: &str) -> String {
+pub fn count(n: impl Into<u64>, one: &str) -> String {
+    let n = n.into();
     let many = match one.strip_suffix('y') {
         Some(stem) if !one.ends_with("ay") => format!("{stem}ies"),
         _ => format!("{one}s"),
@@ -138,8 +139,8 @@ pub(super) fn are(n: u32) -> &'static str {
     if n == 1 { "is" } else { "are" }
 }
 
-pub(super) fn were(n: u32) -> &'static str {
-    if n == 1 { "was" } else { "were" }
+pub fn were(n: impl Into<u64>) -> &'static str {
+    if n.into() == 1 { "was" } else { "were" }
 }
 
 /// `5 min 30 s`: the unit `m` alone could be metres to somebody who reads it at night.
@@ -187,9 +188,9 @@ mod tests {
 
     #[test]
     fn numbers_and_plurals_read_well() {
-        assert_eq!([0, 7, 1000, 48_300, 1_234_567].map(number), ["0", "7", "1,000", "48,300", "1,234,567"]);
+        assert_eq!([0u32, 7, 1000, 48_300, 1_234_567].map(number), ["0", "7", "1,000", "48,300", "1,234,567"]);
         assert_eq!(
-            [count(1, "node"), count(2, "node"), count(3, "policy"), count(2, "day")],
+            [count(1u32, "node"), count(2u32, "node"), count(3u32, "policy"), count(2u32, "day")],
             ["1 node", "2 nodes", "3 policies", "2 days"]
         );
         assert_eq!(

@@ -92,6 +92,7 @@ pub fn build(
             name: node.name.clone(),
             platform: node.platform,
             agent_version: node.agent_version.clone(),
+            attributes: node.attributes.clone(),
             tags: node.tags.clone(),
             offline: !node.online,
             wave: *wave,

@@ -80,6 +80,9 @@ pub struct PlannedTarget {
     pub name: String,
     pub platform: NodePlatform,
     pub agent_version: String,
+    /// As of [`Node::attributes`](crate::domain::Node::attributes).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     /// It was offline when the plan was made.
     pub offline: bool,

@@ -71,6 +71,7 @@ impl Plan {
                 name: planned.name.clone(),
                 platform: planned.platform,
                 agent_version: planned.agent_version.clone(),
+                attributes: planned.attributes.clone(),
                 online: !planned.offline,
                 tags: planned.tags.clone(),
             };

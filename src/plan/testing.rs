@@ -56,6 +56,7 @@ pub(crate) fn node(a: u32, n: u32) -> Node {
         name: format!("web-{n}"),
         platform: NodePlatform::Linux,
         agent_version: "3.3.2746.0".into(),
+        attributes: BTreeMap::new(),
         online: true,
         tags: BTreeMap::from([("service".into(), "web".into())]),
     }

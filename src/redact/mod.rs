@@ -12,6 +12,7 @@ mod normalise;
 mod rules;
 mod value;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
@@ -66,6 +67,9 @@ impl Redactor {
     /// Redacting twice changes nothing more.
     #[must_use]
     pub fn redact(&self, text: &str) -> Redacted {
+        if !Self::suspects(text) {
+            return Redacted { text: text.to_owned(), found: BTreeMap::new() };
+        }
         let mut written = self.as_written(text);
         // Colours and invisible characters may stand in the middle of a name or a secret, and people are shown the text
         // without them. Where that shows more secrets, they go too, and with them what hid them.
@@ -82,10 +86,11 @@ impl Redactor {
         written
     }
 
-    /// Whether there is anything that [`Redactor::redact`] would look at closely. A cheap no is a no.
+    /// Whether there is anything that [`Redactor::redact`] would look at closely. A cheap no is a no: what begins a secret of
+    /// several lines is suspect by itself.
     #[must_use]
     pub fn suspects(text: &str) -> bool {
-        text.contains('\n') || SUSPECTS.is_match(text)
+        SUSPECTS.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECTS.is_match(&seen))
     }
 
     fn as_written(&self, text: &str) -> Redacted {
@@ -202,6 +207,13 @@ impl Redactor {
         let bytes = mac.finalize().into_bytes();
         format!("‹secret:{kind}#{:02x}{:02x}›", bytes[0], bytes[1])
     }
+}
+
+/// The text with marks that say of which kind a secret was and no more: the suffixes of two runs cannot be compared.
+#[must_use]
+pub fn untagged(text: &str) -> Cow<'_, str> {
+    MARKER
+        .replace_all(text, |mark: &regex::Captures<'_>| mark[0].split('#').next().unwrap_or_default().to_owned() + "›")
 }
 
 /// The place is inside of `arn:aws:secretsmanager:…:secret:name`, which names a secret and is none.

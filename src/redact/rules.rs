@@ -237,11 +237,18 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
-pub(super) static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| shapes().into_iter().map(rule).collect());
+/// A rule that is made when it is first needed: to make all of them takes as long as to read a thousand outputs.
+type Late = LazyLock<Rule, Box<dyn FnOnce() -> Rule + Send>>;
+
+pub(super) static RULES: LazyLock<Vec<Late>> = LazyLock::new(|| shapes().into_iter().map(late).collect());
 
 /// For a line that goes on with a `curl`, beside the others.
-pub(super) static CURL_GOES_ON: LazyLock<Vec<Rule>> =
-    LazyLock::new(|| curl(r"(?:^|\s)", "").into_iter().map(rule).collect());
+pub(super) static CURL_GOES_ON: LazyLock<Vec<Late>> =
+    LazyLock::new(|| curl(r"(?:^|\s)", "").into_iter().map(late).collect());
+
+fn late(shape: Shape) -> Late {
+    LazyLock::new(Box::new(|| rule(shape)))
+}
 
 fn rule((kind, pattern, _, pick): Shape) -> Rule {
     let regex = regex(&pattern);

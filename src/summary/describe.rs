@@ -49,7 +49,7 @@ impl<'a> Describer<'a> {
     /// `web-1 in acme-prod`, `web-[01-12]`, or `web-1, web-4, web-9 and 9 more`.
     fn names(&self, set: &[usize]) -> String {
         let names = || set.iter().map(|&i| self.rows[i].name.as_str());
-        let first = || names().take(NAMED).collect::<Vec<_>>().join(", ");
+        let first = || self.first(set).join(", ");
         let mut text = if set.len() <= NAMED {
             first()
         } else {
@@ -63,6 +63,20 @@ impl<'a> Describer<'a> {
             text.push_str(account);
         }
         text
+    }
+
+    /// The first names. Where two of these are the same, each says its account too, or its region where that says more.
+    fn first(&self, set: &[usize]) -> Vec<String> {
+        let shown: Vec<&Row> = set.iter().take(NAMED).map(|&i| self.rows[i]).collect();
+        let place = if self.account(set).is_some() { "region" } else { "account" };
+        let told = |row: &&Row| {
+            let again = shown.iter().filter(|other| other.name == row.name).count() > 1;
+            match row.attributes.get(place).filter(|_| again) {
+                Some(place) => format!("{} ({place})", row.name),
+                None => row.name.clone(),
+            }
+        };
+        shown.iter().map(told).collect()
     }
 
     /// The account that all of them are in.
@@ -97,7 +111,7 @@ fn words(reason: &Reason<'_>, nodes: usize) -> String {
 fn preposition(name: &str) -> &'static str {
     match name {
         "account" | "region" | "zone" => "in",
-        "image" | "kernel" | "platform" => "on",
+        "image" | "kernel" | "os" | "platform" | "type" => "on",
         _ => "with",
     }
 }
@@ -162,6 +176,20 @@ mod tests {
         let mut known = Known::default();
         known.learn(&rows);
         Describer::new(&rows, &known).describe(&set)
+    }
+
+    #[test]
+    fn nodes_of_one_name_say_where_they_are() {
+        let mut rows = rows(&[("acme-us", "us-east-1", 9), ("acme-eu", "eu-west-1", 1), ("acme-eu", "eu-west-3", 1)]);
+        rows[0].name = "web".into();
+        rows[9].name = "web".into();
+        rows[10].name = "web".into();
+        let rows: Vec<&Row> = rows.iter().collect();
+        let known = Known::default();
+        let describe = |set: &[usize]| Describer::new(&rows, &known).describe(set);
+        assert_eq!(describe(&[0, 1, 9]), "web (acme-us), web-1, web (acme-eu)");
+        assert_eq!(describe(&[9, 10]), "web (eu-west-1), web (eu-west-3) in acme-eu");
+        assert_eq!(describe(&[0, 1]), "web, web-1 in acme-us");
     }
 
     #[test]

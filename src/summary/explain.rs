@@ -374,9 +374,11 @@ fn order(name: &str) -> u8 {
         "zone" => 2,
         "image" => 3,
         "kernel" => 4,
-        "platform" => 5,
-        name if name.starts_with("tag:") => 7,
-        _ => 6,
+        "os" => 5,
+        "platform" => 6,
+        "type" => 7,
+        name if name.starts_with("tag:") => 9,
+        _ => 8,
     }
 }
 

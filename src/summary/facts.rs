@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::group::Number;
+use super::split_lines;
 use super::when::clock_length;
 
 /// A value under a name. Nodes say the same thing where `key`, `row` and `labelled` are equal.
@@ -51,23 +52,65 @@ const SAMPLE: usize = 6;
 /// Columns of a table; a line with more words heads none.
 const COLUMNS_MAX: usize = 40;
 
+/// What one line is by itself, whatever stands around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Look {
+    /// There is nothing in it, or too much.
+    blank: bool,
+    /// It may head a table.
+    head: bool,
+    /// It may stand below the headings of one.
+    rule: bool,
+    pairs: Held,
+}
+
+/// The keys and values of a line.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    None,
+    /// Where in the line the key and its value begin and end.
+    One([u16; 4]),
+    Many,
+}
+
+impl Look {
+    pub(super) fn at(line: &str, keys: &mut Keys) -> Self {
+        let line = if line.len() > LINE_MAX { "" } else { line };
+        let mut pairs = Held::None;
+        let place = |part: &str| part.as_ptr().addr().checked_sub(line.as_ptr().addr()).filter(|at| *at <= line.len());
+        pairs_of(line, keys, &mut |(key, value): (&str, &str)| {
+            let both = place(key).zip(place(value)).filter(|_| matches!(pairs, Held::None));
+            let place = |(k, v)| [k, k + key.len(), v, v + value.len()].map(|at| u16::try_from(at).unwrap_or(u16::MAX));
+            pairs = both.map_or(Held::Many, |both| Held::One(place(both)));
+        });
+        Look { blank: line.trim().is_empty(), head: may_head(line), rule: is_rule(line), pairs }
+    }
+}
+
 /// The facts of a normalised output, in its order. Time and memory are linear in the text; any text will do.
-pub(super) fn facts<'a>(text: &'a str, keys: &mut Keys) -> Vec<Fact<'a>> {
-    let mut lines: Vec<&str> = text.lines().map(|line| if line.len() > LINE_MAX { "" } else { line }).collect();
+///
+/// `looks`: what is known of its first lines.
+pub(super) fn facts<'a>(text: &'a str, looks: &[Option<Look>], keys: &mut Keys) -> Vec<Fact<'a>> {
+    let mut lines: Vec<&str> = Vec::with_capacity(looks.len() + 1);
+    lines.extend(split_lines(text).map(|line| if line.len() > LINE_MAX { "" } else { line }));
     // A table is known by the row below its headings, so it never begins in the last line.
     lines.push("");
-    let mut found = Vec::new();
+    let look = |at: usize| looks.get(at).copied().flatten();
+    let mut found = Vec::with_capacity(FEW);
     let mut pairs = Pairs::default();
     let (mut at, mut tables) = (0, 0);
     while at < lines.len() && found.len() < FACTS_MAX && pairs.count < FACTS_MAX {
-        if let Some(table) = Table::at(&lines[at..]) {
+        let known = look(at);
+        let ruled = lines.get(at + 1).is_some_and(|line| look(at + 1).map_or_else(|| is_rule(line), |look| look.rule));
+        let heads = ruled || known.map_or_else(|| may_head(lines[at]), |look| look.head);
+        if let Some(table) = heads.then(|| Table::at(&lines[at..], ruled)).flatten() {
             table.facts(&mut found);
             tables += 1;
             at += table.lines;
             pairs.end_of_block();
             continue;
         }
-        pairs.read(lines[at], keys);
+        pairs.read(lines[at], known, keys);
         at += 1;
     }
     pairs.facts(&mut found);
@@ -104,8 +147,11 @@ fn once(found: &mut Vec<Fact<'_>>) {
 /// Adds a fact if its name and value are short enough and there is something to say.
 fn add<'a>(found: &mut Vec<Fact<'a>>, fact: Fact<'a>) {
     let nothing = matches!(fact.value, "" | "-" | "--" | "n/a" | "N/A" | "[not set]");
-    let name = fact.key.chars().count() + if fact.row.is_empty() { 0 } else { fact.row.chars().count() + 4 };
-    if !nothing && !fact.key.is_empty() && name <= NAME_MAX && fits(fact.value, VALUE_MAX) && found.len() < FACTS_MAX {
+    let row = if fact.row.is_empty() { 0 } else { 4 };
+    // Bytes are counted sooner than characters, and most names are short.
+    let short = fact.key.len() + fact.row.len() + row <= NAME_MAX
+        || fact.key.chars().count() + fact.row.chars().count() + row <= NAME_MAX;
+    if !nothing && !fact.key.is_empty() && short && fits(fact.value, VALUE_MAX) && found.len() < FACTS_MAX {
         found.push(fact);
     }
 }
@@ -169,13 +215,9 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The table whose headings are the first of the lines.
-    fn at(lines: &[&'a str]) -> Option<Self> {
+    /// The table whose headings are the first of the lines; `ruled`: the second is a rule.
+    fn at(lines: &[&'a str], ruled: bool) -> Option<Self> {
         let (head, rest) = lines.split_first()?;
-        let ruled = rest.first().is_some_and(|l| is_rule(l));
-        if !ruled && !may_head(head) {
-            return None;
-        }
         let heads = words(head);
         if heads.len() < 2 || heads.len() > COLUMNS_MAX {
             return None;
@@ -360,8 +402,8 @@ fn may_head(line: &str) -> bool {
 
 /// `----  -----`: what PowerShell puts between the headings and the rows.
 fn is_rule(line: &str) -> bool {
-    let line = line.trim();
-    line.contains(' ') && line.bytes().all(|b| b == b'-' || b == b' ')
+    let line = line.trim_ascii();
+    line.starts_with('-') && line.contains(' ') && line.bytes().all(|b| b == b'-' || b == b' ')
 }
 
 /// Each group of dashes is as wide as the heading above it.
@@ -507,14 +549,14 @@ impl Keys {
 }
 
 impl<'a> Pairs<'a> {
-    fn read(&mut self, line: &'a str, keys: &mut Keys) {
-        if line.trim_ascii().is_empty() && line.trim().is_empty() {
+    fn read(&mut self, line: &'a str, known: Option<Look>, keys: &mut Keys) {
+        if known.map_or_else(|| line.trim_ascii().is_empty() && line.trim().is_empty(), |look| look.blank) {
             self.end_of_block();
             return;
         }
         let mut each = |pair: (&'a str, &'a str)| {
             if !self.open {
-                self.blocks.push(Vec::new());
+                self.blocks.push(Vec::with_capacity(FEW));
                 self.open = true;
             }
             if let Some(block) = self.blocks.last_mut() {
@@ -522,7 +564,14 @@ impl<'a> Pairs<'a> {
                 self.count += 1;
             }
         };
-        pairs_of(line, keys, &mut each);
+        match known.map(|look| look.pairs) {
+            Some(Held::None) => {}
+            Some(Held::One(places)) => {
+                let [key, to, value, end] = places.map(usize::from);
+                each((&line[key..to], &line[value..end]));
+            }
+            Some(Held::Many) | None => pairs_of(line, keys, &mut each),
+        }
     }
 
     fn end_of_block(&mut self) {

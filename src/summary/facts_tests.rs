@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn told(text: &str) -> Vec<String> {
-    facts(text, &mut Keys::default()).iter().map(|f| format!("{} = {}", f.name(), f.value)).collect()
+    facts(text, &[], &mut Keys::default()).iter().map(|f| format!("{} = {}", f.name(), f.value)).collect()
 }
 
 /// Each of `wanted` is told of `text`.
@@ -327,7 +327,7 @@ proptest! {
         text in "(\\PC|[ -~]|  |\t|\n|: |=| = |[0-9]{1,3}%|NAME|Mounted on|---- ----|├─|load average: |é|日本){0,200}"
     ) {
         let text = crate::redact::normalise(&text);
-        let found = facts(&text, &mut Keys::default());
+        let found = facts(&text, &[], &mut Keys::default());
         prop_assert!(found.len() <= FACTS_MAX);
         for fact in &found {
             let name = fact.name();
@@ -342,6 +342,6 @@ proptest! {
     fn tables_of_any_shape_are_read_without_a_panic(
         rows in proptest::collection::vec("( {0,9}([A-Z]{1,6}|[0-9.]{1,6}[GM%]?|[a-z/]{1,9}|-+|é|├─)){0,7}", 0..12)
     ) {
-        prop_assert!(facts(&rows.join("\n"), &mut Keys::default()).len() <= FACTS_MAX);
+        prop_assert!(facts(&rows.join("\n"), &[], &mut Keys::default()).len() <= FACTS_MAX);
     }
 }

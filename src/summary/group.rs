@@ -8,6 +8,8 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::cause::sounds_bad;
 use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
 use super::mask::{Kind, SLOT, Value};
@@ -73,16 +75,17 @@ const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
 pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) -> Vec<Group> {
     let mut shapes: Vec<Shape> = Vec::new();
-    let mut known: HashMap<Key, usize> = HashMap::new();
+    let mut known: HashMap<Key, usize, RandomState> = HashMap::default();
     let mut starts: Vec<Starts> = Vec::with_capacity(units.len());
+    // Used again for the next unit: most of them have the shape of one before.
+    let mut key = Key::default();
     for (i, unit) in units.iter().enumerate() {
-        let (key, at) = chatter.key(unit.record);
-        starts.push(at);
+        starts.push(chatter.key(unit.record, &mut key));
         match known.get(&key) {
             Some(&s) => shapes[s].members.push(i),
             None => {
                 shapes.push(Shape::of(&key, unit.record, lexicon, i));
-                known.insert(key, shapes.len() - 1);
+                known.insert(key.clone(), shapes.len() - 1);
             }
         }
     }
@@ -106,7 +109,11 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) ->
 }
 
 /// Where the values of each line that counts begin in a record, in the order of its [`Key`].
-type Starts = Vec<u32>;
+enum Starts {
+    /// All of its lines count.
+    All,
+    These(Vec<u32>),
+}
 
 /// The values of all units.
 struct Values<'u, 'r> {
@@ -117,7 +124,11 @@ struct Values<'u, 'r> {
 impl<'r> Values<'_, 'r> {
     fn of(&self, unit: usize, slot: Slot) -> (Value, &'r str) {
         let record = self.units[unit].record;
-        let value = self.starts[unit].get(slot.line).and_then(|at| record.values.get(*at as usize + slot.nth));
+        let at = match &self.starts[unit] {
+            Starts::All => record.sorted.get(slot.line).map(|place| place.values),
+            Starts::These(starts) => starts.get(slot.line).copied(),
+        };
+        let value = at.and_then(|at| record.values.get(at as usize + slot.nth));
         // INVARIANT: units of one shape have the same lines with the same slots.
         (value.copied().unwrap_or(Value { from: 0, to: 0, kind: Kind::Id }), &record.text)
     }
@@ -308,15 +319,14 @@ impl Chatter {
     }
 
     /// What of a record counts.
-    fn key(&self, record: &Record) -> (Key, Starts) {
-        let mut lines = Vec::with_capacity(record.sorted.len());
-        let mut starts = Vec::with_capacity(record.sorted.len());
-        let mut marks = BTreeSet::new();
+    fn key(&self, record: &Record, (lines, marks): &mut Key) -> Starts {
+        lines.clear();
+        marks.clear();
         if self.0.is_empty() {
             lines.extend(record.sorted.iter().map(|at| at.template));
-            starts.extend(record.sorted.iter().map(|at| at.values));
-            return ((lines, marks), starts);
+            return Starts::All;
         }
+        let mut starts = Vec::with_capacity(record.sorted.len());
         for those in record.sorted.chunk_by(|a, b| a.template == b.template) {
             let template = those[0].template;
             let Some(kept) = self.0.get(&template) else {
@@ -349,7 +359,7 @@ impl Chatter {
                 marks.extend(is_rare.then(|| Mark::Rare(log.template, slot, value.to_owned())));
             }
         }
-        ((lines, marks), starts)
+        Starts::These(starts)
     }
 
     /// Its templates that are lines of logs by what is known now.
@@ -496,7 +506,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
     let mut rest = vec![false; members.len()];
     let mut count = 1;
     for divide in &divides {
-        let mut known: HashMap<(usize, Option<&str>), usize> = HashMap::new();
+        let mut known: HashMap<(usize, Option<&str>), usize, RandomState> = HashMap::default();
         let finer: Vec<usize> = members
             .iter()
             .zip(&classes)
@@ -532,7 +542,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
 }
 
 /// A value as it is compared: all nodes that say their own name say the same.
-fn said(value: Value, text: &str) -> &str {
+pub(super) fn said(value: Value, text: &str) -> &str {
     if value.kind == Kind::Own { Kind::Own.word() } else { value.of(text) }
 }
 
@@ -541,7 +551,7 @@ fn said(value: Value, text: &str) -> &str {
 struct Tally<'a> {
     /// Most slots hold one value: it is counted without hashing.
     first: Option<(&'a str, u32)>,
-    others: HashMap<&'a str, u32>,
+    others: HashMap<&'a str, u32, RandomState>,
     kinds: Kinds,
     hopeless: bool,
 }

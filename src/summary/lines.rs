@@ -2,15 +2,17 @@
 //!
 //! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
+use super::facts::{Keys, Look};
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
 use super::order::Orders;
-use super::size;
+use super::{size, split_lines};
 
 /// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
 /// on it.
@@ -27,6 +29,9 @@ pub(super) struct Lexicon {
     shapes: Vec<(Box<str>, usize)>,
     known: HashMap<Box<str>, Template, RandomState>,
     memo: Memo,
+    pub keys: Keys,
+    /// What is known of the lines of the text that was read last.
+    pub looks: Vec<Option<Look>>,
     shape: String,
     values: Vec<Value>,
     draft: Draft,
@@ -46,6 +51,7 @@ struct Seen {
     line: String,
     template: Template,
     values: Vec<Value>,
+    look: Option<Look>,
 }
 
 impl Memo {
@@ -61,7 +67,7 @@ impl Memo {
         (at, hash, self.lines[at].line == line)
     }
 
-    fn keep(&mut self, at: usize, hash: u64, line: &str, template: Template, values: &[Value]) {
+    fn keep(&mut self, at: usize, hash: u64, line: &str, template: Template, values: &[Value], keys: &mut Keys) {
         if self.once[at] != hash {
             self.once[at] = hash;
             return;
@@ -72,6 +78,7 @@ impl Memo {
         seen.values.clear();
         seen.values.extend_from_slice(values);
         seen.template = template;
+        seen.look = Some(Look::at(line, keys));
     }
 }
 
@@ -107,23 +114,23 @@ impl Lexicon {
         self.shapes.len()
     }
 
-    /// The template of a line, and its values.
-    fn read(&mut self, line: &str, own: &str) -> (Template, &[Value]) {
+    /// The template of a line, its values, and what is known of it besides.
+    fn read(&mut self, line: &str, own: &str) -> (Template, &[Value], Option<Look>) {
         // A line with the node's own name in it reads otherwise for every node, and a long one is not kept.
         let kept = line.len() <= MEMO_LINE && (own.is_empty() || !line.contains(own));
         let found = kept.then(|| self.memo.find(line));
         if let Some((at, _, true)) = found {
             let seen = &self.memo.lines[at];
-            return (seen.template, &seen.values);
+            return (seen.template, &seen.values, seen.look);
         }
         mask(line, own, &mut self.shape, &mut self.values);
         let shape = std::mem::take(&mut self.shape);
         let template = self.put(&shape, self.values.len());
         self.shape = shape;
         if let Some((at, hash, _)) = found {
-            self.memo.keep(at, hash, line, template, &self.values);
+            self.memo.keep(at, hash, line, template, &self.values, &mut self.keys);
         }
-        (template, &self.values)
+        (template, &self.values, None)
     }
 }
 
@@ -150,6 +157,9 @@ pub(super) struct Place {
     pub values: u32,
 }
 
+/// Slots of a line of which values are kept; further ones count as if they had none.
+pub(super) const SLOTS_MAX: usize = 64;
+
 /// What is kept of the lines of a log that have one template.
 pub(super) struct Log {
     pub template: Template,
@@ -166,9 +176,6 @@ impl Log {
         (0..SLOTS_MAX).filter(|slot| self.many >> slot & 1 == 1)
     }
 }
-
-/// Slots of a line of which values are kept; further ones count as if they had none.
-pub(super) const SLOTS_MAX: usize = 64;
 
 /// A slot with more values says nothing by any of them.
 pub(super) const FEW: usize = 12;
@@ -194,7 +201,10 @@ impl Record {
         let mut draft = std::mem::take(&mut lexicon.draft);
         let compared = compared(text, own, lexicon);
         let (first, rest) = text.split_at(compared.unwrap_or(text.len()));
-        first.split('\n').enumerate().for_each(|(at, line)| draft.push(at, line, own, lexicon));
+        let mut looks = std::mem::take(&mut lexicon.looks);
+        looks.clear();
+        looks.extend(split_lines(first).enumerate().map(|(at, line)| draft.push(at, line, own, lexicon)));
+        lexicon.looks = looks;
         if !rest.is_empty() {
             let at = draft.sorted.last().map_or(0, |place| place.line as usize + 1);
             let rest = rest.trim_ascii();
@@ -239,8 +249,8 @@ impl Record {
         let Record { sorted, values, text, .. } = self;
         for alike in sorted.chunk_by_mut(|a, b| a.template == b.template).filter(|alike| alike.len() > 1) {
             let template = alike[0].template;
-            match orders.slots(template) {
-                Some(slots) => sort_by(alike, slots, values, text),
+            match orders.of_lines(template, values, text) {
+                Some(order) => sort(alike, order),
                 None => sort_by(alike, &names_first(alike, lexicon.slots(template), values), values, text),
             }
         }
@@ -308,8 +318,8 @@ impl Draft {
         Value { from, to: size(self.text.len()), kind: value.kind }
     }
 
-    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) {
-        let (template, values) = lexicon.read(line, own);
+    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) -> Option<Look> {
+        let (template, values, look) = lexicon.read(line, own);
         if !line.trim_ascii().is_empty() {
             self.sorted.push(Place { template, line: size(at), values: size(self.values.len()) });
         }
@@ -317,6 +327,7 @@ impl Draft {
             let value = self.add(*value, line);
             self.values.push(value);
         }
+        look
     }
 
     fn sort(&mut self, lexicon: &Lexicon) {
@@ -342,10 +353,13 @@ fn names_first(alike: &[Place], slots: usize, values: &[Value]) -> Vec<usize> {
 /// By these slots, and then as they stand in the text.
 fn sort_by(alike: &mut [Place], slots: &[usize], values: &[Value], text: &str) {
     let of = |at: &Place, slot: &usize| values[at.values as usize + slot].of(text);
-    let order = |a: &Place, b: &Place| {
+    sort(alike, |a, b| {
         let mut pairs = slots.iter().map(|slot| by_name(of(a, slot), of(b, slot)));
         pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
-    };
+    });
+}
+
+fn sort(alike: &mut [Place], order: impl Fn(&Place, &Place) -> Ordering) {
     if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
         alike.sort_by(order);
     }
@@ -354,11 +368,11 @@ fn sort_by(alike: &mut [Place], slots: &[usize], values: &[Value], text: &str) {
 /// Up to where a text is compared, in bytes, where that is not its end. It depends on the text alone.
 fn compared(text: &str, own: &str, lexicon: &mut Lexicon) -> Option<usize> {
     // A kind of line for each takes more lines than there are kinds.
-    let (last, _) = text.match_indices('\n').nth(KINDS_MAX)?;
-    let end_of = |line: usize| text.match_indices('\n').nth(line).map(|(at, _)| at);
+    let end_of = |line: usize| memchr::memchr_iter(b'\n', text.as_bytes()).nth(line);
+    let last = if text.len() > KINDS_MAX { end_of(KINDS_MAX)? } else { return None };
     let mut kinds = HashSet::with_hasher(RandomState::default());
     let hasher = RandomState::default();
-    for line in text.split('\n').take(LINES_MAX) {
+    for line in split_lines(text).take(LINES_MAX) {
         mask(line, own, &mut lexicon.shape, &mut lexicon.values);
         kinds.insert(hasher.hash_one(lexicon.shape.as_str()));
         if kinds.len() > KINDS_MAX {

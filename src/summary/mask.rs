@@ -54,34 +54,20 @@ impl Value {
 }
 
 /// Words end at these. `.`, `-`, `_`, `+`, `~` and `%` stay inside words: they join versions, ids and units.
+const ENDS: &[u8] = b" \t\n\"'()[]{}<>|,;=:/@#!?*`";
+
 pub(super) fn ends_word(b: u8) -> bool {
-    matches!(
-        b,
-        b' ' | b'\t'
-            | b'\n'
-            | b'"'
-            | b'\''
-            | b'('
-            | b')'
-            | b'['
-            | b']'
-            | b'{'
-            | b'}'
-            | b'<'
-            | b'>'
-            | b'|'
-            | b','
-            | b';'
-            | b'='
-            | b':'
-            | b'/'
-            | b'@'
-            | b'#'
-            | b'!'
-            | b'?'
-            | b'*'
-            | b'`'
-    )
+    /// By byte: each one of each line is asked for.
+    const ENDS_WORD: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut at = 0;
+        while at < ENDS.len() {
+            table[ENDS[at] as usize] = true;
+            at += 1;
+        }
+        table
+    };
+    ENDS_WORD[usize::from(b)]
 }
 
 /// Writes the shape of `text` into `shape` and its values, in the order of the slots, into `values`; both are cleared first.
@@ -116,7 +102,9 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<V
             continue;
         }
         // What stands for a secret has no digit by chance in some of them, and then it would be a word.
-        if let Some(length) = marker_length(&bytes[at..]) {
+        if !b.is_ascii()
+            && let Some(length) = marker_length(&bytes[at..])
+        {
             slot(shape, at, at + length, Kind::Id);
             at += length;
             continue;
@@ -167,6 +155,13 @@ fn longer(bytes: &[u8]) -> Option<(usize, Kind)> {
 /// `06:1f:3a:77:c0:9e`, also with dashes, and `fe80::41f:3aff:fe77:c09e`; 0 for none.
 fn address_length(bytes: &[u8]) -> usize {
     let hex = |b: &u8| b.is_ascii_hexdigit();
+    // Most words are none, which their first digits tell.
+    let first = bytes.iter().take(5).take_while(|b| hex(b)).count();
+    match bytes.get(first) {
+        Some(b':') if (1..=4).contains(&first) => {}
+        Some(b'-') if first == 2 => {}
+        _ => return 0,
+    }
     let end = bytes.iter().take(64).take_while(|b| hex(b) || matches!(b, b':' | b'-' | b'.')).count();
     let whole = &bytes[..end];
     if !bytes.get(end).is_none_or(|b| ends_word(*b) || *b == b'%') || whole.len() < 3 {

@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::facts::holds_clock;
 use super::group::Number;
 use super::reading::{Name, Said};
@@ -155,7 +157,7 @@ pub(super) fn found(outputs: &[(&Said, &[u32])], names: &[Name]) -> Vec<Measure>
     // Outputs of one command begin with one fact. It stands for their shape, and how many nodes have it is counted.
     let mut shape_of: Vec<Option<usize>> = Vec::with_capacity(outputs.len());
     let mut shapes: Vec<u64> = Vec::new();
-    let mut shape_by_key: HashMap<&str, usize> = HashMap::new();
+    let mut shape_by_key: HashMap<&str, usize, RandomState> = HashMap::default();
     for (output, (said, targets)) in outputs.iter().enumerate() {
         let shape = said.facts().next().and_then(|(name, _)| names.get(name as usize)).map(|name| {
             let next = shape_by_key.len();
@@ -278,7 +280,7 @@ fn judge(name: &Name, values: &[(&str, u32)]) -> Option<Verdict> {
 
 /// Few values, one of which hardly any node has and another at least half of them. Points in time are no kinds.
 fn rare(values: &[(&str, u32)]) -> Option<Verdict> {
-    let mut by_value: HashMap<&str, usize> = HashMap::new();
+    let mut by_value: HashMap<&str, usize, RandomState> = HashMap::default();
     for (value, _) in values {
         *by_value.entry(value).or_default() += 1;
         if by_value.len() > VALUES_MAX {

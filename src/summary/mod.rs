@@ -33,7 +33,7 @@ pub use change::{Change, Pair, changes};
 use describe::Describer;
 use group::{Chatter, Told, Unit};
 use lines::{Lexicon, Record};
-pub use names::by_name;
+pub use names::name_key;
 use order::Orders;
 pub use reading::Reader;
 use reading::{Job, Said};
@@ -165,7 +165,8 @@ impl Reader {
         let rows = distinct(&input.rows);
         let sets = Sets::of(&rows);
         self.read(&rows, &sets, &input.outputs);
-        self.told(input, &rows, &sets)
+        let chatter = self.settle_all(&sets);
+        self.told(input, &rows, &sets, &chatter)
     }
 
     /// The same, where the outputs that are wanted are fetched, as many at once as `fetch` takes of those that it is offered.
@@ -179,12 +180,13 @@ impl Reader {
     ) -> Result<Summary, E> {
         let rows = distinct(&input.rows);
         let sets = Sets::of(&rows);
-        let mut before = BTreeSet::new();
+        let (mut before, mut settled) = (BTreeSet::new(), None);
         loop {
             let wanted = self.wanted(&rows, &sets);
             // What is wanted once more after all came is not to be had.
             if wanted.is_empty() || wanted == before {
-                return Ok(self.told(input, &rows, &sets));
+                let chatter = settled.unwrap_or_else(|| self.settle_all(&sets));
+                return Ok(self.told(input, &rows, &sets, &chatter));
             }
             let mut rest = wanted.iter().copied().peekable();
             while rest.peek().is_some() {
@@ -193,19 +195,25 @@ impl Reader {
                     self.settle_all(&sets);
                 }
             }
-            if self.holds_long_ones() {
-                self.settle_all(&sets);
-            }
+            settled = self.holds_long_ones().then(|| self.settle_all(&sets));
             before = wanted;
         }
     }
 
-    fn told(&mut self, input: &Input, rows: &[&Row], sets: &Sets) -> Summary {
+    fn told(&mut self, input: &Input, rows: &[&Row], sets: &Sets, chatter: &[Chatter; 2]) -> Summary {
         let total = size(rows.len());
         let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
-        let chatter = self.settle_all(sets);
-        let mut drafts = fold_singles(unsuccessful(rows, sets, self));
-        drafts.extend(fold_singles(successful(rows, sets, self, &chatter)));
+        let (mut drafts, measures) = self.at_once(
+            || {
+                let mut drafts = fold_singles(unsuccessful(rows, sets, self));
+                drafts.extend(fold_singles(successful(rows, sets, self, chatter)));
+                drafts
+            },
+            || {
+                let measures = measure::measures(rows);
+                if !input.extracts && measures.is_empty() { found(rows, self) } else { measures }
+            },
+        );
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
         if drafts.iter().any(|draft| Describer::needs(draft.rows.len(), rows.len())) {
             self.known.learn(rows);
@@ -230,10 +238,6 @@ impl Reader {
                 chatter: draft.chatter,
             })
             .collect();
-        let mut measures = measure::measures(rows);
-        if !input.extracts && measures.is_empty() {
-            measures = found(rows, self);
-        }
         Summary { counts, findings, measures, took: input.took }
     }
 
@@ -304,6 +308,17 @@ impl Reader {
             chatter
         })
     }
+}
+
+/// Its lines, without their ends.
+fn split_lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut from = 0;
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+    ends.map(move |end| {
+        let line = &text[from..end];
+        from = end + 1;
+        line
+    })
 }
 
 /// The name of the only node among these rows, or of all of them; empty where there are several.

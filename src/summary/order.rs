@@ -2,51 +2,70 @@
 //!
 //! Eight lines of `ping` differ in their number and their time. Which first line of one node is compared with which line of
 //! another is decided by what nearly all nodes have among these lines: the numbers, and not the times. So a list sorted by
-//! something that moves, as `ps` sorts by use, is the same list. Where nodes have nothing in common, the text's own order
-//! is as good as any.
+//! something that moves, as `ps` sorts by use, is the same list, and of a list in which some lines have values of their own
+//! the others are. Where nodes have nothing in common, the text's own order is as good as any.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::group::Unit;
-use super::lines::{Lexicon, Record, Template};
-use super::mask::{Kind, Value};
+use super::group::{Unit, said};
+use super::lines::{Lexicon, Place, Record, Template};
+use super::mask::Value;
+use super::names::by_name;
 
 /// Fewer nodes have nothing that is usual: their lines are compared by their values.
 const NODES_MIN: u32 = 12;
-/// In tenths of the nodes: so many have the same values in a slot, or these say nothing of the order.
+/// In tenths of the nodes: so many have a value in a slot equally often, or it says nothing of the order.
 const STABLE: u32 = 8;
 
-/// By template: its slots, those first by which its lines are told apart.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Orders(HashMap<Template, Vec<usize>>);
-
-/// The sets of values of one slot, with their nodes.
-#[derive(Default)]
-struct Tally {
-    sets: HashMap<u64, u32, RandomState>,
-    nodes: u32,
-    lost: bool,
+/// By template: its slots, those first by which its lines are told apart best.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    columns: HashMap<Template, Vec<Column>, RandomState>,
+    hasher: RandomState,
 }
 
-impl Tally {
-    /// `total`: of all nodes.
-    fn add(&mut self, set: u64, nodes: u32, total: u32) {
+#[derive(Debug)]
+struct Column {
+    slot: usize,
+    /// What nearly all nodes have there, hashed. Any other value stands behind, and is no order.
+    usual: HashSet<u64, RandomState>,
+}
+
+/// The values of one slot: how often they come in it, with the nodes of which that is so.
+#[derive(Default)]
+struct Tally<'a> {
+    often: HashMap<(&'a str, u32), u32, RandomState>,
+    nodes: u32,
+}
+
+impl<'a> Tally<'a> {
+    /// `values`: of one output, sorted. `total`: of all nodes.
+    fn add(&mut self, values: &[&'a str], nodes: u32, total: u32) {
+        // What was missing on so many nodes cannot be usual any more.
+        let late = u64::from(self.nodes) * 10 > u64::from(total) * u64::from(10 - STABLE);
         self.nodes += nodes;
-        if self.lost {
-            return;
+        for same in values.chunk_by(|a, b| a == b) {
+            let often = (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX));
+            match self.often.get_mut(&often) {
+                Some(sum) => *sum += nodes,
+                None if late => {}
+                None => drop(self.often.insert(often, nodes)),
+            }
         }
-        *self.sets.entry(set).or_default() += nodes;
-        // Each further set takes a node from the usual one, until none can be usual any more.
-        self.lost = (self.sets.len() as u64 - 1) * 10 > u64::from(total) * u64::from(10 - STABLE);
     }
 
-    /// The nodes that have the usual set, where that is nearly all of them.
-    fn usual(&self) -> Option<u32> {
-        let most = self.sets.values().copied().max().filter(|_| !self.lost)?;
-        (u64::from(most) * 10 >= u64::from(self.nodes) * u64::from(STABLE)).then_some(most)
+    /// The values that nearly all nodes have equally often, and in how many lines.
+    fn usual(self) -> (Vec<&'a str>, u32) {
+        let most = u64::from(self.nodes) * u64::from(STABLE);
+        let usual = self.often.into_iter().filter(|(_, nodes)| u64::from(*nodes) * 10 >= most);
+        usual.fold((Vec::new(), 0), |(mut values, lines), ((value, often), _)| {
+            values.push(value);
+            (values, lines.saturating_add(often))
+        })
     }
 }
 
@@ -54,8 +73,7 @@ impl Orders {
     /// `is_log`: templates whose lines are not compared.
     pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], is_log: impl Fn(Template) -> bool) -> Self {
         let total: u32 = units.iter().map(|unit| unit.nodes).sum();
-        let hasher = RandomState::default();
-        let mut tallies: HashMap<Template, Vec<Tally>, RandomState> = HashMap::default();
+        let mut tallies: HashMap<Template, Vec<Tally<'_>>, RandomState> = HashMap::default();
         let mut words: Vec<&str> = Vec::new();
         for unit in units {
             for (template, lines) in several(unit.record, lexicon, &is_log) {
@@ -63,36 +81,49 @@ impl Orders {
                 let tallies = tallies.entry(template).or_insert_with(|| (0..slots).map(|_| Tally::default()).collect());
                 for (slot, tally) in tallies.iter_mut().enumerate() {
                     words.clear();
-                    words.extend(lines.clone().map(|values| of(values[slot], &unit.record.text)));
+                    words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
                     words.sort_unstable();
-                    // All lines having the same there tells none of them apart.
-                    let apart = words.first() != words.last();
-                    tally.add(if apart { hasher.hash_one(&words) } else { 0 }, unit.nodes, total);
+                    tally.add(&words, unit.nodes, total);
                 }
             }
         }
-        let order = |tallies: Vec<Tally>| {
-            let none = |tally: &Tally| tally.sets.get(&0).is_some_and(|nodes| Some(*nodes) == tally.usual());
-            let usual = tallies.iter().enumerate().filter(|(_, tally)| !none(tally));
-            let mut stable: Vec<(u32, usize)> =
-                usual.filter_map(|(slot, tally)| Some((tally.usual()?, slot))).collect();
-            stable.sort_unstable_by_key(|(nodes, slot)| (std::cmp::Reverse(*nodes), *slot));
-            stable.into_iter().map(|(_, slot)| slot).collect::<Vec<usize>>()
+        let hasher = RandomState::default();
+        let columns = |tallies: Vec<Tally<'_>>| {
+            let usual = tallies.into_iter().map(Tally::usual).enumerate();
+            let mut usual: Vec<_> = usual.filter(|(_, (values, _))| !values.is_empty()).collect();
+            let rank = |values: &Vec<&str>, lines: &u32| std::cmp::Reverse((values.len(), *lines));
+            usual.sort_by_key(|(slot, (values, lines))| (rank(values, lines), *slot));
+            let hashed = |values: Vec<&str>| values.into_iter().map(|value| hasher.hash_one(value)).collect();
+            usual.into_iter().map(|(slot, (values, _))| Column { slot, usual: hashed(values) }).collect()
         };
-        let enough = |tallies: &Vec<Tally>| tallies.iter().any(|tally| tally.nodes >= NODES_MIN);
+        let enough = |tallies: &Vec<Tally<'_>>| tallies.iter().any(|tally| tally.nodes >= NODES_MIN);
         let known = tallies.into_iter().filter(|(_, tallies)| enough(tallies));
-        Orders(known.map(|(template, tallies)| (template, order(tallies))).collect())
+        let columns = known.map(|(template, tallies)| (template, columns(tallies))).collect();
+        Orders { columns, hasher }
     }
 
-    /// The slots by which lines of it are put in order, and then by where they stand in the text. `None` where they are
+    /// How two lines of a template follow each other; equal ones by where they stand in the text. `None` where lines of it are
     /// compared by their values.
-    pub(super) fn slots(&self, template: Template) -> Option<&[usize]> {
-        self.0.get(&template).map(Vec::as_slice)
+    pub(super) fn of_lines<'r>(
+        &'r self,
+        template: Template,
+        values: &'r [Value],
+        text: &'r str,
+    ) -> Option<impl Fn(&Place, &Place) -> Ordering + 'r> {
+        let columns = self.columns.get(&template)?;
+        Some(move |a: &Place, b: &Place| {
+            let by = |column: &Column| {
+                let of = |at: &Place| said(values[at.values as usize + column.slot], text);
+                let (a, b) = (of(a), of(b));
+                let is_usual = |value: &str| column.usual.contains(&self.hasher.hash_one(value));
+                match (is_usual(a), is_usual(b)) {
+                    (true, true) => by_name(a, b),
+                    (a, b) => b.cmp(&a),
+                }
+            };
+            columns.iter().map(by).find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
+        })
     }
-}
-
-fn of(value: Value, text: &str) -> &str {
-    if value.kind == Kind::Own { Kind::Own.word() } else { value.of(text) }
 }
 
 /// The values of the lines of each template that has several with slots.

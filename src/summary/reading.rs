@@ -13,7 +13,7 @@ use crate::redact::{normalise, streams};
 
 use super::cause::telling_line;
 use super::explain::Known;
-use super::facts::{Fact, Keys, facts};
+use super::facts::{Fact, facts};
 use super::group::Chatter;
 use super::lines::{Lexicon, Record, Template};
 use super::order::Orders;
@@ -79,6 +79,17 @@ impl Reader {
         Reader { threads, ..Reader::default() }
     }
 
+    /// Both, side by side where it may have more than one thread.
+    pub(super) fn at_once<A, B: Send>(&self, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+        if self.threads < 2 {
+            return (one(), other());
+        }
+        std::thread::scope(|scope| {
+            let other = scope.spawn(other);
+            (one(), other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
+        })
+    }
+
     pub(super) fn success(&self, output: Digest, cut: bool) -> Option<&Reading> {
         self.successes.get(&(output, cut))
     }
@@ -105,6 +116,7 @@ impl Reader {
     }
 
     pub(super) fn read_successes(&mut self, jobs: &[Job<'_>]) {
+        self.successes.reserve(jobs.len());
         let bytes: usize = jobs.iter().map(|job| job.text.len()).sum();
         let threads = if bytes < ALONE { 1 } else { self.threads.clamp(1, jobs.len().max(1)) };
         if threads == 1 {
@@ -211,9 +223,11 @@ impl Reading {
             text => text,
         };
         let own = if job.own.is_empty() || !text.contains(job.own) { "" } else { job.own };
+        // What was seen of its lines is known for what they say of the node.
+        let record = Record::of(&text, own, lexicon);
         Reading {
-            record: Record::of(&text, own, lexicon),
-            said: Said::of(streams(&text).0, names),
+            record,
+            said: Said::of(streams(&text).0, lexicon, names),
             speaks: !text.trim().is_empty(),
             empty: job.text.is_empty(),
             own: own.into(),
@@ -236,9 +250,10 @@ struct Named {
 }
 
 impl Said {
-    fn of(text: &str, names: &mut Names) -> Self {
-        let (mut named, mut said) = (Vec::new(), String::new());
-        let found = facts(text, &mut names.keys);
+    fn of(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
+        let found = facts(text, &lexicon.looks, &mut lexicon.keys);
+        let mut named = Vec::with_capacity(found.len());
+        let mut said = String::with_capacity(found.iter().map(|fact| fact.value.len()).sum());
         for (nth, fact) in found.into_iter().enumerate() {
             let Some(name) = names.of(&fact, nth) else { continue };
             let from = size(said.len());
@@ -272,7 +287,6 @@ pub(super) struct Names {
     known: HashMap<Name, u32>,
     /// The names of the output before, in its order: outputs of one command have the same ones.
     last: Vec<u32>,
-    keys: Keys,
 }
 
 /// What a value stands under; see [`Fact`].

@@ -170,7 +170,10 @@ fn part(bytes: &[u8], units: &[&str]) -> Option<(usize, usize)> {
     let gap = usize::from(bytes.get(number) == Some(&b' '));
     let rest = bytes.get(number + gap..)?;
     let unit = rest.iter().take(8).take_while(|b| b.is_ascii_lowercase()).count();
-    (number > 0 && units.iter().any(|u| u.as_bytes() == &rest[..unit])).then_some((number + gap + unit, unit))
+    // In `1h30` another number may follow at once; in `0 d89926` the letter begins a word.
+    let apart = gap == 0 || !rest.get(unit).is_some_and(u8::is_ascii_alphanumeric);
+    let is_unit = || units.iter().any(|u| u.as_bytes() == &rest[..unit]);
+    (number > 0 && unit > 0 && apart && is_unit()).then_some((number + gap + unit, unit))
 }
 
 /// Whether both are points in time that lie so close together that they may have been read one after the other.
@@ -299,7 +302,7 @@ mod tests {
             assert_eq!(&with[..span_length(with.as_bytes())], text);
         }
         assert_eq!([span_length(b"7s ago"), span_length(b"17h ago"), span_length(b"7s later")], [2, 3, 0]);
-        for text in ["3 s", "12ms", "5 dayz", "3h", "4d", "7 nodes", "1 mint", "min"] {
+        for text in ["3 s", "12ms", "5 dayz", "3h", "4d", "7 nodes", "1 mint", "min", "0 d899269574504d2d", "2 h3min"] {
             assert_eq!(span_length(text.as_bytes()), 0, "{text}");
         }
     }

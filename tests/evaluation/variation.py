@@ -29,6 +29,7 @@ VOLATILE = re.compile(
 # A moment that is written as none of these is constant, and nothing drifts in it.
 TIMELIKE = re.compile(
     r"\d:\d\d|\d[-/]\w+[-/]\d|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* +\d"
+    r"|\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 )
 VERSIONED = re.compile(r"version|release|\bv\d", re.IGNORECASE)
 CONSTANT = re.compile(r"(?<![\w.+-])[A-Za-z]*[\w.+-]*\d(?:[\w.+-]*\w)?")

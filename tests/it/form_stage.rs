@@ -223,6 +223,7 @@ impl Inventory for World {
             name: role.into(),
             platform: NodePlatform::Linux,
             agent_version: "3.3.2746.0".into(),
+            attributes: BTreeMap::new(),
             online: true,
             tags: [("role".to_owned(), role.to_owned()), ("Name".to_owned(), role.to_owned())].into(),
         };

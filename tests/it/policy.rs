@@ -76,6 +76,7 @@ fn plan(runbook: &str, arguments: &[(&str, &str)], nodes: &[(&str, u32)]) -> Pla
                 name: format!("web-{n}"),
                 platform: NodePlatform::Linux,
                 agent_version: String::new(),
+                attributes: BTreeMap::new(),
                 tags: [("service".to_owned(), "app".to_owned())].into(),
                 offline: false,
                 wave: 0,

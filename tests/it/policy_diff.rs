@@ -67,6 +67,7 @@ fn snapshot() -> Snapshot {
                     name: format!("n{}", nodes.len()),
                     platform: NodePlatform::Linux,
                     agent_version: String::new(),
+                    attributes: BTreeMap::new(),
                     online: true,
                     tags: role.map(|r| ("role".to_owned(), r.to_owned())).into_iter().collect(),
                 });

@@ -249,6 +249,7 @@ fn who_no_longer_reads_what_is_counted_as_lost() {
         name: format!("n-{n}"),
         platform: muster::domain::NodePlatform::Linux,
         agent_version: "3.3.2746.0".into(),
+        attributes: BTreeMap::new(),
         online: true,
         tags: BTreeMap::new(),
     };

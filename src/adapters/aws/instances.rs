@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName};
+use aws_sdk_ec2::types::{Filter, Instance, InstanceStateName, InstanceType};
 
 use crate::domain::{AccountId, NodeId, Region};
 use crate::ports::{CloudError, Operation};
@@ -22,6 +22,8 @@ pub struct Machine {
     /// Not pending, stopping or stopped.
     pub running: bool,
     pub tags: BTreeMap<String, String>,
+    /// `zone`, `image` and `type`.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Machine {
@@ -68,6 +70,14 @@ fn machine(instance: &Instance) -> Machine {
             .iter()
             .filter_map(|t| Some((t.key()?.to_owned(), t.value().unwrap_or_default().to_owned())))
             .collect(),
+        attributes: [
+            ("zone", instance.placement().and_then(|placement| placement.availability_zone())),
+            ("image", instance.image_id()),
+            ("type", instance.instance_type().map(InstanceType::as_str)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect(),
     }
 }
 

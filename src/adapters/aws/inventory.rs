@@ -230,11 +230,16 @@ impl Aws {
                     .or_else(|| filled(info.name()))
                     .or_else(|| filled(info.computer_name()))
                     .unwrap_or_else(|| id.to_string());
+                #[cfg(feature = "ec2")]
+                let of_instance = machine.map(|machine| machine.attributes.clone()).unwrap_or_default();
+                #[cfg(not(feature = "ec2"))]
+                let of_instance = BTreeMap::new();
                 read.nodes.push(Node {
                     target: Target { account: account.clone(), region: region.clone(), node: id.clone() },
                     name,
                     platform,
                     agent_version: info.agent_version().unwrap_or_default().to_owned(),
+                    attributes: of_instance.into_iter().chain(os(info)).collect(),
                     online: info.ping_status() == Some(&PingStatus::Online),
                     tags,
                 });
@@ -326,6 +331,12 @@ async fn managed(session: &Session, region: &Region) -> Result<BTreeMap<NodeId, 
         }
         session.turn(region, Operation::DescribeInstanceInformation).await;
     }
+}
+
+/// `Debian GNU/Linux 12`, as the agent reports it.
+fn os(info: &InstanceInformation) -> Option<(String, String)> {
+    let name = info.platform_name().filter(|name| !name.trim().is_empty())?;
+    Some(("os".to_owned(), format!("{name} {}", info.platform_version().unwrap_or_default()).trim().to_owned()))
 }
 
 /// `None`: the agent has never said.

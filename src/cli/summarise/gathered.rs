@@ -10,10 +10,10 @@ use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::{Redacted, Redactor};
-use crate::summary::{Input, Outputs, Reader, Row, Summary, by_name, seen};
+use crate::summary::{Input, Outputs, Reader, Row, Summary, name_key, seen};
 
 use super::inventory::Inventory;
-use super::line::{End, Line, expand, parse, read_line};
+use super::line::{End, Line, expand, parse, read_line, whole_lines};
 use super::store::{Kept, Store};
 
 /// No secret by itself, and one behind a name that says so.
@@ -35,6 +35,8 @@ pub(super) struct Gathered {
     /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
     outputs: HashMap<Digest, Kept, RandomState>,
     store: Store,
+    /// Room for the lines of the next node.
+    spare: Vec<u8>,
     /// Bytes of nodes that are not put away.
     open: usize,
     /// Lines of nodes.
@@ -80,6 +82,15 @@ impl Gathered {
         // `node: ` as the line before began: most lines are of the same node as the one before.
         let mut head: Vec<u8> = Vec::new();
         loop {
+            if let Some(at) = last.filter(|_| !head.is_empty()) {
+                let mut used = 0;
+                let more = whole_lines(reader.fill_buf().unwrap_or_default(), &head);
+                for (line, end) in more {
+                    self.add(at, line.strip_suffix(b"\r").unwrap_or(line), true)?;
+                    used = end;
+                }
+                reader.consume(used);
+            }
             line.clear();
             let Some(whole) = read_line(reader, &mut line).map_err(unread)? else { return Ok(()) };
             self.cut += u64::from(!whole);
@@ -141,6 +152,9 @@ impl Gathered {
             (node.cut, node.bytes) = (true, NODE_MAX);
             return Ok(());
         }
+        if node.raw.capacity() == 0 {
+            node.raw = std::mem::take(&mut self.spare);
+        }
         node.raw.extend_from_slice(line);
         node.raw.push(b'\n');
         node.bytes += line.len() + 1;
@@ -162,8 +176,9 @@ impl Gathered {
         if let Some(at) = self.known.get(name) {
             return *at;
         }
-        let hides = |text: &str| Redactor::suspects(text) && !redactor.redact(text).found.is_empty();
-        if hides(name) || hides(&format!("{name}: {PROBE}")) {
+        let hides = |text: &str| !redactor.redact(text).found.is_empty();
+        let probe = format!("{name}: {PROBE}");
+        if Redactor::suspects(&probe) && (hides(name) || hides(&probe)) {
             self.known.insert(name.to_owned(), None);
             return None;
         }
@@ -192,12 +207,15 @@ impl Gathered {
     fn put_away(&mut self, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
         self.open -= node.raw.len();
-        let mut raw = Vec::new();
-        for part in node.early.drain(..) {
-            raw.append(&mut self.store.take(part)?);
+        let mut raw = std::mem::take(&mut node.raw);
+        if !node.early.is_empty() {
+            let mut whole = Vec::new();
+            for part in node.early.drain(..) {
+                whole.append(&mut self.store.take(part)?);
+            }
+            whole.append(&mut raw);
+            raw = whole;
         }
-        raw.append(&mut node.raw);
-        node.raw = Vec::new();
         if raw.is_empty() {
             return Ok(());
         }
@@ -205,8 +223,10 @@ impl Gathered {
         node.kept = Some(key);
         match self.raw.get_mut(&key) {
             Some((_, nodes)) => *nodes += 1,
-            None => drop(self.raw.insert(key, (self.store.keep(raw)?, 1))),
+            None => drop(self.raw.insert(key, (self.store.keep(&raw)?, 1))),
         }
+        raw.clear();
+        self.spare = raw;
         Ok(())
     }
 
@@ -231,34 +251,41 @@ impl Gathered {
         for at in 0..self.nodes.len() {
             self.put_away(at)?;
         }
+        // By what came in: what it is without its secrets, where it had any.
         let mut made: HashMap<Digest, Digest, RandomState> = HashMap::default();
-        let mut rest = std::mem::take(&mut self.raw).into_iter();
+        let mut rest = std::mem::take(&mut self.raw).into_iter().map(|(key, (raw, _))| (key, raw));
         loop {
             let (mut some, mut bytes) = (Vec::new(), 0);
             while bytes < AT_ONCE
-                && let Some((key, (raw, _))) = rest.next()
+                && let Some((key, raw)) = rest.next()
             {
-                some.push((key, self.store.take(raw)?));
-                bytes += some.last().map_or(0, |(_, raw)| raw.len());
+                bytes += raw.len();
+                some.push((key, raw));
             }
             if some.is_empty() {
                 break;
             }
-            for (came, key, redacted) in redact_all(some, redactor) {
+            let without_secrets = redact_all(&some, &self.store, redactor)?;
+            for ((came, raw), redacted) in some.into_iter().zip(without_secrets) {
+                let Some((key, redacted)) = redacted else {
+                    self.outputs.insert(came, raw);
+                    continue;
+                };
                 for (kind, n) in redacted.found {
                     *self.secrets.entry(kind).or_default() += n;
                 }
+                self.store.drop(raw);
                 if !self.outputs.contains_key(&key) {
-                    self.outputs.insert(key, self.store.keep(redacted.text.into_bytes())?);
+                    self.outputs.insert(key, self.store.keep(redacted.text.as_bytes())?);
                 }
                 made.insert(came, key);
             }
         }
         for node in &mut self.nodes {
-            node.output = node.kept.and_then(|came| made.get(&came).copied());
+            node.output = node.kept.map(|came| made.get(&came).copied().unwrap_or(came));
         }
         // Nothing that is told depends on who answered first.
-        self.nodes.sort_by(|a, b| by_name(&a.name, &b.name));
+        self.nodes.sort_by_cached_key(|node| name_key(&node.name));
         Ok(())
     }
 
@@ -377,28 +404,30 @@ fn lossy(text: Vec<u8>) -> String {
     String::from_utf8(text).unwrap_or_else(|not| String::from_utf8_lossy(not.as_bytes()).into_owned())
 }
 
-/// Takes the secrets out of each text, on all cores, and gives both keys.
-fn redact_all(raw: Vec<(Digest, Vec<u8>)>, redactor: &Redactor) -> Vec<(Digest, Digest, Redacted)> {
-    let one = |(came, raw): (Digest, Vec<u8>)| {
-        let redacted = redactor.redact(&lossy(raw));
-        (came, Digest::of(redacted.text.as_bytes()), redacted)
+/// Each text without its secrets, with its key; `None` where it has none. On all cores.
+fn redact_all(
+    texts: &[(Digest, Kept)],
+    store: &Store,
+    redactor: &Redactor,
+) -> Result<Vec<Option<(Digest, Redacted)>>, String> {
+    let one = |(_, kept): &(Digest, Kept)| {
+        let raw = store.text(kept)?;
+        if std::str::from_utf8(&raw).is_ok_and(|text| !Redactor::suspects(text)) {
+            return Ok(None);
+        }
+        let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
+        Ok(Some((Digest::of(redacted.text.as_bytes()), redacted)))
     };
-    let threads = super::cores();
-    let mut rest = raw;
-    let share = rest.len().div_ceil(threads).max(SHARE);
-    let mut parts = Vec::new();
-    while rest.len() > share {
-        parts.push(rest.split_off(rest.len() - share));
-    }
+    let share = texts.len().div_ceil(super::cores()).max(SHARE);
     std::thread::scope(|scope| {
         let one = &one;
-        let others = parts.into_iter().map(|part| scope.spawn(move || part.into_iter().map(one).collect::<Vec<_>>()));
-        let others: Vec<_> = others.collect();
-        let mut all: Vec<_> = rest.into_iter().map(one).collect();
-        for other in others {
-            all.extend(other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)));
-        }
-        all
+        let shares = texts.chunks(share).map(|share| scope.spawn(move || share.iter().map(one).collect::<Vec<_>>()));
+        let shares: Vec<_> = shares.collect();
+        // A panic in a thread is a fault in this one too.
+        shares
+            .into_iter()
+            .flat_map(|share| share.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
+            .collect()
     })
 }
 

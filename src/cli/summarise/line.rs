@@ -55,6 +55,18 @@ pub(super) fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io
     }
 }
 
+/// The lines that begin with `head` and stand whole at the start of the buffer: what follows `head`, and where the next line
+/// begins.
+pub(super) fn whole_lines<'a>(buffer: &'a [u8], head: &'a [u8]) -> impl Iterator<Item = (&'a [u8], usize)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = buffer[at..].strip_prefix(head)?;
+        let end = memchr::memchr(b'\n', rest).filter(|end| head.len() + end <= LINE_MAX)?;
+        at += head.len() + end + 1;
+        Some((&rest[..end], at))
+    })
+}
+
 /// Which node a line is of. A name has no blank in it and ends at the first `: `, at a tab, or at a colon that ends the line.
 pub(super) fn parse(line: &[u8]) -> Line<'_> {
     static END: LazyLock<Regex> =

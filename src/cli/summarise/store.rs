@@ -28,6 +28,16 @@ pub(super) enum Kept {
     Away(u64, usize),
 }
 
+impl Kept {
+    /// Bytes of the text.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Kept::Here(text) => text.len(),
+            Kept::Away(_, length) => *length,
+        }
+    }
+}
+
 struct Away {
     file: File,
     key: [u8; 32],
@@ -41,12 +51,12 @@ impl Store {
     }
 
     /// An error where there is no room on disk either.
-    pub(super) fn keep(&mut self, text: Vec<u8>) -> Result<Kept, String> {
+    pub(super) fn keep(&mut self, text: &[u8]) -> Result<Kept, String> {
         if text.len() <= self.room() {
             self.here += text.len();
             return Ok(Kept::Here(text.into()));
         }
-        self.put_away(text)
+        self.put_away(text.to_vec())
     }
 
     pub(super) fn put_away(&mut self, mut text: Vec<u8>) -> Result<Kept, String> {
@@ -85,6 +95,10 @@ impl Store {
             away @ Kept::Away(..) => self.text(&away).map(Cow::into_owned),
         }
     }
+
+    pub(super) fn drop(&mut self, kept: Kept) {
+        self.here -= if let Kept::Here(text) = kept { text.len() } else { 0 };
+    }
 }
 
 fn no_room(why: &io::Error) -> String {
@@ -116,8 +130,8 @@ mod tests {
     fn what_has_no_room_in_memory_comes_back_and_cannot_be_read_in_the_file() {
         let mut store = Store::default();
         let secret = b"DB_PASSWORD=".repeat(10_000);
-        let first = store.keep(vec![b'x'; ROOM]).unwrap();
-        let (one, other) = (store.keep(secret.clone()).unwrap(), store.keep(b"last".to_vec()).unwrap());
+        let first = store.keep(&vec![b'x'; ROOM]).unwrap();
+        let (one, other) = (store.keep(&secret).unwrap(), store.keep(b"last").unwrap());
         assert!(matches!((&first, &one, &other), (Kept::Here(_), Kept::Away(0, _), Kept::Away(120_000, 4))));
         let mut file = vec![0; 120_000];
         store.away.as_ref().unwrap().file.read_exact_at(&mut file, 0).unwrap();

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::terminal::{Colour, Terminal};
 use crate::domain::{Digest, Outcome};
+use crate::message;
 use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, seen};
 
 use super::Told;
@@ -39,7 +40,7 @@ pub(super) fn text(
         (0, all) => format!("{} different results", number(all.len())),
         (n, all) => format!("{} failed, {}", number(n), count(all.len(), "different result")),
     };
-    let title = format!("{}, {}: {verdict}", count(total, "node"), count64(gathered.lines, "line"));
+    let title = format!("{}, {}: {verdict}", count(total, "node"), message::count(gathered.lines, "line"));
     let _ = writeln!(out, "{}", terminal.paint(&title, if failed == 0 { Colour::Bold } else { Colour::Red }));
     for (n, finding) in summary.findings.iter().take(FINDINGS).enumerate() {
         out.push_str(&one(told, n, finding, terminal)?);
@@ -171,15 +172,22 @@ fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
     let mut notes = Vec::new();
     if gathered.skipped > 0 {
         let first = gathered.first_skipped.as_deref().unwrap_or_default();
-        let lines = count64(gathered.skipped, "line");
-        notes.push(format!("{lines} named no node and {} left out, the first: {first}", was(gathered.skipped)));
+        let lines = message::count(gathered.skipped, "line");
+        notes.push(format!(
+            "{lines} named no node and {} left out, the first: {first}",
+            message::were(gathered.skipped)
+        ));
     }
     if gathered.cut > 0 {
-        notes.push(format!("{} longer than 1 MB {} cut.", count64(gathered.cut, "line"), was(gathered.cut)));
+        notes.push(format!(
+            "{} longer than 1 MB {} cut.",
+            message::count(gathered.cut, "line"),
+            message::were(gathered.cut)
+        ));
     }
     if gathered.over > 0 {
-        let lines = count64(gathered.over, "line");
-        notes.push(format!("{lines} {} left out: a node is read up to 32 MB.", was(gathered.over)));
+        let lines = message::count(gathered.over, "line");
+        notes.push(format!("{lines} {} left out: a node is read up to 32 MB.", message::were(gathered.over)));
     }
     if !gathered.secrets.is_empty() {
         let kinds: Vec<String> = gathered.secrets.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
@@ -248,26 +256,10 @@ fn names(nodes: &[String]) -> String {
     }
 }
 
-fn was(n: u64) -> &'static str {
-    if n == 1 { "was" } else { "were" }
-}
-
 fn number(n: usize) -> String {
-    number64(n as u64)
-}
-
-/// `48,300`.
-fn number64(n: u64) -> String {
-    let digits = n.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join(",")
+    message::number(n as u64)
 }
 
 fn count(n: usize, one: &str) -> String {
-    count64(n as u64, one)
-}
-
-fn count64(n: u64, one: &str) -> String {
-    format!("{} {one}{}", number64(n), if n == 1 { "" } else { "s" })
+    message::count(n as u64, one)
 }

@@ -232,6 +232,43 @@ fn what_has_changed_since_the_same_was_run_last_stands_in_one_line() {
 }
 
 #[test]
+fn lines_that_read_otherwise_than_when_the_same_was_run_last_are_told() {
+    let version = |version: &'static str, key: &'static [u8]| {
+        let redactor = crate::redact::Redactor::new(key);
+        let (run, texts) = fleet(60, move |n| {
+            let ours = if n < 24 { version } else { "1.27.0" };
+            let text = format!("nginx version: nginx/{ours}\nDB_PASSWORD=hunter2hunter2\nstate: active\n");
+            (Outcome::Succeeded, Some(0), redactor.redact(&text).text)
+        });
+        (run, texts)
+    };
+    let told = |(before, old): &(Run, Texts), (now, new): (Run, Texts)| {
+        let texts: Texts = old.iter().chain(&new).map(|(key, text)| (*key, text.clone())).collect();
+        let summary = summarise(&summary_input(&now, texts.clone()));
+        let lookup = |key: &Digest| texts.get(key).cloned();
+        let said = since::Comparison::of(before, &now).said(&lookup);
+        let before = since::Before::of(before, "r-4XK2".into()).map(|before| before.with(said));
+        let card = results(&now, &summary, &lookup, &View { before, ..view() });
+        let text = to_text(&card);
+        let lines = text.lines().skip_while(|line| !line.starts_with("Since")).take_while(|line| !line.is_empty());
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let before = version("1.27.0", b"one run");
+    assert_eq!(
+        told(&before, version("1.29.0", b"another run")),
+        [
+            "Since `r-4XK2`, 2026-11-22 14:05 UTC: every node ended as it did then. What they print has changed:",
+            "`nginx version: nginx/1.27.0` is now `nginx version: nginx/1.29.0` on 24 nodes",
+        ]
+    );
+    // Another run marks the same secret otherwise, which is no change.
+    assert_eq!(
+        told(&before, version("1.27.0", b"another run")),
+        ["Since `r-4XK2`, 2026-11-22 14:05 UTC: every node ended as it did then and says the same."]
+    );
+}
+
+#[test]
 fn a_long_log_is_shown_by_its_beginning_the_file_has_the_rest_and_what_was_cut_is_flagged() {
     let log = |n: usize| (0..400).map(|line| format!("request {line} took {} ms\n", line * n)).collect::<String>();
     let (mut run, texts) = fleet(12, |n| good(&log(n)));

@@ -200,6 +200,7 @@ fn accounts_and_targets_say_what_could_not_be_read() {
         name: name.into(),
         platform: NodePlatform::Linux,
         agent_version: String::new(),
+        attributes: std::collections::BTreeMap::new(),
         online,
         tags: [].into(),
     });

@@ -60,6 +60,7 @@ pub fn plan(count: usize) -> Plan {
             name: format!("web-{}", n + 1),
             platform: NodePlatform::Linux,
             agent_version: "3.3.2746.0".into(),
+            attributes: BTreeMap::new(),
             tags: [("role".to_owned(), "web".to_owned())].into(),
             offline: false,
             wave: u32::from(n > 0),

@@ -49,7 +49,7 @@ fn a_plan_shows_targets_gaps_rules_and_the_very_script() {
     • 8 of 12 targets are in `production` (rule `prod-needs-one`)
 
     Not reached
-    1 node is offline and will be skipped: web-3
+    1 node is offline and skipped: web-3
     3 running instances match but are not managed by SSM: old-7 (acme-prod, eu-west-1), old-8 (acme-prod, eu-west-1) and old-9 (acme-prod, eu-west-1)
     2 nodes are left out by the runbook itself: 2 platform windows
     Could not read acme-staging: cannot assume `muster-runner`: access denied; check the External ID

@@ -157,10 +157,10 @@ fn item(machine: &Machine, account: &str) -> String {
     let hex = machine.id.as_str().trim_start_matches("i-");
     let instance = [
         tag("instanceId", machine.id.as_str()),
-        tag("imageId", "ami-0a1b2c3d4e5f60718"),
+        tag("imageId", &machine.image()),
         around("instanceState", &[tag("code", &code.to_string()), tag("name", name)].concat()),
         tag("privateDnsName", &machine.host_name),
-        tag("instanceType", "t3.medium"),
+        tag("instanceType", machine.instance_type()),
         tag("launchTime", "2026-01-12T08:00:00.000Z"),
         around("placement", &[tag("availabilityZone", &machine.zone), tag("tenancy", "default")].concat()),
         platform,

@@ -117,6 +117,21 @@ impl Machine {
     pub fn answers(&self) -> bool {
         self.online && !self.gone && !self.rebooting
     }
+    /// Machines of one distribution run the same image everywhere in a region.
+    #[must_use]
+    pub fn image(&self) -> String {
+        let region = self.zone.trim_end_matches(|c: char| c.is_ascii_lowercase());
+        let digits = Digest::of(format!("image|{region}|{:?}|{:?}", self.platform, self.distribution).as_bytes());
+        format!("ami-0{}", &digits.to_string()[..16])
+    }
+    #[must_use]
+    pub fn instance_type(&self) -> &'static str {
+        match (self.platform, self.condition.trouble) {
+            (NodePlatform::Windows, _) => "m5.large",
+            (_, Some(Trouble::LowMemory)) => "t3.nano",
+            _ => "t3.medium",
+        }
+    }
     /// As the kernel tells it: another one after each reboot.
     #[must_use]
     pub fn boot_id(&self) -> String {

@@ -1,6 +1,6 @@
 // Draws Slack's blocks. Everything becomes nodes and text nodes; no string is ever parsed as HTML.
 
-import { el, icon } from "./dom.js";
+import { code, el, icon } from "./dom.js";
 import { control } from "./fields.js";
 
 export const ctx = { people: new Map(), groups: new Map(), channels: new Map(), shortcuts: [], emoji: {}, connections: 0, platform: "slack", bot: "", team: "" };
@@ -28,13 +28,13 @@ function angle(inner) {
     const id = target.slice(9);
     return mention("@" + (ctx.groups.get(id)?.handle ?? (label ?? id).replace(/^@/, "")));
   }
-  if (target.startsWith("!date^")) return date(target, label);
+  if (target.startsWith("!date^")) { const [, seconds, format = ""] = target.split("^"); return date(seconds, format, label); }
   if (target.startsWith("!")) return mention("@" + target.slice(1));
   return link(target, label);
 }
 
-function date(target, fallback) {
-  const [, seconds, format = ""] = target.split("^");
+/** A moment in the reader's own time, whether it stands in mrkdwn or in rich text. */
+function date(seconds, format, fallback) {
   const when = new Date(Number(seconds) * 1000);
   if (Number.isNaN(when.getTime())) return document.createTextNode(words(fallback ?? ""));
   const time = when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -84,7 +84,7 @@ export function mrkdwn(text) {
   text.split("```").forEach((part, index) => {
     const body = part.replace(/^\n|\n$/g, "");
     if (!body) return;
-    if (index % 2) { out.push(el("pre", { tabindex: "0" }, unescape(body))); return; }
+    if (index % 2) { out.push(code(unescape(body))); return; }
     const box = el("div");
     body.split("\n").forEach((line, n) => {
       const quote = /^(&gt;|>) ?/.exec(line);
@@ -112,7 +112,7 @@ function markdown(text) {
   text.split(/^```.*$/m).forEach((part, index) => {
     const body = part.replace(/^\n|\n$/g, "");
     if (!body) return;
-    if (index % 2) { box.append(el("pre", {}, body)); return; }
+    if (index % 2) { box.append(code(body)); return; }
     for (const line of body.split("\n")) {
       const head = /^(#{1,4}) (.*)/.exec(line);
       const item = /^\s*[-*] (.*)/.exec(line);
@@ -136,7 +136,7 @@ function richText(block) {
 function richPart(part) {
   const inner = () => (part.elements ?? []).flatMap(richInline);
   switch (part.type) {
-    case "rich_text_preformatted": return el("pre", {}, ...(part.elements ?? []).map((e) => e.text ?? e.url ?? ""));
+    case "rich_text_preformatted": return code((part.elements ?? []).map((e) => e.text ?? e.url ?? "").join(""));
     case "rich_text_quote": return el("blockquote", {}, ...inner());
     case "rich_text_list":
       return el(part.style === "ordered" ? "ol" : "ul", { class: "rich-list" }, part.elements.map((e) => el("li", {}, richPart(e))));
@@ -161,7 +161,7 @@ function richInline(part) {
     case "usergroup": return [angle("!subteam^" + part.usergroup_id)];
     case "channel": return [angle("#" + part.channel_id)];
     case "emoji": return [emojis(`:${part.name}:`)];
-    case "date": return [part.fallback ?? ""];
+    case "date": return [date(part.timestamp, part.format ?? "", part.fallback)];
     case "broadcast": return [mention("@" + part.range)];
     default: return [];
   }
@@ -183,9 +183,13 @@ function table(block) {
 function chart(block) {
   const points = block.chart?.series?.[0]?.data ?? [];
   const most = Math.max(1, ...points.map((point) => point.value));
-  const row = (point) => el("tr", {}, el("th", { scope: "row", class: "right" }, point.label),
-    el("td", {}, el("meter", { min: 0, max: most, value: point.value, "aria-hidden": "true" })), el("td", { class: "right" }, String(point.value)));
-  return el("div", { class: "table-wrap" }, el("table", {}, el("caption", {}, block.title ?? ""), el("tbody", {}, points.map(row))));
+  const row = (point) => {
+    const bar = el("span", { class: "chart-bar", "aria-hidden": "true" });
+    // A style attribute would be refused by the page's own policy.
+    bar.style.width = `${(100 * point.value) / most}%`;
+    return el("tr", {}, el("th", { scope: "row" }, point.label), el("td", {}, bar), el("td", { class: "right" }, String(point.value)));
+  };
+  return el("div", { class: "table-wrap" }, el("table", { class: "chart" }, el("caption", {}, block.title ?? ""), el("tbody", {}, points.map(row))));
 }
 
 /** act(element, blockId, value) is called when a person presses or picks; act.search(element, blockId, words) asks for options. */

@@ -2,7 +2,7 @@
 // text nodes; no string is ever parsed as HTML.
 
 import { ctx } from "./blocks.js";
-import { el } from "./dom.js";
+import { code, el } from "./dom.js";
 import { control } from "./fields.js";
 
 const ROW = 1, BUTTON = 2, LINK = 5;
@@ -46,8 +46,8 @@ export function markdown(text) {
   const out = [];
   text.split("```").forEach((part, index) => {
     if (index % 2) {
-      const code = /^[a-zA-Z0-9+_-]*\n/.test(part) ? part.slice(part.indexOf("\n") + 1) : part;
-      out.push(el("pre", { tabindex: "0" }, code.replace(/^\n+|\n+$/g, "")));
+      const inside = /^[a-zA-Z0-9+_-]*\n/.test(part) ? part.slice(part.indexOf("\n") + 1) : part;
+      out.push(code(inside.replace(/^\n+|\n+$/g, "")));
       return;
     }
     const body = part.replace(/^\n+|\n+$/g, "");

@@ -14,6 +14,9 @@ export function el(name, props = {}, ...children) {
   return node;
 }
 
+/** Code in a message. What does not fit is broken and stands indented below its own line, so that rows stay rows. */
+export const code = (text) => el("pre", { tabindex: "0" }, text.split(/(?<=\n)/).map((line) => el("span", { class: "line" }, line)));
+
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   menu: "M4 6h16M4 12h16M4 18h16", close: "M6 6l12 12M18 6L6 18", more: "M5 12h.01M12 12h.01M19 12h.01",

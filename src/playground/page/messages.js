@@ -70,10 +70,11 @@ function tools(m, view) {
 }
 
 function fileCard(f) {
-  const kind = (f.filetype ?? "txt").slice(0, 4).toUpperCase();
+  // Discord tells neither kind nor title.
+  const kind = (f.filetype ?? f.name.split(".").pop()).slice(0, 4).toUpperCase();
   const preview = el("pre", { class: "preview", "aria-hidden": "true" });
   const card = el("button", { type: "button", class: "file", onclick: () => openFile(f) },
-    el("span", { class: "file-head" }, el("span", { class: "sheet" }, kind), el("span", {}, el("b", {}, f.title || f.name), el("small", {}, `${f.name}, ${size(f.size)}`))), preview);
+    el("span", { class: "file-head" }, el("span", { class: "sheet" }, kind), el("span", {}, el("b", {}, f.title || f.name), el("small", {}, f.title && f.title !== f.name ? `${f.name}, ${size(f.size)}` : size(f.size)))), preview);
   readFile(f).then((text) => { preview.textContent = text.split("\n").slice(0, 5).join("\n"); }).catch(() => preview.remove());
   return card;
 }
@@ -118,7 +119,8 @@ export function draw(box, key, messages, view, empty) {
     const date = new Date(millis(m.ts)).toLocaleDateString([], { weekday: "long", day: "numeric", month: "long" });
     if (view.openThread && date !== day) { nodes.push(before?.get(date)?.node ?? el("div", { class: "day" }, el("span", {}, date))); now.set(date, { node: nodes.at(-1) }); day = date; }
     nodes.push(node);
-    if (!view.openThread && index === 0 && messages.length > 1) nodes.push(el("div", { class: "thread-rule" }, many(messages.length - 1, "reply", "replies")));
+    // What only one person sees is no reply, here as in the count below the message in the channel.
+    if (!view.openThread && index === 0 && messages.length > 1) nodes.push(el("div", { class: "thread-rule" }, many(messages.filter((r) => !r.only_for).length - 1, "reply", "replies")));
   });
   drawn.set(box, { key, now });
   reconcile(box, nodes.length ? nodes : [el("div", { class: "empty" }, ...empty)]);

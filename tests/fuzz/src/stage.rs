@@ -74,6 +74,7 @@ pub fn plan_on(library: &Library, nodes: u32) -> Plan {
         name: format!("web-{n}"),
         platform: NodePlatform::Linux,
         agent_version: "3.3.2746.0".into(),
+        attributes: BTreeMap::new(),
         online: true,
         tags: [("service".to_owned(), "web".to_owned())].into(),
     };

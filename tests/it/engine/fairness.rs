@@ -106,6 +106,7 @@ impl World {
                     name: format!("web-{number}"),
                     platform: NodePlatform::Linux,
                     agent_version: "3.3.2746.0".into(),
+                    attributes: BTreeMap::new(),
                     online: true,
                     tags: slice.into_iter().collect(),
                 }

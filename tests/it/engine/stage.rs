@@ -306,6 +306,7 @@ impl Inventory for FakeCloud {
             name: format!("web-{n}"),
             platform: NodePlatform::Linux,
             agent_version: "3.3.2746.0".into(),
+            attributes: BTreeMap::new(),
             online: true,
             tags: BTreeMap::new(),
         };

@@ -95,6 +95,7 @@ impl Aws {
                         name: format!("web-{number}"),
                         platform: NodePlatform::Linux,
                         agent_version: "3.3.2746.0".into(),
+                        attributes: BTreeMap::new(),
                         online: !fortune.strikes("node offline", 12),
                         tags: BTreeMap::new(),
                     });
