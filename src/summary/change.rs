@@ -4,9 +4,10 @@
 //! a pid or an uptime does; one that moves on few of them, or on many in the same way, is a change. So is a line that came
 //! or went, unless it is of a log.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::redact::normalise;
+use crate::redact::{normalise, untagged};
 
 use super::group::{Chatter, Shown, Unit, told_line};
 use super::lines::{Lexicon, Place, Record, Template};
@@ -65,7 +66,9 @@ pub fn changes(pairs: &[Pair<'_>]) -> Vec<Change> {
         }
     }
     let mut changes: Vec<Change> = found.into_values().filter_map(|found| found.change(&lexicon)).collect();
-    changes.sort_by(|a, b| b.pairs.len().cmp(&a.pairs.len()).then_with(|| (&a.from, &a.to).cmp(&(&b.from, &b.to))));
+    // The mark of a secret is another one in each run.
+    let text = |text: &Option<String>| text.as_deref().map(|text| untagged(text).into_owned());
+    changes.sort_by_cached_key(|c| (Reverse(c.pairs.len()), text(&c.from), text(&c.to), c.pairs.first().copied()));
     changes
 }
 

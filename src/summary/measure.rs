@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use foldhash::fast::RandomState;
 
+use crate::redact::untagged;
+
 use super::facts::holds_clock;
 use super::group::Number;
 use super::reading::{Name, Said};
@@ -42,8 +44,10 @@ fn categories(values: &[(&str, u32)]) -> Shape {
         by_value.entry(value).or_default().push(*target);
     }
     let mut sets: Vec<(String, Vec<u32>)> = by_value.into_iter().map(|(v, t)| (v.to_owned(), t)).collect();
-    // Stable: values of one size keep the order of their text.
-    sets.sort_by_key(|(_, targets)| std::cmp::Reverse(targets.len()));
+    // By their text as it is in each run: the marks of secrets are not.
+    sets.sort_by_cached_key(|(value, targets)| {
+        (std::cmp::Reverse(targets.len()), untagged(value).into_owned(), targets.first().copied())
+    });
     Shape::Categories(sets)
 }
 

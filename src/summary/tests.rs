@@ -42,6 +42,22 @@ const OK: Outcome = Outcome::Succeeded;
 const BAD: Outcome = Outcome::Failed;
 
 #[test]
+fn the_marks_of_secrets_which_each_run_draws_anew_decide_nothing() {
+    let all = |key: u8| {
+        let redactor = crate::redact::Redactor::new(&[key]);
+        let texts: Vec<String> = (0..60)
+            .map(|n| redactor.redact(&format!("state: active\nDB_PASSWORD=hunter{}-x1\n", n % 5)).text)
+            .collect();
+        let specs: Vec<_> = texts.iter().map(|text| (OK, 0, text.as_str())).collect();
+        let summary = summarise(&input(&specs));
+        let targets: Vec<_> = summary.findings.iter().map(|finding| finding.targets.clone()).collect();
+        (untagged(&told(&summary).join("\n")).into_owned(), targets)
+    };
+    assert_eq!(all(0).1.len(), 5, "each secret is a set of its own: {:?}", all(0));
+    (1..40).for_each(|key| assert_eq!(all(key), all(0), "key {key}"));
+}
+
+#[test]
 fn failures_come_first_by_cause_then_what_was_not_reached_then_successes() {
     let mut specs = vec![(OK, 0, "nginx/1.24.0\n"); 20];
     specs[18].2 = "nginx/1.18.0\n";
