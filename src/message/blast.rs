@@ -7,9 +7,11 @@ use crate::plan::{Delivery, Plan, PlannedTarget};
 use crate::runbook::bound::Bound;
 use crate::runbook::{Action, HoldAfter, OnFailure, Step};
 
-use super::words::{Line, count, nodes, number, say, size, some};
+use super::words::{Line, count, cut, nodes, number, say, size, some};
 use super::{Block, Span};
 
+/// Characters of a node's name in a list of them.
+pub(super) const NAME: usize = 64;
 /// So many names of accounts, customers or regions are told; the rest is a number.
 const NAMED: usize = 6;
 
@@ -185,20 +187,22 @@ fn nodes_are(n: u32) -> String {
 
 fn names(plan: &Plan, which: impl Fn(&PlannedTarget) -> bool) -> String {
     let those: Vec<&PlannedTarget> = plan.targets.iter().filter(|t| which(t)).collect();
-    some(&names_of(plan, &those), NAMED)
+    some(&names_of(plan, &those, NAME), NAMED)
 }
 
-/// The name of each. Where two have the same, it says its account too, and its region where two of that account have it.
-pub(super) fn names_of(plan: &Plan, targets: &[&PlannedTarget]) -> Vec<String> {
+/// The name of each, in so many characters. Where two have the same, it says its account too, and its region where two of
+/// that account have it.
+pub(super) fn names_of(plan: &Plan, targets: &[&PlannedTarget], most: usize) -> Vec<String> {
     let (mut of_name, mut of_account) = (BTreeMap::<&str, u32>::new(), BTreeMap::<(&str, &AccountId), u32>::new());
     for planned in targets {
         *of_name.entry(&planned.name).or_default() += 1;
         *of_account.entry((&planned.name, &planned.target.account)).or_default() += 1;
     }
     let told = |planned: &&PlannedTarget| {
-        let (name, account, region) = (&planned.name, &planned.target.account, &planned.target.region);
-        match (of_name[name.as_str()], of_account[&(name.as_str(), account)]) {
-            (1, _) => name.clone(),
+        let (account, region) = (&planned.target.account, &planned.target.region);
+        let name = cut(&planned.name, most);
+        match (of_name[planned.name.as_str()], of_account[&(planned.name.as_str(), account)]) {
+            (1, _) => name,
             (_, 1) => format!("{name} ({})", account_name(plan, account)),
             _ => format!("{name} ({}, {region})", account_name(plan, account)),
         }

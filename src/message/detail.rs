@@ -103,8 +103,8 @@ pub fn nodes(run: &Run, summary: &Summary, wanted: u32, view: &View) -> Card {
     let printed = |t: &&(u32, &PlannedTarget)| !run.targets[t.0 as usize].reports.is_empty();
     let with_output: Vec<_> = shown.iter().filter(printed).collect();
     let printing: Vec<&PlannedTarget> = with_output.iter().take(OUTPUTS).map(|(_, planned)| *planned).collect();
-    for ((target, _), name) in with_output.iter().zip(names_of(&run.proposal.plan, &printing)) {
-        buttons.push(button(run, Verb::NodeOutput, format!("Output of {}", cut(&name, 40)), *target));
+    for ((target, _), name) in with_output.iter().zip(names_of(&run.proposal.plan, &printing, 40)) {
+        buttons.push(button(run, Verb::NodeOutput, cut(&format!("Output of {name}"), 70), *target));
     }
     if with_output.len() > OUTPUTS || total > PAGE {
         small = small.plain(" · of any other: ").code(format!("{} output {} NODE", view.command, view.short));

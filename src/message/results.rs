@@ -1,16 +1,17 @@
 //! What a run came to: the findings in the thread, long outputs as a file, and the reply that tells the requester.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{Digest, Outcome};
-use crate::run::{Phase, PostKey, Run};
+use crate::redact::marks;
+use crate::run::{Phase, PostKey, Run, TargetState};
 use crate::summary::{EACH_ITS_OWN, Finding, Measure, Shape, Summary, seen};
 
-use super::blast::{account_name, names_of};
+use super::blast::{NAME, account_name, names_of};
 use super::fit::{block_width, fit};
 use super::root::ended;
-use super::rows::{is_cut, output_key, printed};
+use super::rows::{is_cut, output_key, printed, printing};
 use super::verdict::{self, headline};
 use super::words::{Line, count, cut, duration, lines, list, nodes, number, say, size, were};
 use super::{Block, Card, Limits, Span, Tone, View};
@@ -26,7 +27,11 @@ const SHOWN: usize = 4;
 const ROOM: usize = 2_450;
 /// Lines of all outputs that are shown, and characters below which one is not worth starting.
 const LINES: usize = 24;
-const EXCERPT_MIN: usize = 80;
+const EXCERPT_MIN: usize = 100;
+/// Different secrets of one kind that are counted.
+const DIFFERENT: usize = 100;
+/// What is said of the lines that are not shown, at most.
+const NOTES: usize = 60;
 /// Characters of one line of an output.
 const LINE: usize = 200;
 /// Measures, and categories of one, that are told.
@@ -111,6 +116,7 @@ fn after(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Vec<B
         blocks.push(Block::Text(lines(measures)));
     }
     blocks.extend(summary.measures.iter().find_map(|m| super::spread::chart(run, m)).map(Block::Chart));
+    blocks.extend(secrets(run, lookup).map(Line::text));
     let mut small = vec![view.short.clone()];
     small.extend(summary.took.map(|took| format!("took {}", duration(took))));
     small.retain(|s| !s.is_empty());
@@ -118,6 +124,60 @@ fn after(run: &Run, summary: &Summary, lookup: Lookup<'_>, view: &View) -> Vec<B
         blocks.push(say(small.join(" · ")).note());
     }
     blocks
+}
+
+/// `password on 48 nodes, the same on each`: which secrets stood in what the nodes printed.
+fn secrets(run: &Run, lookup: Lookup<'_>) -> Option<Line> {
+    let mut read: BTreeMap<Digest, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut different: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+    let mut on: BTreeMap<&'static str, u32> = BTreeMap::new();
+    for state in &run.targets {
+        let mut here = BTreeSet::new();
+        for (_, key) in printing(state) {
+            let kinds = read.entry(key).or_insert_with(|| {
+                let text = lookup(&key).unwrap_or_default();
+                let found = marks(&text).inspect(|(kind, mark)| {
+                    let different = different.entry(kind).or_default();
+                    // More are not counted: equal marks of different secrets would become many.
+                    if different.len() < DIFFERENT {
+                        different.insert((*mark).to_owned());
+                    }
+                });
+                found.map(|(kind, _)| kind).collect()
+            });
+            here.extend(kinds.iter().copied());
+        }
+        here.into_iter().for_each(|kind| *on.entry(kind).or_default() += 1);
+    }
+    let told = |(kind, n): (&&str, &u32)| {
+        let alike = match (different.get(kind).map_or(0, BTreeSet::len), n) {
+            (1, 2..) => ", the same on each".to_owned(),
+            (2..DIFFERENT, _) => format!(", {} different", size(different[kind].len())),
+            _ => String::new(),
+        };
+        format!("{kind} on {}{alike}", nodes(*n))
+    };
+    let told: Vec<String> = on.iter().map(told).collect();
+    (!told.is_empty()).then(|| say(format!("🔒 Secrets were taken out of what nodes printed: {}.", told.join("; "))))
+}
+
+/// `First in wave 1 of 3, on 1 of its 2 nodes`, of a failure that was there before the last wave; of the nodes that were started.
+fn first_wave(run: &Run, finding: &Finding) -> Option<String> {
+    let plan = &run.proposal.plan;
+    let waves = plan.targets.iter().map(|planned| planned.wave).max().filter(|last| *last > 0)? + 1;
+    let wave = |target: &u32| plan.targets.get(*target as usize).map(|planned| planned.wave);
+    let first = finding.targets.iter().filter_map(wave).min()?;
+    let inside = finding.targets.iter().filter(|target| wave(target) == Some(first)).count();
+    let started = |state: &TargetState| !matches!(state.outcome, None | Some(Outcome::NotStarted(_)));
+    let both = plan.targets.iter().zip(&run.targets);
+    let of = both.filter(|(planned, state)| planned.wave == first && started(state)).count();
+    let failed = matches!(finding.outcome, Outcome::Failed | Outcome::TimedOut);
+    let on = match (size(inside), size(of)) {
+        (1, 1) => "its only node".to_owned(),
+        (some, all) if some == all => format!("all of its {}", nodes(all)),
+        (some, all) => format!("{} of its {}", number(some), nodes(all)),
+    };
+    (failed && first + 1 < waves).then(|| format!("\nFirst in wave {} of {waves}, on {on}", first + 1))
 }
 
 /// Lines in one block.
@@ -131,6 +191,7 @@ pub(super) fn numbered(run: &Run, finding: &Finding, number: usize, summary: &Su
     if summary.findings.len() > 1 {
         spans.insert(0, Span::bold(format!("{number}. ")));
     }
+    spans.extend(first_wave(run, finding).map(Span::plain));
     let cut = finding.targets.iter().filter(|t| run.targets.get(**t as usize).is_some_and(is_cut)).count();
     if cut > 0 {
         let share = if cut == finding.targets.len() { String::new() } else { format!(" on {} of them", size(cut)) };
@@ -202,9 +263,9 @@ fn excerpts(run: &Run, summary: &Summary, lookup: Lookup<'_>, room: usize) -> Ve
         }
         // The longest note there can be takes its part too.
         let telling = telling_line(&text, finding, lookup);
-        let excerpt = Excerpt::of(&text, finding, telling, room / left - EXCERPT_MIN / 2, rows / left);
+        let excerpt = Excerpt::of(&text, finding, telling, room / left - NOTES, rows / left);
         left -= 1;
-        room = room.saturating_sub(excerpt.text.chars().count() + EXCERPT_MIN / 2);
+        room = room.saturating_sub(excerpt.text.chars().count() + NOTES);
         rows -= excerpt.text.lines().count().min(rows);
         Shown::Excerpt(excerpt)
     };
@@ -333,7 +394,7 @@ pub(super) fn measure(run: &Run, measure: &Measure, total: u32) -> Line {
             let (word, ends) = if low.is_empty() { ("highest", top) } else { ("lowest", low) };
             let plan = &run.proposal.plan;
             let those: Vec<_> = ends.iter().filter_map(|(_, target)| plan.targets.get(*target as usize)).collect();
-            let names = names_of(plan, &those);
+            let names = names_of(plan, &those, NAME);
             let told: Vec<String> =
                 ends.iter().zip(names).map(|((value, _), name)| format!("{name} {value}{unit}")).collect();
             let ends =

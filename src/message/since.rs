@@ -1,5 +1,6 @@
 //! What has changed since the same was run on the same last: people run checks every day and want to know what is new.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{Digest, Outcome, Target, Timestamp};
@@ -8,9 +9,9 @@ use crate::redact::untagged;
 use crate::run::{Phase, Run};
 use crate::summary::{Pair, changes};
 
-use super::blast::names_of;
+use super::blast::{NAME, names_of};
 use super::results::Lookup;
-use super::rows::{output_key, printed, printing};
+use super::rows::{is_cut, output_key, printed, printing};
 use super::words::{count, cut, lines, list, nodes, number, say, size, some};
 use super::{Block, View};
 
@@ -19,6 +20,8 @@ const NAMED: usize = 3;
 /// Lines that read otherwise now, of which so many are told, each in so many characters.
 const MOVED: usize = 4;
 const LINE: usize = 100;
+/// Bytes of texts that are compared.
+const TEXTS: usize = 64 << 20;
 /// Pairs of different outputs that are compared. Nodes that print the same as each other are one.
 const PAIRS: usize = 1_000;
 
@@ -32,15 +35,15 @@ pub struct Before {
     said: Said,
 }
 
-/// What became of that which nodes print.
+/// What became of that which nodes print that went well both times.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Said {
-    /// It is no longer kept.
+    /// It is no longer kept, or too much to compare.
     #[default]
     Unknown,
     Compared {
         moved: Vec<Moved>,
-        /// So many nodes were looked at, where these are not all that print something else.
+        /// Nodes that were looked at, where these are not all: SSM cut what the others print, or it was too much.
         of: Option<u32>,
     },
 }
@@ -70,38 +73,39 @@ pub struct Comparison<'r> {
     before: &'r Run,
     now: &'r Run,
     differing: Vec<Differing>,
-    of: Option<u32>,
+    /// Nodes that went well both times and print the same.
+    same: u32,
+    /// Nodes that went well both times and are not looked at.
+    left_out: u32,
 }
 
 impl<'r> Comparison<'r> {
     #[must_use]
     pub fn of(before: &'r Run, now: &'r Run) -> Self {
-        let printed = |run: &Run, at: usize| {
-            let state = &run.targets[at];
-            (state.outcome == Some(Outcome::Succeeded)).then(|| output_key(state)).flatten()
-        };
         let targets = before.proposal.plan.targets.iter().enumerate();
         let then: BTreeMap<&Target, usize> = targets.map(|(at, planned)| (&planned.target, at)).collect();
-        let mut known: BTreeMap<(Digest, Digest), usize> = BTreeMap::new();
-        let mut differing: Vec<Differing> = Vec::new();
-        let mut left_out = false;
+        let mut known: BTreeMap<[Option<Digest>; 2], usize> = BTreeMap::new();
+        let mut made = Comparison { before, now, differing: Vec::new(), same: 0, left_out: 0 };
         for (at, planned) in now.proposal.plan.targets.iter().enumerate() {
             let Some(before_at) = then.get(&planned.target).copied() else { continue };
-            let (Some(old), Some(new)) = (printed(before, before_at), printed(now, at)) else { continue };
-            if old == new {
+            let states = [&before.targets[before_at], &now.targets[at]];
+            if states.iter().any(|state| state.outcome != Some(Outcome::Succeeded)) {
                 continue;
             }
-            match known.get(&(old, new)) {
-                Some(known) => differing[*known].nodes += 1,
-                None if differing.len() == PAIRS => left_out = true,
+            let keys = states.map(output_key);
+            match known.get(&keys) {
+                Some(known) => made.differing[*known].nodes += 1,
+                // Where a cut output ends depends on all that stands before.
+                None if states.iter().any(|state| is_cut(state)) => made.left_out += 1,
+                None if keys[0] == keys[1] => made.same += 1,
+                None if made.differing.len() == PAIRS => made.left_out += 1,
                 None => {
-                    known.insert((old, new), differing.len());
-                    differing.push(Differing { before: before_at, now: at, nodes: 1 });
+                    known.insert(keys, made.differing.len());
+                    made.differing.push(Differing { before: before_at, now: at, nodes: 1 });
                 }
             }
         }
-        let of = left_out.then(|| differing.iter().map(|one| one.nodes).sum());
-        Comparison { before, now, differing, of }
+        made
     }
 
     /// The outputs of the run before that it takes, and those of this one.
@@ -116,11 +120,17 @@ impl<'r> Comparison<'r> {
     #[must_use]
     pub fn said(&self, lookup: Lookup<'_>) -> Said {
         let text = |run: &Run, at: usize| {
-            let kept = printing(&run.targets[at]).all(|(_, key)| lookup(&key).is_some());
-            let printed = kept.then(|| printed(&run.proposal.plan, &run.targets[at], lookup)).flatten();
-            printed.map(|text| untagged(&text).into_owned())
+            let mut keys = printing(&run.targets[at]);
+            // Nothing was printed, which can be compared too.
+            let printed = printed(&run.proposal.plan, &run.targets[at], lookup).unwrap_or_default();
+            keys.all(|(_, key)| lookup(&key).is_some()).then(|| untagged(&printed).into_owned())
         };
-        let both = |one: &Differing| Some((text(self.before, one.before)?, text(self.now, one.now)?));
+        let mut left = TEXTS;
+        let both = |one: &Differing| {
+            let pair = (text(self.before, one.before)?, text(self.now, one.now)?);
+            left = left.checked_sub(pair.0.len() + pair.1.len())?;
+            Some(pair)
+        };
         let Some(texts) = self.differing.iter().map(both).collect::<Option<Vec<_>>>() else { return Said::Unknown };
         let name = |one: &Differing| if one.nodes == 1 { &*self.now.proposal.plan.targets[one.now].name } else { "" };
         let pairs: Vec<Pair<'_>> =
@@ -131,8 +141,9 @@ impl<'r> Comparison<'r> {
             to: change.to,
         });
         let mut moved: Vec<Moved> = moved.collect();
-        moved.sort_by(|a, b| b.nodes.cmp(&a.nodes));
-        Said::Compared { moved, of: self.of }
+        moved.sort_by_key(|moved| Reverse(moved.nodes));
+        let looked_at = self.same + self.differing.iter().map(|one| one.nodes).sum::<u32>();
+        Said::Compared { moved, of: (self.left_out > 0).then_some(looked_at) }
     }
 }
 
@@ -193,7 +204,7 @@ pub(super) fn told(run: &Run, view: &View) -> Option<Block> {
     // Not by their names: who may see this run need not see them.
     let gone = before.well.len() - known;
     let named = |those: &[&PlannedTarget], what: &str| {
-        let names: Vec<String> = names_of(&run.proposal.plan, those).iter().map(|name| cut(name, 64)).collect();
+        let names: Vec<String> = names_of(&run.proposal.plan, those, NAME);
         (!names.is_empty()).then(|| format!("{} {what} ({})", number(size(names.len())), some(&names, NAMED)))
     };
     let changes: Vec<String> = [
@@ -211,16 +222,21 @@ pub(super) fn told(run: &Run, view: &View) -> Option<Block> {
         Said::Unknown => (None, None),
         Said::Compared { moved, of } => (Some(moved.as_slice()), *of),
     };
-    let head = match (changes.as_slice(), moved) {
-        ([], Some([])) => format!("every node ended as it did then and says the same{rest}."),
-        ([], _) => format!("every node ended as it did then{rest}."),
-        (changes, _) => format!("{}{rest}.", list(changes, "and")),
+    // Said of all nodes only where all were looked at.
+    let same = moved.is_some_and(<[Moved]>::is_empty) && of.is_none() && still == 0;
+    let head = match changes.as_slice() {
+        [] if same => "every node ended as it did then and says the same.".to_owned(),
+        [] => format!("every node ended as it did then{rest}."),
+        changes => format!("{}{rest}.", list(changes, "and")),
     };
     let moved = moved.unwrap_or_default();
     let more = match (moved.is_empty(), of) {
         (true, _) => String::new(),
-        (false, None) => " What they print has changed:".to_owned(),
-        (false, Some(of)) => format!(" What they print has changed, by {} of them:", number(of)),
+        (false, None) => " Nodes that went well both times print something else now:".to_owned(),
+        (false, Some(of)) => format!(
+            " Of the nodes that went well both times {} could be compared, and some print something else now:",
+            number(of)
+        ),
     };
     let code = |text: &str| say("").code(cut(text, LINE));
     let line_of = |moved: &Moved| {

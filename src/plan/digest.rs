@@ -190,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn what_aws_says_of_a_machine_is_sealed_too_and_plans_without_it_keep_their_digest() {
+        let mut told = plan();
+        told.targets[0].attributes.insert("zone".into(), "eu-west-1a".into());
+        assert_ne!(told.digest(), plan().digest());
+        let json = serde_json::to_string(&plan()).unwrap();
+        assert!(!json.contains("attributes"), "{json}");
+        assert_eq!(serde_json::from_str::<Plan>(&json).unwrap().digest(), plan().digest());
+    }
+
+    #[test]
     fn the_digest_is_the_same_on_every_machine_and_in_every_release() {
         assert_eq!(plan().digest(), plan().digest());
         let json = json!({"b": [1, {"z": "é\n", "a": null}], "a": true});

@@ -209,6 +209,15 @@ impl Redactor {
     }
 }
 
+/// The kind of each secret that was taken out of the text, and the mark that stands for it. What a node prints as a mark of no
+/// known kind is none.
+pub fn marks(text: &str) -> impl Iterator<Item = (&'static str, &str)> {
+    MARKER.find_iter(text).filter_map(|mark| {
+        let kind = mark.as_str().strip_prefix("‹secret:")?.split('#').next()?;
+        Some((*rules::KINDS.get(kind)?, mark.as_str()))
+    })
+}
+
 /// The text with marks that say of which kind a secret was and no more: the suffixes of two runs cannot be compared.
 #[must_use]
 pub fn untagged(text: &str) -> Cow<'_, str> {

@@ -2,6 +2,7 @@
 //!
 //! Order counts: shapes that are secrets wherever they stand come first, so that they get their own kind.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::{Captures, Match, Regex, RegexSet};
@@ -241,6 +242,10 @@ fn shapes() -> Vec<Shape> {
 type Late = LazyLock<Rule, Box<dyn FnOnce() -> Rule + Send>>;
 
 pub(super) static RULES: LazyLock<Vec<Late>> = LazyLock::new(|| shapes().into_iter().map(late).collect());
+
+/// The kinds of secrets that there are.
+pub(super) static KINDS: LazyLock<BTreeSet<&'static str>> =
+    LazyLock::new(|| shapes().iter().map(|(kind, ..)| *kind).chain(["private-key"]).collect());
 
 /// For a line that goes on with a `curl`, beside the others.
 pub(super) static CURL_GOES_ON: LazyLock<Vec<Late>> =

@@ -65,15 +65,24 @@ impl<'a> Describer<'a> {
         text
     }
 
-    /// The first names. Where two of these are the same, each says its account too, or its region where that says more.
+    /// The first names. Where two of these are the same, each says where it is too.
     fn first(&self, set: &[usize]) -> Vec<String> {
         let shown: Vec<&Row> = set.iter().take(NAMED).map(|&i| self.rows[i]).collect();
-        let place = if self.account(set).is_some() { "region" } else { "account" };
+        let one_account = self.account(set).is_some();
+        let place = |row: &Row, name: &str| row.attributes.get(name).cloned();
         let told = |row: &&Row| {
-            let again = shown.iter().filter(|other| other.name == row.name).count() > 1;
-            match row.attributes.get(place).filter(|_| again) {
-                Some(place) => format!("{} ({place})", row.name),
-                None => row.name.clone(),
+            let others = || shown.iter().filter(|other| other.target != row.target && other.name == row.name);
+            let account = place(row, "account");
+            let again = others().any(|other| place(other, "account") == account);
+            let told = match (others().next(), one_account) {
+                (None, _) => Vec::new(),
+                (Some(_), true) => vec![place(row, "region")],
+                (Some(_), false) if again => vec![account, place(row, "region")],
+                (Some(_), false) => vec![account],
+            };
+            match told.into_iter().flatten().collect::<Vec<_>>().join(", ") {
+                none if none.is_empty() => row.name.clone(),
+                place => format!("{} ({place})", row.name),
             }
         };
         shown.iter().map(told).collect()
@@ -190,6 +199,7 @@ mod tests {
         assert_eq!(describe(&[0, 1, 9]), "web (acme-us), web-1, web (acme-eu)");
         assert_eq!(describe(&[9, 10]), "web (eu-west-1), web (eu-west-3) in acme-eu");
         assert_eq!(describe(&[0, 1]), "web, web-1 in acme-us");
+        assert_eq!(describe(&[1, 9, 10]), "web-1, web (acme-eu, eu-west-1), web (acme-eu, eu-west-3)");
     }
 
     #[test]

@@ -568,7 +568,10 @@ impl<'a> Pairs<'a> {
             Some(Held::None) => {}
             Some(Held::One(places)) => {
                 let [key, to, value, end] = places.map(usize::from);
-                each((&line[key..to], &line[value..end]));
+                // INVARIANT: it is the line that was looked at.
+                if let Some(pair) = line.get(key..to).zip(line.get(value..end)) {
+                    each(pair);
+                }
             }
             Some(Held::Many) | None => pairs_of(line, keys, &mut each),
         }

@@ -144,12 +144,15 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<V
 /// What is one value and more than one word: a point in time, how long something took, an address.
 fn longer(bytes: &[u8]) -> Option<(usize, Kind)> {
     let of = |length: usize, kind: Kind| (length > 0).then_some((length, kind));
-    if !bytes.first()?.is_ascii_alphanumeric() {
-        return None;
+    let (address, time) = (|| of(address_length(bytes), Kind::Ip), || of(super::when::length(bytes), Kind::Time));
+    // Most words are none, which their first byte tells.
+    match bytes.first()? {
+        b'0'..=b'9' => address().or_else(time).or_else(|| of(super::when::span_length(bytes), Kind::Time)),
+        b'A'..=b'F' => address().or_else(time),
+        b'G'..=b'Z' => time(),
+        b'a'..=b'f' => address(),
+        _ => None,
     }
-    of(address_length(bytes), Kind::Ip)
-        .or_else(|| of(super::when::length(bytes), Kind::Time))
-        .or_else(|| of(super::when::span_length(bytes), Kind::Time))
 }
 
 /// `06:1f:3a:77:c0:9e`, also with dashes, and `fe80::41f:3aff:fe77:c09e`; 0 for none.

@@ -15,6 +15,7 @@ use super::group::{Unit, said};
 use super::lines::{Lexicon, Place, Record, Template};
 use super::mask::Value;
 use super::names::by_name;
+use super::size;
 
 /// Fewer nodes have nothing that is usual: their lines are compared by their values.
 const NODES_MIN: u32 = 12;
@@ -35,59 +36,91 @@ struct Column {
     usual: HashSet<u64, RandomState>,
 }
 
-/// The values of one slot: how often they come in it, with the nodes of which that is so.
-#[derive(Default)]
+/// How often each value comes in one slot, with the nodes of which that is so: first roughly, and then of those alone that may
+/// be usual, since a slot may have another value in each line of each node.
 struct Tally<'a> {
+    /// Nodes, by the hash of value and number.
+    rough: Vec<u32>,
     often: HashMap<(&'a str, u32), u32, RandomState>,
     nodes: u32,
 }
 
 impl<'a> Tally<'a> {
-    /// `values`: of one output, sorted. `total`: of all nodes.
-    fn add(&mut self, values: &[&'a str], nodes: u32, total: u32) {
-        // What was missing on so many nodes cannot be usual any more.
-        let late = u64::from(self.nodes) * 10 > u64::from(total) * u64::from(10 - STABLE);
+    /// `lines`: that one node has at most. Values that no two nodes share fill the places far less than a usual one does.
+    fn new(lines: usize) -> Self {
+        let places = (lines * 4).next_power_of_two().clamp(1 << 8, 1 << 17);
+        Tally { rough: vec![0; places], often: HashMap::default(), nodes: 0 }
+    }
+
+    fn place(&self, often: &(&'a str, u32), hasher: &RandomState) -> usize {
+        usize::try_from(hasher.hash_one(often) % self.rough.len() as u64).unwrap_or_default()
+    }
+
+    fn is_usual(&self, nodes: u32) -> bool {
+        u64::from(nodes) * 10 >= u64::from(self.nodes) * u64::from(STABLE)
+    }
+
+    /// `values`: of one output, sorted.
+    fn estimate(&mut self, values: &[&'a str], nodes: u32, hasher: &RandomState) {
         self.nodes += nodes;
-        for same in values.chunk_by(|a, b| a == b) {
-            let often = (same[0], u32::try_from(same.len()).unwrap_or(u32::MAX));
-            match self.often.get_mut(&often) {
-                Some(sum) => *sum += nodes,
-                None if late => {}
-                None => drop(self.often.insert(often, nodes)),
+        for often in runs(values) {
+            let place = self.place(&often, hasher);
+            self.rough[place] = self.rough[place].saturating_add(nodes);
+        }
+    }
+
+    /// The same ones again.
+    fn count(&mut self, values: &[&'a str], nodes: u32, hasher: &RandomState) {
+        for often in runs(values) {
+            if self.is_usual(self.rough[self.place(&often, hasher)]) {
+                *self.often.entry(often).or_default() += nodes;
             }
         }
     }
 
     /// The values that nearly all nodes have equally often, and in how many lines.
     fn usual(self) -> (Vec<&'a str>, u32) {
-        let most = u64::from(self.nodes) * u64::from(STABLE);
-        let usual = self.often.into_iter().filter(|(_, nodes)| u64::from(*nodes) * 10 >= most);
+        let usual = self.often.iter().filter(|(_, nodes)| self.is_usual(**nodes));
         usual.fold((Vec::new(), 0), |(mut values, lines), ((value, often), _)| {
-            values.push(value);
-            (values, lines.saturating_add(often))
+            values.push(*value);
+            (values, lines.saturating_add(*often))
         })
     }
+}
+
+/// Sorted values, each with how often it comes.
+fn runs<'v, 'a>(values: &'v [&'a str]) -> impl Iterator<Item = (&'a str, u32)> + use<'v, 'a> {
+    values.chunk_by(|a, b| a == b).map(|same| (same[0], size(same.len())))
 }
 
 impl Orders {
     /// `is_log`: templates whose lines are not compared.
     pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], is_log: impl Fn(Template) -> bool) -> Self {
-        let total: u32 = units.iter().map(|unit| unit.nodes).sum();
-        let mut tallies: HashMap<Template, Vec<Tally<'_>>, RandomState> = HashMap::default();
-        let mut words: Vec<&str> = Vec::new();
+        let hasher = RandomState::default();
+        let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
         for unit in units {
             for (template, lines) in several(unit.record, lexicon, &is_log) {
-                let slots = lexicon.slots(template);
-                let tallies = tallies.entry(template).or_insert_with(|| (0..slots).map(|_| Tally::default()).collect());
-                for (slot, tally) in tallies.iter_mut().enumerate() {
-                    words.clear();
-                    words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
-                    words.sort_unstable();
-                    tally.add(&words, unit.nodes, total);
+                let most = lines_of.entry(template).or_default();
+                *most = lines.count().max(*most);
+            }
+        }
+        let tally = |(template, lines): (Template, usize)| {
+            (template, (0..lexicon.slots(template)).map(|_| Tally::new(lines)).collect::<Vec<_>>())
+        };
+        let mut tallies: HashMap<Template, Vec<Tally<'_>>, RandomState> = lines_of.into_iter().map(tally).collect();
+        let mut words: Vec<&str> = Vec::new();
+        for add in [Tally::estimate, Tally::count] {
+            for unit in units {
+                for (template, lines) in several(unit.record, lexicon, &is_log) {
+                    for (slot, tally) in tallies.get_mut(&template).into_iter().flatten().enumerate() {
+                        words.clear();
+                        words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
+                        words.sort_unstable();
+                        add(tally, &words, unit.nodes, &hasher);
+                    }
                 }
             }
         }
-        let hasher = RandomState::default();
         let columns = |tallies: Vec<Tally<'_>>| {
             let usual = tallies.into_iter().map(Tally::usual).enumerate();
             let mut usual: Vec<_> = usual.filter(|(_, (values, _))| !values.is_empty()).collect();

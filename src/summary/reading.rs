@@ -227,7 +227,7 @@ impl Reading {
         let record = Record::of(&text, own, lexicon);
         Reading {
             record,
-            said: Said::of(streams(&text).0, lexicon, names),
+            said: Said::of(&text, lexicon, names),
             speaks: !text.trim().is_empty(),
             empty: job.text.is_empty(),
             own: own.into(),
@@ -250,8 +250,14 @@ struct Named {
 }
 
 impl Said {
+    /// `text`: the one that the lexicon has read last.
     fn of(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
-        let found = facts(text, &lexicon.looks, &mut lexicon.keys);
+        let (out, err) = streams(text);
+        // What is known of the lines of stderr is not said of those of stdout, which all have an end where stderr follows.
+        let lines =
+            if err.is_empty() { lexicon.looks.len() } else { memchr::memchr_iter(b'\n', out.as_bytes()).count() };
+        let looks = &lexicon.looks[..lines.min(lexicon.looks.len())];
+        let found = facts(out, looks, &mut lexicon.keys);
         let mut named = Vec::with_capacity(found.len());
         let mut said = String::with_capacity(found.iter().map(|fact| fact.value.len()).sum());
         for (nth, fact) in found.into_iter().enumerate() {
@@ -337,5 +343,42 @@ impl Names {
 
     pub(super) fn all(&self) -> &[Name] {
         &self.all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn said(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Vec<(String, String)> {
+        Record::of(text, "", lexicon);
+        let said = Said::of(text, lexicon, names);
+        said.facts().map(|(name, value)| (names.all()[name as usize].words(), value.to_owned())).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn an_output_says_the_same_whether_its_lines_were_seen_before_or_not(
+            lines in proptest::collection::vec(
+                prop_oneof![
+                    Just("Key: value"), Just("a=1 b=2"), Just("load average: 0.1, 0.2, 0.3"), Just(""), Just("   "), Just("Name  Size"),
+                    Just("----  ----"), Just("web   12"), Just("db    7"), Just("----------ERROR-------"), Just("Ünï: çödé  x"),
+                    Just("Picked up OPTIONS: -Xmx512m"), Just("x = y"), Just("nothing to say"),
+                ],
+                0..12,
+            ),
+        ) {
+            let text = lines.join("\n");
+            let fresh = said(&text, &mut Lexicon::default(), &mut Names::default());
+            let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
+            for line in &lines {
+                // Twice, so that it is kept.
+                Record::of(line, "", &mut lexicon);
+                Record::of(line, "", &mut lexicon);
+            }
+            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh.clone());
+            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh);
+        }
     }
 }

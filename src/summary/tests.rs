@@ -58,6 +58,14 @@ fn the_marks_of_secrets_which_each_run_draws_anew_decide_nothing() {
 }
 
 #[test]
+fn what_stands_on_stderr_is_not_taken_for_a_line_of_stdout() {
+    let texts: Vec<String> =
+        (0..30).map(|n| format!("line {n} alpha\n----------ERROR-------\nPicked up OPTIONS: -Xmx512m\n")).collect();
+    let specs: Vec<_> = texts.iter().map(|text| (OK, 0, text.as_str())).collect();
+    assert_eq!(summarise(&input(&specs)).findings.len(), 1);
+}
+
+#[test]
 fn failures_come_first_by_cause_then_what_was_not_reached_then_successes() {
     let mut specs = vec![(OK, 0, "nginx/1.24.0\n"); 20];
     specs[18].2 = "nginx/1.18.0\n";

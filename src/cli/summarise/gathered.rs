@@ -83,13 +83,21 @@ impl Gathered {
         let mut head: Vec<u8> = Vec::new();
         loop {
             if let Some(at) = last.filter(|_| !head.is_empty()) {
+                let buffer = match reader.fill_buf() {
+                    Ok([]) => return Ok(()),
+                    Ok(buffer) => buffer,
+                    Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
+                    Err(why) => return Err(unread(why)),
+                };
                 let mut used = 0;
-                let more = whole_lines(reader.fill_buf().unwrap_or_default(), &head);
-                for (line, end) in more {
+                for (line, end) in whole_lines(buffer, &head) {
                     self.add(at, line.strip_suffix(b"\r").unwrap_or(line), true)?;
                     used = end;
                 }
-                reader.consume(used);
+                if used > 0 {
+                    reader.consume(used);
+                    continue;
+                }
             }
             line.clear();
             let Some(whole) = read_line(reader, &mut line).map_err(unread)? else { return Ok(()) };
@@ -107,7 +115,7 @@ impl Gathered {
             match parsed {
                 Line::Of(_, rest) if known.is_some() => {
                     // Only in this form no other can be meant by what follows.
-                    let blank = line.len() - rest.len();
+                    let blank = line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) - rest.len();
                     head.clear();
                     head.extend_from_slice(if line[..blank].ends_with(b": ") { &line[..blank] } else { b"" });
                     let at = known.unwrap_or_default();

@@ -39,7 +39,7 @@ pub fn narrow_form(run: &Run, view: &View) -> Form {
     fields.push(FormField {
         name: ONLY.to_owned(),
         label: "Only what this matches".to_owned(),
-        hint: Some("A selector, as behind `on`. Both together: what matches both.".to_owned()),
+        hint: Some("A selector, as behind the word on. Both together: what matches both.".to_owned()),
         required: false,
         kind: FieldKind::Text { value: None, multiline: false, max_length: ONLY_MAX, placeholder },
         fault: None,

@@ -280,6 +280,7 @@ fn the_way_back_is_offered_taken_and_told_with_what_it_could_not_take_back() {
 
     1. 1 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
     web-1 in acme-prod
+    First in wave 1 of 2, on its only node
 
     2. 4 not started: error budget spent
     web-[2-5]

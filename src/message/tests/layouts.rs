@@ -114,6 +114,7 @@ fn many_errors_of_few_kinds_are_told_by_kind_the_largest_first_and_none_is_forgo
 
     1. 20 failed: `E: Unable to locate package ‹id›` (exit code 100)
     web-[1-9], web-[10-20], nothing sets them apart
+    First in wave 1 of 2, on its only node
 
         starting
         ----------ERROR-------
@@ -257,7 +258,8 @@ fn lines_that_read_otherwise_than_when_the_same_was_run_last_are_told() {
     assert_eq!(
         told(&before, version("1.29.0", b"another run")),
         [
-            "Since `r-4XK2`, 2026-11-22 14:05 UTC: every node ended as it did then. What they print has changed:",
+            "Since `r-4XK2`, 2026-11-22 14:05 UTC: every node ended as it did then. Nodes that went well both \
+             times print something else now:",
             "`nginx version: nginx/1.27.0` is now `nginx version: nginx/1.29.0` on 24 nodes",
         ]
     );

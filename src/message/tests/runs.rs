@@ -177,6 +177,7 @@ fn a_mixed_end_names_the_largest_cause_and_its_counts_add_up() {
 
     1. 2 failed: `nginx: [emerg] write() failed (28: No space left on device)` (exit code 1)
     web-1, web-4 in acme-prod
+    First in wave 1 of 2, on its only node
 
         Job for nginx.service failed
         ----------ERROR-------
