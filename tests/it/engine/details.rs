@@ -105,6 +105,6 @@ async fn the_second_run_of_the_same_says_what_has_changed_since_the_first() {
     let lines: Vec<String> = world.chat.said().into_iter().filter_map(line).collect();
     assert_eq!(lines.len(), 3);
     assert_eq!(lines[0], "", "there was nothing before the first");
-    assert!(lines[1].ends_with(": every node ended as it did then."), "{}", lines[1]);
+    assert!(lines[1].ends_with(": every node ended as it did then and says the same."), "{}", lines[1]);
     assert!(lines[2].contains(": 2 newly not well ("), "{}", lines[2]);
 }
