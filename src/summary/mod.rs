@@ -432,7 +432,7 @@ struct Draft {
 
 impl Draft {
     /// The order in which people want to read: what failed, what was not reached, what did not start, what went well.
-    fn rank(&self) -> (u8, std::cmp::Reverse<usize>, Cow<'_, str>, Outcome, Option<i32>, Option<&usize>) {
+    fn rank(&self) -> impl Ord {
         let severity = match self.outcome {
             Outcome::Failed | Outcome::TimedOut => 0,
             Outcome::Undeliverable | Outcome::Denied | Outcome::Unknown => 1,
