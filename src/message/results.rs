@@ -163,6 +163,9 @@ fn secrets(run: &Run, lookup: Lookup<'_>) -> Option<Line> {
 
 /// `First in wave 1 of 3, on 1 of its 2 nodes`, of a failure that was there before the last wave; of the nodes that were started.
 fn first_wave(run: &Run, finding: &Finding) -> Option<String> {
+    if !matches!(finding.outcome, Outcome::Failed | Outcome::TimedOut) {
+        return None;
+    }
     let plan = &run.proposal.plan;
     let waves = plan.targets.iter().map(|planned| planned.wave).max().filter(|last| *last > 0)? + 1;
     let wave = |target: &u32| plan.targets.get(*target as usize).map(|planned| planned.wave);
@@ -171,13 +174,12 @@ fn first_wave(run: &Run, finding: &Finding) -> Option<String> {
     let started = |state: &TargetState| !matches!(state.outcome, None | Some(Outcome::NotStarted(_)));
     let both = plan.targets.iter().zip(&run.targets);
     let of = both.filter(|(planned, state)| planned.wave == first && started(state)).count();
-    let failed = matches!(finding.outcome, Outcome::Failed | Outcome::TimedOut);
     let on = match (size(inside), size(of)) {
         (1, 1) => "its only node".to_owned(),
         (some, all) if some == all => format!("all of its {}", nodes(all)),
         (some, all) => format!("{} of its {}", number(some), nodes(all)),
     };
-    (failed && first + 1 < waves).then(|| format!("\nFirst in wave {} of {waves}, on {on}", first + 1))
+    (first + 1 < waves).then(|| format!("\nFirst in wave {} of {waves}, on {on}", first + 1))
 }
 
 /// Lines in one block.

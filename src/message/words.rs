@@ -190,8 +190,8 @@ mod tests {
     fn numbers_and_plurals_read_well() {
         assert_eq!([0u32, 7, 1000, 48_300, 1_234_567].map(number), ["0", "7", "1,000", "48,300", "1,234,567"]);
         assert_eq!(
-            [count(1u32, "node"), count(2u32, "node"), count(3u32, "policy"), count(2u32, "key")],
-            ["1 node", "2 nodes", "3 policies", "2 keys"]
+            [count(1u32, "node"), count(2u32, "node"), count(3u32, "policy"), count(2u32, "day"), count(2u32, "key")],
+            ["1 node", "2 nodes", "3 policies", "2 days", "2 keys"]
         );
         assert_eq!(
             [90_000, 330_000, 120_000, 3_900_000, 840].map(|m| duration(Millis(m))),
