@@ -78,7 +78,7 @@ fn fleet(unique: bool) -> (Input, u64) {
             exit_code: Some(0),
             output: Some(output),
             attributes: Arc::new(attributes),
-            name: format!("i-{:017x}", u64::from(target) * 2_654_435_761),
+            name: format!("i-{:017x}", u64::from(target) * 2_654_435_761).into(),
             ..Row::default()
         });
         input.outputs.entry(output).or_insert_with(|| Arc::from(text));

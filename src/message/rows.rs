@@ -182,7 +182,7 @@ fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> 
         listed: listed(state),
         extracted,
         unmet: report.map(|r| r.unmet.clone()).unwrap_or_default(),
-        name: planned.name.clone(),
+        name: planned.name.as_str().into(),
         ..Row::default()
     }
 }

@@ -4,6 +4,7 @@
 //! that are invisible or turn the direction of the text are dropped. The stored output stays as it was.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 /// What the SSM agent puts between stdout and stderr when it joins them.
 const STDERR_MARK: &str = "----------ERROR-------";
@@ -11,7 +12,8 @@ const STDERR_MARK: &str = "----------ERROR-------";
 /// Stdout and stderr of one normalised output. Stderr is empty where the agent marked none.
 #[must_use]
 pub fn streams(text: &str) -> (&str, &str) {
-    match text.find(STDERR_MARK) {
+    static MARK: LazyLock<memchr::memmem::Finder<'static>> = LazyLock::new(|| memchr::memmem::Finder::new(STDERR_MARK));
+    match MARK.find(text.as_bytes()) {
         Some(at) if at == 0 || text[..at].ends_with('\n') => (&text[..at], &text[at + STDERR_MARK.len()..]),
         _ => (text, ""),
     }

@@ -48,7 +48,7 @@ impl<'a> Describer<'a> {
 
     /// `web-1 in acme-prod`, `web-[01-12]`, or `web-1, web-4, web-9 and 9 more`.
     fn names(&self, set: &[usize]) -> String {
-        let names = || set.iter().map(|&i| self.rows[i].name.as_str());
+        let names = || set.iter().map(|&i| &*self.rows[i].name);
         let first = || self.first(set).join(", ");
         let mut text = if set.len() <= NAMED {
             first()
@@ -81,7 +81,7 @@ impl<'a> Describer<'a> {
                 (Some(_), false) => vec![account],
             };
             match told.into_iter().flatten().collect::<Vec<_>>().join(", ") {
-                none if none.is_empty() => row.name.clone(),
+                none if none.is_empty() => row.name.to_string(),
                 place => format!("{} ({place})", row.name),
             }
         };
@@ -145,7 +145,7 @@ mod tests {
                 let n = u32::try_from(rows.len()).unwrap();
                 rows.push(Row {
                     target: n,
-                    name: format!("web-{n}"),
+                    name: format!("web-{n}").into(),
                     attributes: Arc::new(
                         [("account", *account), ("region", *region), ("platform", "linux")]
                             .map(|(k, v)| (k.to_owned(), v.to_owned()))

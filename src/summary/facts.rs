@@ -6,6 +6,7 @@
 //! is everything that reads like a sentence or a log. What is in doubt is no fact.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use foldhash::fast::RandomState;
 
@@ -83,7 +84,8 @@ impl Look {
             let place = |(k, v)| [k, k + key.len(), v, v + value.len()].map(|at| u16::try_from(at).unwrap_or(u16::MAX));
             pairs = both.map_or(Held::Many, |both| Held::One(place(both)));
         });
-        Look { blank: line.trim().is_empty(), head: may_head(line), rule: is_rule(line), pairs }
+        let head = may_head(line) && heads(line, false).is_some();
+        Look { blank: line.trim().is_empty(), head, rule: is_rule(line), pairs }
     }
 }
 
@@ -218,16 +220,7 @@ impl<'a> Table<'a> {
     /// The table whose headings are the first of the lines; `ruled`: the second is a rule.
     fn at(lines: &[&'a str], ruled: bool) -> Option<Self> {
         let (head, rest) = lines.split_first()?;
-        let heads = words(head);
-        if heads.len() < 2 || heads.len() > COLUMNS_MAX {
-            return None;
-        }
-        let tabular = ruled
-            || heads.windows(2).any(|w| w[1].from - w[0].to >= 2)
-            || heads.iter().all(|w| !w.text.bytes().any(|b| b.is_ascii_lowercase()));
-        if !tabular || !heads.iter().all(|w| is_heading(w.text)) {
-            return None;
-        }
+        let heads = heads(head, ruled)?;
         let body = if ruled { &rest[1..] } else { rest };
         let sample: Vec<Vec<Word<'a>>> =
             body.iter().take(SAMPLE).map(|l| words(l)).take_while(|w| !w.is_empty()).collect();
@@ -381,6 +374,16 @@ impl<'a> Table<'a> {
 
 fn meets(word: &Word<'_>, column: &Column<'_>) -> bool {
     word.from < column.to && column.from < word.to
+}
+
+/// The words of a line that may head a table.
+fn heads(line: &str, ruled: bool) -> Option<Vec<Word<'_>>> {
+    let heads = words(line);
+    let tabular = ruled
+        || heads.windows(2).any(|w| w[1].from - w[0].to >= 2)
+        || heads.iter().all(|w| !w.text.bytes().any(|b| b.is_ascii_lowercase()));
+    let fit = tabular && (2..=COLUMNS_MAX).contains(&heads.len()) && heads.iter().all(|w| is_heading(w.text));
+    fit.then_some(heads)
 }
 
 /// What no line of headings is without, told by its bytes alone: most lines are none.
@@ -690,7 +693,9 @@ fn separator(line: &str) -> Option<usize> {
 /// The one list of values that is known by its name: `load average: 0.08, 0.03, 0.05`, as `uptime`, `w` and `top` end.
 fn load_averages(line: &str) -> Option<[&str; 3]> {
     // Most lines have none, and to search from the end is slow.
-    line.contains("load average").then_some(())?;
+    static WORDS: LazyLock<memchr::memmem::Finder<'static>> =
+        LazyLock::new(|| memchr::memmem::Finder::new("load average"));
+    WORDS.find(line.as_bytes())?;
     let (_, after) = line.rsplit_once("load average")?;
     let after = after.trim_start_matches('s').strip_prefix(':')?;
     let mut numbers = after.split([',', ' ']).filter(|n| !n.is_empty());
@@ -702,6 +707,9 @@ fn load_averages(line: &str) -> Option<[&str; 3]> {
 fn is_dated(line: &str) -> bool {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    if !line.starts_with(|c: char| c.is_ascii_uppercase()) {
+        return words_hold_clock(line);
+    }
     let mut words = line.split_whitespace();
     let (first, second) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let number = second.starts_with(|c: char| c.is_ascii_digit());
@@ -712,7 +720,8 @@ fn is_dated(line: &str) -> bool {
 
 /// A time of day among the first words, as behind a level (`INFO 14:20:01 …`).
 fn words_hold_clock(line: &str) -> bool {
-    line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(is_clock)
+    memchr::memchr_iter(b':', line.as_bytes()).count() >= 2
+        && line.split_whitespace().take(3).take_while(|w| !w.ends_with(':') && !w.contains('=')).any(is_clock)
 }
 
 /// A time of day with its seconds, alone or behind its date.

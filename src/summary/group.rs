@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use super::cause::sounds_bad;
 use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
 use super::mask::{Kind, SLOT, Value};
-use super::{size, when};
+use super::{Threads, size, when};
 
 /// One text and how many nodes said it, byte for byte.
 pub(super) struct Unit<'r> {
@@ -63,6 +63,8 @@ impl Told {
 /// Only so many of the first lines can become a title, and so many of those that set a group apart.
 const LINES: usize = 40;
 const LINE_MAX: usize = 200;
+/// Fewer units are not worth a thread.
+pub(super) const UNITS: usize = 2_000;
 /// Of fewer nodes each is read: a value that more than half of them have is the usual one.
 const FEW_NODES: u32 = 12;
 /// Evenly spread numbers are a range, unless they are as few as this.
@@ -73,7 +75,7 @@ const MASKED: &str = "\u{1}";
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
-pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) -> Vec<Group> {
+pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>], threads: Threads) -> Vec<Group> {
     let mut shapes: Vec<Shape> = Vec::new();
     let mut known: HashMap<Key, usize, RandomState> = HashMap::default();
     let mut starts: Vec<Starts> = Vec::with_capacity(units.len());
@@ -94,10 +96,10 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>]) ->
     let few = of_few(&shapes, units);
     let mut groups = Vec::new();
     for shape in &shapes {
-        let Split { sets, slots } = split(&all, shape);
+        let Split { sets, slots } = split(&all, shape, threads);
         let wanted = shape.telling(&everywhere, &slots);
         for class in sets {
-            let mut lines = read(shape, &wanted, &slots, lexicon, &all, &class);
+            let mut lines = read(shape, &wanted, &slots, lexicon, &all, &class, threads);
             lines.extend(shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)));
             let chatter = chatter.among(class.iter().map(|&i| units[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
@@ -276,19 +278,28 @@ const MANY: u32 = 10;
 const MANY_MIN: u32 = 3;
 
 impl Chatter {
-    pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>]) -> Self {
+    pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], threads: Threads) -> Self {
         let total: u32 = units.iter().map(|unit| unit.nodes).sum();
-        let left_out: BTreeSet<Template> =
-            units.iter().flat_map(|unit| &unit.record.logs).map(|log| log.template).collect();
+        // For each template how many nodes have it how often.
+        let counted = threads.share(units, UNITS, |units| {
+            let mut often: Vec<Often> = vec![Often::default(); lexicon.templates()];
+            let mut left_out = BTreeSet::new();
+            for unit in units {
+                for (template, count) in unit.record.counts() {
+                    often[template as usize].add(count, unit.nodes);
+                }
+                left_out.extend(unit.record.logs.iter().map(|log| log.template));
+            }
+            (often, left_out)
+        });
+        let mut counted = counted.into_iter();
+        let (mut often, mut left_out) = counted.next().unwrap_or_default();
+        for (others, also_left_out) in counted {
+            often.iter_mut().zip(others).for_each(|(often, other)| often.merge(other));
+            left_out.extend(also_left_out);
+        }
         if total < CHATTER_NODES && left_out.is_empty() {
             return Chatter::default();
-        }
-        // For each template how many nodes have it how often.
-        let mut often: Vec<Often> = vec![Often::default(); lexicon.templates()];
-        for unit in units {
-            for (template, count) in unit.record.counts() {
-                often[template as usize].add(count, unit.nodes);
-            }
         }
         let verdict = |(template, often): (Template, Often)| {
             let often = often.by_count();
@@ -444,6 +455,10 @@ impl Often {
         self.last.1 += nodes;
     }
 
+    fn merge(&mut self, other: Often) {
+        other.by_count().into_iter().for_each(|(count, nodes)| self.add(count, nodes));
+    }
+
     fn by_count(mut self) -> BTreeMap<u32, u32> {
         if self.last.1 > 0 {
             *self.others.entry(self.last.0).or_default() += self.last.1;
@@ -483,22 +498,29 @@ struct Split {
 }
 
 /// Splits the units of one shape by the slots that have few values.
-fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
+fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
     let members = &shape.members;
     if members.len() == 1 {
         return Split { sets: vec![members.clone()], slots: Vec::new() };
     }
     let nodes: u32 = members.iter().map(|&i| all.units[i].nodes).sum();
     // Unit by unit, because what belongs to one stands together in memory.
-    let mut tallies: Vec<(Slot, Tally<'_>)> = shape.slots.iter().map(|slot| (*slot, Tally::default())).collect();
-    for &i in members {
-        for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
-            let (value, text) = all.of(i, *slot);
-            tally.add(value, text, all.units[i].nodes, nodes);
+    let tallied = threads.share(members, UNITS, |members| {
+        let mut tallies: Vec<(Slot, Tally<'_>)> = shape.slots.iter().map(|slot| (*slot, Tally::default())).collect();
+        for &i in members {
+            for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
+                let (value, text) = all.of(i, *slot);
+                tally.add(value, text, all.units[i].nodes, nodes);
+            }
         }
-    }
-    let mut divides: Vec<Divide<'_>> =
-        tallies.into_iter().filter_map(|(slot, tally)| tally.verdict(slot, nodes)).collect();
+        tallies
+    });
+    let tallies = tallied.into_iter().reduce(|mut tallies, others| {
+        tallies.iter_mut().zip(others).for_each(|((_, tally), (_, other))| tally.merge(other, nodes));
+        tallies
+    });
+    let tallies = tallies.into_iter().flatten();
+    let mut divides: Vec<Divide<'_>> = tallies.filter_map(|(slot, tally)| tally.verdict(slot, nodes)).collect();
     // Fewest values first: the coarse distinctions are the ones that people name.
     // Versions before all, so that none of them is left out for lack of room. Stable: by the text of the lines.
     divides.sort_by_key(|d| (!d.version, d.kept.len()));
@@ -507,13 +529,23 @@ fn split(all: &Values<'_, '_>, shape: &Shape) -> Split {
     let mut count = 1;
     for divide in &divides {
         let mut known: HashMap<(usize, Option<&str>), usize, RandomState> = HashMap::default();
+        // Most say what the one before has said.
+        let mut before = None;
         let finer: Vec<usize> = members
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let value = divide.class(all.said(i, divide.slot));
-                let next = known.len();
-                *known.entry((class, value)).or_insert(next)
+                let said = all.said(i, divide.slot);
+                let same = before.filter(|(of, value, _)| (*of, *value) == (class, said));
+                let finer = same.map_or_else(
+                    || {
+                        let next = known.len();
+                        *known.entry((class, divide.class(said))).or_insert(next)
+                    },
+                    |(.., finer)| finer,
+                );
+                before = Some((class, said, finer));
+                finer
             })
             .collect();
         let enough = divide.version || known.len() * 2 <= nodes as usize;
@@ -559,12 +591,29 @@ struct Tally<'a> {
 impl<'a> Tally<'a> {
     fn add(&mut self, value: Value, text: &'a str, count: u32, nodes: u32) {
         self.kinds.add(value.kind);
-        let text = said(value, text);
+        self.count(said(value, text), count);
+        self.look_for_hope(nodes);
+    }
+
+    /// What another thread has counted.
+    fn merge(&mut self, other: Tally<'a>, nodes: u32) {
+        self.kinds.0 |= other.kinds.0;
+        self.hopeless |= other.hopeless;
+        if !self.hopeless {
+            other.first.into_iter().chain(other.others).for_each(|(text, count)| self.count(text, count));
+            self.look_for_hope(nodes);
+        }
+    }
+
+    fn count(&mut self, text: &'a str, count: u32) {
         match &mut self.first {
             None => self.first = Some((text, count)),
             Some((first, sum)) if *first == text => *sum += count,
             Some(_) => *self.others.entry(text).or_default() += count,
         }
+    }
+
+    fn look_for_hope(&mut self, nodes: u32) {
         // Each further value takes at least one node from the usual one, until none can be usual any more.
         // Versions are kept whatever their number.
         if self.others.len() >= FEW && self.others.len() * 5 > nodes as usize && !self.kinds.may_be(Kind::Version) {
@@ -633,18 +682,26 @@ fn read(
     lexicon: &Lexicon,
     all: &Values<'_, '_>,
     class: &[usize],
+    threads: Threads,
 ) -> Vec<Told> {
     let text = |line: usize| lexicon.shape(shape.lines[line]);
     let of_line = |line: usize| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth });
-    let mut shown: Vec<(Slot, Shown<'_>)> =
-        wanted.iter().flat_map(|&line| of_line(line)).map(|slot| (slot, Shown::default())).collect();
-    for &i in class {
-        for (slot, shown) in &mut shown {
-            let (value, text) = all.of(i, *slot);
-            shown.add(value, text);
+    let slots: Vec<Slot> = wanted.iter().flat_map(|&line| of_line(line)).collect();
+    let shown = threads.share(class, UNITS, |class| {
+        let mut shown: Vec<Shown<'_>> = slots.iter().map(|_| Shown::default()).collect();
+        for &i in class {
+            for (slot, shown) in slots.iter().zip(&mut shown) {
+                let (value, text) = all.of(i, *slot);
+                shown.add(value, text);
+            }
         }
-    }
-    let mut shown = shown.into_iter().map(|(_, shown)| shown);
+        shown
+    });
+    let shown = shown.into_iter().reduce(|mut shown, others| {
+        shown.iter_mut().zip(others).for_each(|(shown, other)| shown.merge(other));
+        shown
+    });
+    let mut shown = shown.into_iter().flatten();
     let mut lines = Vec::new();
     for &at in wanted {
         let line = text(at);
@@ -709,17 +766,32 @@ impl<'a> Shown<'a> {
         if self.distinct.last() == Some(&text) {
             return;
         }
+        self.also(text);
+        if !self.mixed {
+            match Number::of(text) {
+                Some(n) => self.reaches(n),
+                None => self.mixed = true,
+            }
+        }
+    }
+
+    /// What another thread has seen of the units that follow.
+    fn merge(&mut self, other: Shown<'a>) {
+        self.kinds.0 |= other.kinds.0;
+        self.mixed |= other.mixed;
+        other.distinct.into_iter().for_each(|text| self.also(text));
+        other.range.into_iter().flat_map(|(low, high)| [low, high]).for_each(|n| self.reaches(n));
+    }
+
+    fn also(&mut self, text: &'a str) {
         if self.distinct.len() <= ALTERNATIVES && !self.distinct.contains(&text) {
             self.distinct.push(text);
         }
-        if self.mixed {
-            return;
-        }
-        let Some(n) = Number::of(text).filter(|n| self.range.is_none_or(|(low, _)| low.unit == n.unit)) else {
-            self.mixed = true;
-            return;
-        };
+    }
+
+    fn reaches(&mut self, n: Number<'a>) {
         let (low, high) = self.range.unwrap_or((n, n));
+        self.mixed |= low.unit != n.unit;
         self.range = Some((if n.value < low.value { n } else { low }, if n.value > high.value { n } else { high }));
     }
 
@@ -790,7 +862,7 @@ mod tests {
         let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
         let units: Vec<Unit<'_>> =
             records.iter().zip(texts).map(|(record, (_, nodes))| Unit { record, nodes: *nodes }).collect();
-        group(&lexicon, &Chatter::of(&lexicon, &units), &units)
+        group(&lexicon, &Chatter::of(&lexicon, &units, Threads::default()), &units, Threads::default())
             .into_iter()
             .map(|g| {
                 (

@@ -1,6 +1,7 @@
 //! Lines -> their shapes and values, and a text as what its lines come to.
 //!
-//! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again.
+//! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again. Which digits
+//! its numbers have says nothing of how a line reads, so lines that differ in nothing else are one line here.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -44,42 +45,68 @@ struct Memo {
     /// The hash of the last line that came once, by place: most lines never come again and are not worth keeping.
     once: Vec<u64>,
     hasher: RandomState,
+    /// The line that was looked for last, as it is kept.
+    looked_for: Vec<u8>,
+    /// Where the last one stands that was found.
+    last: usize,
 }
 
 #[derive(Default, Clone)]
 struct Seen {
-    line: String,
+    /// With one digit for all.
+    line: Vec<u8>,
     template: Template,
     values: Vec<Value>,
     look: Option<Look>,
+    /// Where the one stands that was found after it: outputs of one command have the same lines in the same order.
+    next: usize,
 }
 
 impl Memo {
     /// Where the line stands, or would; its hash; and whether it is there.
     fn find(&mut self, line: &str) -> (usize, u64, bool) {
+        let next = self.lines.get(self.last).map(|last| last.next);
+        if let Some(at) = next.filter(|at| is_but_for_digits(line.as_bytes(), &self.lines[*at].line)) {
+            self.last = at;
+            return (at, 0, true);
+        }
         if self.lines.is_empty() {
             // Nothing is found where no line can read so.
-            self.lines = vec![Seen { line: "\n".into(), ..Seen::default() }; MEMO];
+            self.lines = vec![Seen { line: b"\n".to_vec(), ..Seen::default() }; MEMO];
             self.once = vec![0; MEMO];
         }
-        let hash = self.hasher.hash_one(line);
+        self.looked_for.clear();
+        self.looked_for.extend(line.bytes().map(|b| if b.is_ascii_digit() { b'1' } else { b }));
+        let hash = self.hasher.hash_one(self.looked_for.as_slice());
         let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
-        (at, hash, self.lines[at].line == line)
+        let found = self.lines[at].line == self.looked_for;
+        if found {
+            self.lines[self.last].next = at;
+            self.last = at;
+        }
+        (at, hash, found)
     }
 
+    /// To be called with the line that was looked for last.
     fn keep(&mut self, at: usize, hash: u64, line: &str, template: Template, values: &[Value], keys: &mut Keys) {
         if self.once[at] != hash {
             self.once[at] = hash;
             return;
         }
         let seen = &mut self.lines[at];
-        seen.line.clear();
-        seen.line.push_str(line);
+        seen.line.clone_from(&self.looked_for);
         seen.values.clear();
         seen.values.extend_from_slice(values);
         seen.template = template;
         seen.look = Some(Look::at(line, keys));
     }
+}
+
+/// Whether the line is the one that is kept, whatever its digits are.
+fn is_but_for_digits(line: &[u8], kept: &[u8]) -> bool {
+    // Without a branch, so that many bytes are looked at in one step.
+    let differ = |(a, b): (&u8, &u8)| (if a.is_ascii_digit() { b'1' } else { *a }) ^ b;
+    line.len() == kept.len() && line.iter().zip(kept).map(differ).fold(0, |any, one| any | one) == 0
 }
 
 impl Lexicon {

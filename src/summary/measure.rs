@@ -150,7 +150,7 @@ struct Series<'a> {
 ///
 /// `outputs`: what each output says, once, with the nodes that printed it. The order of the outputs decides only where
 /// nothing else does.
-pub(super) fn found(outputs: &[(&Said, &[u32])], names: &[Name]) -> Vec<Measure> {
+pub(super) fn found(outputs: &[(&Said, Vec<u32>)], names: &[Name]) -> Vec<Measure> {
     let nodes: u32 = outputs.iter().map(|(_, nodes)| size(nodes.len())).sum();
     // Outputs that are all equal tell no difference.
     if nodes < NODES_MIN || outputs.len() < 2 {

@@ -17,6 +17,7 @@ mod measure;
 mod names;
 mod order;
 mod reading;
+mod threads;
 mod when;
 
 use std::borrow::Cow;
@@ -33,10 +34,11 @@ pub use change::{Change, Pair, changes};
 use describe::Describer;
 use group::{Chatter, Told, Unit};
 use lines::{Lexicon, Record};
-pub use names::name_key;
+pub use names::in_order_of_names;
 use order::Orders;
-pub use reading::Reader;
-use reading::{Job, Said};
+use reading::{AT_ONCE, Job, Said};
+pub use reading::{Reader, Source};
+pub use threads::Threads;
 
 /// One target's end, as the summary sees it.
 ///
@@ -63,7 +65,7 @@ pub struct Row {
     pub unmet: Vec<(String, String, Option<String>)>,
     /// What it is described by: `account` (its name), `region`, `platform`, the account's labels, tags as `tag:NAME`.
     pub attributes: Arc<BTreeMap<String, String>>,
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 /// Redacted outputs by key.
@@ -164,46 +166,36 @@ impl Reader {
     pub fn summarise(&mut self, input: &Input) -> Summary {
         let rows = distinct(&input.rows);
         let sets = Sets::of(&rows);
-        self.read(&rows, &sets, &input.outputs);
+        self.read_outputs(&rows, &sets, &input.outputs);
         let chatter = self.settle_all(&sets);
         self.told(input, &rows, &sets, &chatter)
     }
 
-    /// The same, where the outputs that are wanted are fetched, as many at once as `fetch` takes of those that it is offered.
+    /// The same, where the outputs are read from elsewhere, each as soon as it is needed.
     ///
     /// # Errors
-    /// Those of `fetch`.
-    pub fn summarise_by<E>(
-        &mut self,
-        input: &Input,
-        mut fetch: impl FnMut(&mut dyn Iterator<Item = Digest>) -> Result<Outputs, E>,
-    ) -> Result<Summary, E> {
+    /// Those of the source.
+    pub fn summarise_from<S: Source>(&mut self, input: &Input, source: &S) -> Result<Summary, S::Error> {
         let rows = distinct(&input.rows);
         let sets = Sets::of(&rows);
-        let (mut before, mut settled) = (BTreeSet::new(), None);
+        let (mut before, mut settled) = (Vec::new(), None);
         loop {
-            let wanted = self.wanted(&rows, &sets);
-            // What is wanted once more after all came is not to be had.
-            if wanted.is_empty() || wanted == before {
+            let read = self.read(&rows, &sets, source)?;
+            // Only what long ones lack can be wanted once more, and what is wanted again after that is not to be had.
+            if read.is_empty() || read == before || !self.holds_long_ones() {
+                let settled = settled.filter(|_| read.is_empty());
                 let chatter = settled.unwrap_or_else(|| self.settle_all(&sets));
                 return Ok(self.told(input, &rows, &sets, &chatter));
             }
-            let mut rest = wanted.iter().copied().peekable();
-            while rest.peek().is_some() {
-                self.read(&rows, &sets, &fetch(&mut rest)?);
-                if self.is_to_settle() {
-                    self.settle_all(&sets);
-                }
-            }
-            settled = self.holds_long_ones().then(|| self.settle_all(&sets));
-            before = wanted;
+            settled = Some(self.settle_all(&sets));
+            before = read;
         }
     }
 
     fn told(&mut self, input: &Input, rows: &[&Row], sets: &Sets, chatter: &[Chatter; 2]) -> Summary {
         let total = size(rows.len());
         let counts = Counts::of(total, rows.iter().filter_map(|r| r.outcome));
-        let (mut drafts, measures) = self.at_once(
+        let (mut drafts, measures) = self.threads.at_once(
             || {
                 let mut drafts = fold_singles(unsuccessful(rows, sets, self));
                 drafts.extend(fold_singles(successful(rows, sets, self, chatter)));
@@ -211,7 +203,7 @@ impl Reader {
             },
             || {
                 let measures = measure::measures(rows);
-                if !input.extracts && measures.is_empty() { found(rows, self) } else { measures }
+                if !input.extracts && measures.is_empty() { found(rows, sets, self) } else { measures }
             },
         );
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -247,49 +239,62 @@ impl Reader {
     #[must_use]
     pub fn wants(&self, rows: &[Row]) -> BTreeSet<Digest> {
         let rows = distinct(rows);
-        self.wanted(&rows, &Sets::of(&rows))
+        let sets = Sets::of(&rows);
+        let successes = self.wanted(&rows, &sets).map(|job| job.output);
+        successes.chain(self.wanted_of_failures(&rows, &sets)).collect()
     }
 
-    fn wanted(&self, rows: &[&Row], sets: &Sets) -> BTreeSet<Digest> {
-        let successes = sets.successes.iter().flat_map(|set| set.read(rows));
-        let successes = successes.filter(|(output, cut, own)| !self.has_success(*output, *cut, own));
-        let successes = successes.map(|(output, ..)| output);
-        let failures = sets.failures.iter().flat_map(|(row, whole)| [*whole, rows[*row].output]).flatten();
-        successes.chain(failures.filter(|output| self.failure(*output).is_none())).collect()
+    fn wanted<'r>(&self, rows: &'r [&Row], sets: &'r Sets) -> impl Iterator<Item = Job<'r>> {
+        let all = sets.successes.iter().flat_map(|set| set.read(rows));
+        all.filter(|job| !self.has_success(job.output, job.cut, job.own))
+    }
+
+    fn wanted_of_failures(&self, rows: &[&Row], sets: &Sets) -> impl Iterator<Item = Digest> {
+        let all = sets.failures.iter().flat_map(|(row, whole)| [*whole, rows[*row].output]).flatten();
+        all.filter(|output| self.failure(*output).is_none())
     }
 
     /// Reads what is at hand of the outputs of these rows, so that a summary needs them no more.
     pub fn learn(&mut self, rows: &[Row], outputs: &Outputs) {
         let rows = distinct(rows);
         let sets = Sets::of(&rows);
-        self.read(&rows, &sets, outputs);
+        self.read_outputs(&rows, &sets, outputs);
         if self.holds_long_ones() {
             self.settle_all(&sets);
         }
     }
 
-    /// Reads what is at hand and was not read yet.
-    fn read(&mut self, rows: &[&Row], sets: &Sets, outputs: &Outputs) {
-        if outputs.is_empty() {
-            return;
+    fn read_outputs(&mut self, rows: &[&Row], sets: &Sets, outputs: &Outputs) {
+        if !outputs.is_empty() {
+            let Ok(_) = self.read(rows, sets, outputs);
         }
-        let jobs: Vec<Job<'_>> = sets
-            .successes
-            .iter()
-            .flat_map(|set| set.read(rows))
-            .filter_map(|(output, cut, own)| {
-                let text = outputs.get(&output).filter(|_| !self.has_success(output, cut, own))?;
-                Some(Job { output, cut, own, text })
-            })
-            .collect();
-        self.read_successes(&jobs);
-        for (row, whole) in &sets.failures {
-            for output in [*whole, rows[*row].output].into_iter().flatten() {
-                if let Some(text) = outputs.get(&output).filter(|_| self.failure(output).is_none()) {
-                    self.read_failure(output, text);
-                }
+    }
+
+    /// Reads what is at hand and was not read yet; says which those are that were not.
+    fn read<S: Source>(&mut self, rows: &[&Row], sets: &Sets, source: &S) -> Result<Vec<Digest>, S::Error> {
+        let mut wanted: Vec<Digest> = self.wanted_of_failures(rows, sets).collect();
+        for output in &wanted {
+            if let Some(text) = source.text(output)? {
+                self.read_failure(*output, &text);
             }
         }
+        let jobs: Vec<Job<'_>> = self.wanted(rows, sets).collect();
+        self.reserve(jobs.len());
+        let mut rest = jobs.as_slice();
+        while !rest.is_empty() {
+            let (mut some, mut bytes) = (0, 0);
+            while some < rest.len() && bytes < AT_ONCE {
+                bytes += source.bytes(&rest[some].output);
+                some += 1;
+            }
+            self.read_successes(&rest[..some], bytes, source)?;
+            rest = &rest[some..];
+            if self.is_to_settle() {
+                self.settle_all(sets);
+            }
+        }
+        wanted.extend(jobs.iter().map(|job| job.output));
+        Ok(wanted)
     }
 
     /// Which lines are of logs, among whole outputs and among cut ones; and leaves them out of what is kept.
@@ -302,8 +307,8 @@ impl Reader {
             let speaking = readings.filter(|(reading, _)| reading.speaks);
             let units: Vec<Unit<'_>> =
                 speaking.map(|(reading, nodes)| Unit { record: &reading.record, nodes }).collect();
-            let chatter = Chatter::of(&self.lexicon, &units);
-            let orders = Orders::of(&self.lexicon, &units, |template| chatter.holds(template));
+            let chatter = Chatter::of(&self.lexicon, &units, self.threads);
+            let orders = Orders::of(&self.lexicon, &units, self.threads, |template| chatter.holds(template));
             self.settle(&outputs, cut, &chatter, &orders);
             chatter
         })
@@ -323,8 +328,8 @@ fn split_lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The name of the only node among these rows, or of all of them; empty where there are several.
 fn one_name<'a>(rows: &[&'a Row], set: &[usize]) -> &'a str {
-    let first = set.first().map_or("", |&i| rows[i].name.as_str());
-    if set.iter().all(|&i| rows[i].name == first) { first } else { "" }
+    let first = set.first().map_or("", |&i| &*rows[i].name);
+    if set.iter().all(|&i| *rows[i].name == *first) { first } else { "" }
 }
 
 /// The rows by what they printed.
@@ -345,11 +350,11 @@ struct Set {
 }
 
 impl Set {
-    /// What is read for it: the output, whether it is cut, and the name of its node.
-    fn read<'a>(&self, rows: &[&'a Row]) -> impl Iterator<Item = (Digest, bool, &'a str)> + use<'a> {
+    /// What is read for it.
+    fn read<'a>(&self, rows: &[&'a Row]) -> impl Iterator<Item = Job<'a>> + use<'a> {
         let own = one_name(rows, &self.rows);
-        let whole = self.whole.map(|whole| (whole, false, own));
-        self.output.map(|output| (output, self.cut, own)).into_iter().chain(whole)
+        let whole = self.whole.map(|output| Job { output, cut: false, own });
+        self.output.map(|output| Job { output, cut: self.cut, own }).into_iter().chain(whole)
     }
 }
 
@@ -384,18 +389,21 @@ impl Sets {
 }
 
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
-fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
-    let mut sets: Vec<(&Said, Vec<u32>)> = Vec::new();
-    let mut known: HashMap<(bool, Digest), usize, RandomState> = HashMap::default();
-    for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
-        let Some((output, reading)) = row.output.and_then(|o| Some((o, reader.success(o, row.cut)?))) else { continue };
-        let at = *known.entry((row.cut, output)).or_insert(sets.len());
-        if at == sets.len() {
-            sets.push((&reading.said, Vec::new()));
+fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
+    let mut outputs: Vec<(&Said, Vec<u32>)> = Vec::with_capacity(sets.successes.len());
+    for set in &sets.successes {
+        // One of them that was read whole says more than the others.
+        let mut printed: Vec<(&Row, Vec<u32>)> = Vec::new();
+        for row in set.rows.iter().map(|at| rows[*at]) {
+            let same = |(other, _): &&mut (&Row, Vec<u32>)| (other.output, other.cut) == (row.output, row.cut);
+            match printed.iter_mut().find(same) {
+                Some((_, targets)) => targets.push(row.target),
+                None => printed.push((row, vec![row.target])),
+            }
         }
-        sets[at].1.push(row.target);
+        let read = |row: &Row| row.output.and_then(|output| reader.success(output, row.cut));
+        outputs.extend(printed.into_iter().filter_map(|(row, targets)| Some((&read(row)?.said, targets))));
     }
-    let outputs: Vec<(&Said, &[u32])> = sets.iter().map(|(said, targets)| (*said, targets.as_slice())).collect();
     measure::found(&outputs, reader.names.all())
 }
 
@@ -462,7 +470,8 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
         let records: Vec<Record> =
             sets.iter().map(|(text, set)| Record::of(text, one_name(rows, set), &mut lexicon)).collect();
         let units: Vec<Unit<'_>> = records.iter().zip(&sets).map(|(record, (_, set))| Unit::of(record, set)).collect();
-        for group in group::group(&lexicon, &Chatter::of(&lexicon, &units), &units) {
+        let threads = Threads::default();
+        for group in group::group(&lexicon, &Chatter::of(&lexicon, &units, threads), &units, threads) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
             members.sort_unstable();
             let identical = same_output(rows, &members);
@@ -517,7 +526,7 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2
             found.push((draft(rows, members, identical), Vec::new()));
         }
         let units: Vec<Unit<'_>> = read.iter().map(|(record, set)| Unit::of(record, set)).collect();
-        for group in group::group(&reader.lexicon, &chatter[usize::from(cut)], &units) {
+        for group in group::group(&reader.lexicon, &chatter[usize::from(cut)], &units, reader.threads) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| read[u].1.iter().copied()).collect();

@@ -11,11 +11,11 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
-use super::group::{Unit, said};
+use super::group::{UNITS, Unit, said};
 use super::lines::{Lexicon, Place, Record, Template};
 use super::mask::Value;
 use super::names::by_name;
-use super::size;
+use super::{Threads, size};
 
 /// Fewer nodes have nothing that is usual: their lines are compared by their values.
 const NODES_MIN: u32 = 12;
@@ -41,9 +41,14 @@ struct Column {
 struct Tally<'a> {
     /// Nodes, by the hash of value and number.
     rough: Vec<u32>,
-    often: HashMap<(&'a str, u32), u32, RandomState>,
+    often: Often<'a>,
     nodes: u32,
 }
+
+/// Nodes, by value and number.
+type Often<'a> = HashMap<(&'a str, u32), u32, RandomState>;
+/// By template, one for each of its slots.
+type BySlot<T> = HashMap<Template, Vec<T>, RandomState>;
 
 impl<'a> Tally<'a> {
     /// `lines`: that one node has at most. Values that no two nodes share fill the places far less than a usual one does.
@@ -69,11 +74,17 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// The same ones again.
-    fn count(&mut self, values: &[&'a str], nodes: u32, hasher: &RandomState) {
-        for often in runs(values) {
-            if self.is_usual(self.rough[self.place(&often, hasher)]) {
-                *self.often.entry(often).or_default() += nodes;
+    /// What another thread has estimated.
+    fn merge(&mut self, other: &Tally<'_>) {
+        self.nodes += other.nodes;
+        self.rough.iter_mut().zip(&other.rough).for_each(|(nodes, others)| *nodes = nodes.saturating_add(*others));
+    }
+
+    /// The same values again, counted into `often`.
+    fn count(&self, values: &[&'a str], nodes: u32, hasher: &RandomState, often: &mut Often<'a>) {
+        for value in runs(values) {
+            if self.is_usual(self.rough[self.place(&value, hasher)]) {
+                *often.entry(value).or_default() += nodes;
             }
         }
     }
@@ -95,30 +106,70 @@ fn runs<'v, 'a>(values: &'v [&'a str]) -> impl Iterator<Item = (&'a str, u32)> +
 
 impl Orders {
     /// `is_log`: templates whose lines are not compared.
-    pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], is_log: impl Fn(Template) -> bool) -> Self {
+    pub(super) fn of(
+        lexicon: &Lexicon,
+        units: &[Unit<'_>],
+        threads: Threads,
+        is_log: impl Fn(Template) -> bool + Sync,
+    ) -> Self {
         let hasher = RandomState::default();
-        let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
-        for unit in units {
-            for (template, lines) in several(unit.record, lexicon, &is_log) {
-                let most = lines_of.entry(template).or_default();
-                *most = lines.count().max(*most);
-            }
-        }
-        let tally = |(template, lines): (Template, usize)| {
-            (template, (0..lexicon.slots(template)).map(|_| Tally::new(lines)).collect::<Vec<_>>())
-        };
-        let mut tallies: HashMap<Template, Vec<Tally<'_>>, RandomState> = lines_of.into_iter().map(tally).collect();
-        let mut words: Vec<&str> = Vec::new();
-        for add in [Tally::estimate, Tally::count] {
+        let lines = threads.share(units, UNITS, |units| {
+            let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
             for unit in units {
                 for (template, lines) in several(unit.record, lexicon, &is_log) {
-                    for (slot, tally) in tallies.get_mut(&template).into_iter().flatten().enumerate() {
-                        words.clear();
-                        words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
-                        words.sort_unstable();
-                        add(tally, &words, unit.nodes, &hasher);
-                    }
+                    let most = lines_of.entry(template).or_default();
+                    *most = lines.count().max(*most);
                 }
+            }
+            lines_of
+        });
+        let lines_of = lines.into_iter().reduce(|mut lines_of, others| {
+            for (template, lines) in others {
+                let most = lines_of.entry(template).or_default();
+                *most = lines.max(*most);
+            }
+            lines_of
+        });
+        let lines_of = lines_of.unwrap_or_default();
+        if lines_of.is_empty() {
+            return Orders { columns: HashMap::default(), hasher };
+        }
+        let estimated = threads.share(units, UNITS, |units| {
+            let none = |(template, lines): (&Template, &usize)| {
+                (*template, (0..lexicon.slots(*template)).map(|_| Tally::new(*lines)).collect::<Vec<_>>())
+            };
+            let mut tallies: BySlot<Tally<'_>> = lines_of.iter().map(none).collect();
+            sorted_values(units, lexicon, &is_log, |template, slot, values, nodes| {
+                if let Some(tallies) = tallies.get_mut(&template) {
+                    tallies[slot].estimate(values, nodes, &hasher);
+                }
+            });
+            tallies
+        });
+        let estimated = estimated.into_iter().reduce(|mut tallies, others| {
+            for (template, others) in others {
+                let tallies = tallies.get_mut(&template).into_iter().flatten();
+                tallies.zip(others).for_each(|(tally, other)| tally.merge(&other));
+            }
+            tallies
+        });
+        let mut tallies = estimated.unwrap_or_default();
+        let counted = threads.share(units, UNITS, |units| {
+            let none = |(template, tallies): (&Template, &Vec<Tally<'_>>)| {
+                (*template, tallies.iter().map(|_| Often::default()).collect())
+            };
+            let mut often: BySlot<Often<'_>> = tallies.iter().map(none).collect();
+            sorted_values(units, lexicon, &is_log, |template, slot, values, nodes| {
+                if let Some((tallies, often)) = tallies.get(&template).zip(often.get_mut(&template)) {
+                    tallies[slot].count(values, nodes, &hasher, &mut often[slot]);
+                }
+            });
+            often
+        });
+        for (template, often) in counted.into_iter().flatten() {
+            let tallies = tallies.get_mut(&template).into_iter().flatten();
+            for (tally, often) in tallies.zip(often) {
+                often.into_iter().for_each(|(value, nodes)| *tally.often.entry(value).or_default() += nodes);
             }
         }
         let columns = |tallies: Vec<Tally<'_>>| {
@@ -156,6 +207,26 @@ impl Orders {
             };
             columns.iter().map(by).find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
         })
+    }
+}
+
+/// Of each unit and each template of which it has several lines: the values of each slot, sorted, and the unit's nodes.
+fn sorted_values<'r>(
+    units: &'r [Unit<'_>],
+    lexicon: &'r Lexicon,
+    is_log: &impl Fn(Template) -> bool,
+    mut add: impl FnMut(Template, usize, &[&'r str], u32),
+) {
+    let mut words: Vec<&str> = Vec::new();
+    for unit in units {
+        for (template, lines) in several(unit.record, lexicon, is_log) {
+            for slot in 0..lexicon.slots(template) {
+                words.clear();
+                words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
+                words.sort_unstable();
+                add(template, slot, &words, unit.nodes);
+            }
+        }
     }
 }
 

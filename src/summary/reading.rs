@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 
 use foldhash::fast::RandomState;
 
@@ -14,19 +15,46 @@ use crate::redact::{normalise, streams};
 use super::cause::telling_line;
 use super::explain::Known;
 use super::facts::{Fact, facts};
-use super::group::Chatter;
+use super::group::{Chatter, UNITS};
 use super::lines::{Lexicon, Record, Template};
 use super::order::Orders;
-use super::size;
+use super::{Outputs, Threads, size};
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
 const ALONE: usize = 1 << 20;
+/// Bytes of texts that are read before it is asked which of their lines have to be kept.
+pub(super) const AT_ONCE: usize = 16 << 20;
+
+/// Where outputs are read from, by several threads at once.
+pub trait Source: Sync {
+    type Error: Send;
+
+    /// Of its text.
+    fn bytes(&self, output: &Digest) -> usize;
+
+    /// `None` where it is not to be had.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn text(&self, output: &Digest) -> Result<Option<Cow<'_, str>>, Self::Error>;
+}
+
+impl Source for Outputs {
+    type Error = Infallible;
+
+    fn bytes(&self, output: &Digest) -> usize {
+        self.get(output).map_or(0, |text| text.len())
+    }
+
+    fn text(&self, output: &Digest) -> Result<Option<Cow<'_, str>>, Infallible> {
+        Ok(self.get(output).map(|text| Cow::Borrowed(&**text)))
+    }
+}
 
 /// What was read so far.
 #[derive(Default)]
 pub struct Reader {
-    /// That read at once; none means one.
-    threads: usize,
+    pub(super) threads: Threads,
     pub(super) lexicon: Lexicon,
     pub(super) names: Names,
     pub(super) known: Known,
@@ -39,8 +67,9 @@ pub struct Reader {
     /// Outputs so long that lines may be left out of them, in all and since it was last seen to that.
     long: usize,
     unsettled: usize,
-    /// By output, and whether the end of it was left out.
-    successes: HashMap<(Digest, bool), Reading, RandomState>,
+    readings: Vec<Reading>,
+    /// Which of them is of which output, and whether the end of it was left out.
+    successes: HashMap<(Digest, bool), usize, RandomState>,
     /// The line that tells why it failed, by output.
     failures: HashMap<Digest, Failure, RandomState>,
 }
@@ -69,29 +98,17 @@ pub(super) struct Job<'a> {
     pub cut: bool,
     /// The name of the only node that printed it; empty where there are more.
     pub own: &'a str,
-    pub text: &'a str,
 }
 
 impl Reader {
     /// Reads with so many threads at once. What it tells is the same with any number.
     #[must_use]
     pub fn with_threads(threads: usize) -> Self {
-        Reader { threads, ..Reader::default() }
-    }
-
-    /// Both, side by side where it may have more than one thread.
-    pub(super) fn at_once<A, B: Send>(&self, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-        if self.threads < 2 {
-            return (one(), other());
-        }
-        std::thread::scope(|scope| {
-            let other = scope.spawn(other);
-            (one(), other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
-        })
+        Reader { threads: Threads::new(threads), ..Reader::default() }
     }
 
     pub(super) fn success(&self, output: Digest, cut: bool) -> Option<&Reading> {
-        self.successes.get(&(output, cut))
+        self.successes.get(&(output, cut)).and_then(|at| self.readings.get(*at))
     }
 
     pub(super) fn failure(&self, output: Digest) -> Option<&Failure> {
@@ -101,7 +118,7 @@ impl Reader {
     /// What is kept of each output that succeeded.
     #[cfg(test)]
     pub(super) fn outputs(&self) -> impl Iterator<Item = (&Record, Digest)> {
-        self.successes.iter().map(|((output, _), reading)| (&reading.record, *output))
+        self.successes.iter().map(|((output, _), at)| (&self.readings[*at].record, *output))
     }
 
     /// Whether it is there, nothing of it is missed, and it was read with the right name in mind.
@@ -115,24 +132,30 @@ impl Reader {
         self.failures.entry(output).or_insert_with(failure);
     }
 
-    pub(super) fn read_successes(&mut self, jobs: &[Job<'_>]) {
-        self.successes.reserve(jobs.len());
-        let bytes: usize = jobs.iter().map(|job| job.text.len()).sum();
-        let threads = if bytes < ALONE { 1 } else { self.threads.clamp(1, jobs.len().max(1)) };
+    /// `bytes`: of all of them.
+    pub(super) fn read_successes<S: Source>(
+        &mut self,
+        jobs: &[Job<'_>],
+        bytes: usize,
+        source: &S,
+    ) -> Result<(), S::Error> {
+        let threads = if bytes < ALONE { 1 } else { self.threads.count().clamp(1, jobs.len().max(1)) };
         if threads == 1 {
             for job in jobs {
-                let mut reading = Reading::of(job, &mut self.lexicon, &mut self.names);
+                let Some(text) = source.text(&job.output)? else { continue };
+                let mut reading = Reading::of(job, &text, &mut self.lexicon, &mut self.names);
                 let logs = &self.logs[usize::from(job.cut)];
                 reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
                 self.keep(job, reading);
             }
-            return;
+            return Ok(());
         }
         self.parts.resize_with(self.parts.len().max(threads), Part::default);
         let logs = &self.logs;
-        let readings: Vec<Vec<Reading>> = std::thread::scope(|scope| {
+        let readings: Vec<Result<Vec<Option<Reading>>, S::Error>> = std::thread::scope(|scope| {
             let shares = jobs.chunks(jobs.len().div_ceil(threads));
-            let shares = shares.zip(&mut self.parts).map(|(jobs, part)| scope.spawn(move || part.read(jobs, logs)));
+            let shares =
+                shares.zip(&mut self.parts).map(|(jobs, part)| scope.spawn(move || part.read(jobs, source, logs)));
             let shares: Vec<_> = shares.collect();
             // A panic in a thread is a fault in this one too.
             let fault = |fault| std::panic::resume_unwind(fault);
@@ -143,13 +166,28 @@ impl Reader {
         for (part, readings) in parts.iter_mut().zip(readings) {
             part.templates = self.lexicon.learn(&part.lexicon, std::mem::take(&mut part.templates));
             part.named = self.names.learn(&part.names, std::mem::take(&mut part.named));
-            for (mut reading, job) in readings.into_iter().zip(&mut rest) {
-                reading.record.renumber(&part.templates);
-                reading.said.rename(&part.named);
+            // Outputs of one command teach every thread the same in the same order.
+            let same = part.templates.iter().zip(0..).all(|(template, own)| *template == own);
+            let named = part.named.iter().zip(0..).all(|(name, own)| *name == Some(own));
+            for (reading, job) in readings?.into_iter().zip(&mut rest) {
+                let Some(mut reading) = reading else { continue };
+                if !same {
+                    reading.record.renumber(&part.templates);
+                }
+                if !named {
+                    reading.said.rename(&part.named);
+                }
                 self.keep(job, reading);
             }
         }
         self.parts = parts;
+        Ok(())
+    }
+
+    /// Makes room for so many more, at once: to move them to larger room again and again takes long.
+    pub(super) fn reserve(&mut self, outputs: usize) {
+        self.successes.reserve(outputs);
+        self.readings.reserve(outputs);
     }
 
     fn keep(&mut self, job: &Job<'_>, reading: Reading) {
@@ -158,7 +196,11 @@ impl Reader {
             self.long += 1;
             self.unsettled += 1;
         }
-        self.successes.insert((job.output, job.cut), reading);
+        let at = *self.successes.entry((job.output, job.cut)).or_insert(self.readings.len());
+        match self.readings.get_mut(at) {
+            Some(before) => *before = reading,
+            None => self.readings.push(reading),
+        }
     }
 
     pub(super) fn holds_long_ones(&self) -> bool {
@@ -175,14 +217,27 @@ impl Reader {
     pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter, orders: &Orders) {
         self.unsettled = 0;
         let logs = chatter.logs();
-        for output in outputs {
-            let Some(reading) = self.successes.get_mut(&(*output, cut)) else { continue };
-            if chatter.misses(&reading.record) {
-                self.missed.insert((*output, cut));
-            } else {
-                reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
+        let mut asked = vec![false; self.readings.len()];
+        for at in outputs.iter().filter_map(|output| self.successes.get(&(*output, cut))) {
+            asked[*at] = true;
+        }
+        let lexicon = &self.lexicon;
+        let settle = |reading: &mut Reading| {
+            let misses = chatter.misses(&reading.record);
+            if !misses {
+                reading.record.leave_out(|template| logs.contains(&template), lexicon);
             }
-            reading.record.put_in_order(orders, &self.lexicon);
+            reading.record.put_in_order(orders, lexicon);
+            misses
+        };
+        let missing = self.threads.share_mut(&mut self.readings, UNITS, |from, readings| {
+            let those = (from..).zip(readings).filter(|(at, _)| asked[*at]);
+            those.filter_map(|(at, reading)| settle(reading).then_some(at)).collect::<Vec<_>>()
+        });
+        let missing: HashSet<usize> = missing.into_iter().flatten().collect();
+        if !missing.is_empty() {
+            let misses = |output: &&Digest| self.successes.get(&(**output, cut)).is_some_and(|at| missing.contains(at));
+            self.missed.extend(outputs.iter().filter(misses).map(|output| (*output, cut)));
         }
         self.logs[usize::from(cut)] = logs;
     }
@@ -199,22 +254,28 @@ struct Part {
 }
 
 impl Part {
-    fn read(&mut self, jobs: &[Job<'_>], logs: &[HashSet<Template>; 2]) -> Vec<Reading> {
+    fn read<S: Source>(
+        &mut self,
+        jobs: &[Job<'_>],
+        source: &S,
+        logs: &[HashSet<Template>; 2],
+    ) -> Result<Vec<Option<Reading>>, S::Error> {
         let Part { lexicon, names, templates, .. } = self;
         let read = |job: &Job<'_>| {
-            let mut reading = Reading::of(job, lexicon, names);
+            let Some(text) = source.text(&job.output)? else { return Ok(None) };
+            let mut reading = Reading::of(job, &text, lexicon, names);
             let logs = &logs[usize::from(job.cut)];
             let is_log = |own: Template| templates.get(own as usize).is_some_and(|template| logs.contains(template));
             reading.record.leave_out(is_log, lexicon);
-            reading
+            Ok(Some(reading))
         };
         jobs.iter().map(read).collect()
     }
 }
 
 impl Reading {
-    fn of(job: &Job<'_>, lexicon: &mut Lexicon, names: &mut Names) -> Self {
-        let text = match normalise(job.text) {
+    fn of(job: &Job<'_>, output: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
+        let text = match normalise(output) {
             // A cut output ends within a line, and that part of a line cannot be compared.
             Cow::Borrowed(text) if job.cut => Cow::Borrowed(text.rsplit_once('\n').map_or(text, |(whole, _)| whole)),
             Cow::Owned(text) if job.cut => {
@@ -229,7 +290,7 @@ impl Reading {
             record,
             said: Said::of(&text, lexicon, names),
             speaks: !text.trim().is_empty(),
-            empty: job.text.is_empty(),
+            empty: output.is_empty(),
             own: own.into(),
         }
     }
@@ -358,6 +419,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_output_says_the_same_whatever_lines_with_other_digits_were_seen_before(
+            text in "(Key[0-9]{0,2}|load average|up|a[0-9]|[0-9]{1,6}|[:=,]|: | = |  |\t|Mon |[0-9]{2}:[0-9]{2}|GB|%|\n){0,24}",
+            add in 0..10u8,
+        ) {
+            let digit = |c: char| char::from(b'0' + (c as u8 - b'0' + add) % 10);
+            let other: String = text.chars().map(|c| if c.is_ascii_digit() { digit(c) } else { c }).collect();
+            let fresh = said(&text, &mut Lexicon::default(), &mut Names::default());
+            let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
+            for _ in 0..2 {
+                Record::of(&other, "", &mut lexicon);
+            }
+            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh);
+        }
+
         #[test]
         fn an_output_says_the_same_whether_its_lines_were_seen_before_or_not(
             lines in proptest::collection::vec(

@@ -19,7 +19,7 @@ fn input(specs: &[(Outcome, i32, &str)]) -> Input {
             step: "main".into(),
             output: ran.then_some(key),
             attributes: Arc::new([("account".to_owned(), format!("acme-{}", n / 10))].into()),
-            name: format!("web-{n}"),
+            name: format!("web-{n}").into(),
             ..Row::default()
         });
     }
@@ -214,7 +214,7 @@ prop_compose! {
             output: Some(Digest::of(output.as_bytes())),
             extracted: extracted.map(|v| ("x".to_owned(), v)).into_iter().collect(),
             attributes: Arc::new([("account".to_owned(), format!("acme-{account}"))].into()),
-            name: format!("web-{}", target % 7),
+            name: format!("web-{}", target % 7).into(),
             ..Row::default()
         };
         (row, kept.then_some(output))
@@ -281,7 +281,7 @@ proptest! {
             let output = Digest::of(text.as_bytes());
             input.rows.push(Row {
                 target: u32::try_from(n).unwrap(), outcome: *outcome, output: Some(output), cut: *cut,
-                name: format!("web-{n}"), ..Row::default()
+                name: format!("web-{n}").into(), ..Row::default()
             });
             input.outputs.insert(output, text.as_str().into());
             if n % step == 0 || n + 1 == nodes.len() {

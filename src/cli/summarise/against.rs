@@ -31,10 +31,10 @@ pub(super) struct Moved {
 
 pub(super) fn since(old: &Gathered, new: &Gathered) -> Result<Changes, String> {
     let (before, after) = (Side::of(old)?, Side::of(new)?);
-    let was: HashMap<&str, usize> = old.nodes.iter().zip(0..).map(|(node, at)| (node.name.as_str(), at)).collect();
-    let now: HashSet<&str> = new.nodes.iter().map(|node| node.name.as_str()).collect();
+    let was: HashMap<&str, usize> = old.nodes.iter().zip(0..).map(|(node, at)| (&*node.name, at)).collect();
+    let now: HashSet<&str> = new.nodes.iter().map(|node| &*node.name).collect();
     let both: Vec<(usize, usize)> =
-        new.nodes.iter().enumerate().filter_map(|(at, node)| Some((*was.get(node.name.as_str())?, at))).collect();
+        new.nodes.iter().enumerate().filter_map(|(at, node)| Some((*was.get(&*node.name)?, at))).collect();
     let mut unchanged = vec![true; both.len()];
     let mut ended: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
     for (at, (from, to)) in both.iter().enumerate() {
@@ -59,14 +59,14 @@ pub(super) fn since(old: &Gathered, new: &Gathered) -> Result<Changes, String> {
     for at in moved.iter().flat_map(|(.., those)| those) {
         unchanged[*at] = false;
     }
-    let name = |at: &usize| new.nodes[both[*at].1].name.clone();
+    let name = |at: &usize| new.nodes[both[*at].1].name.to_string();
     Ok(Changes {
         moved: moved
             .into_iter()
             .map(|(from, to, those)| Moved { from, to, nodes: those.iter().map(name).collect() })
             .collect(),
-        new: new.nodes.iter().map(|n| n.name.clone()).filter(|name| !was.contains_key(name.as_str())).collect(),
-        gone: old.nodes.iter().map(|n| n.name.clone()).filter(|name| !now.contains(name.as_str())).collect(),
+        new: new.nodes.iter().map(|n| n.name.to_string()).filter(|name| !was.contains_key(name.as_str())).collect(),
+        gone: old.nodes.iter().map(|n| n.name.to_string()).filter(|name| !now.contains(name.as_str())).collect(),
         unchanged: unchanged.into_iter().filter(|same| *same).count(),
     })
 }

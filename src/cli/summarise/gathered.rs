@@ -1,42 +1,50 @@
 //! `node: line` text -> one redacted output for each node.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::io::{BufRead, Write};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{Read, Write};
+use std::sync::{Arc, mpsc};
 
 use foldhash::fast::RandomState;
 use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::{Redacted, Redactor};
-use crate::summary::{Input, Outputs, Reader, Row, Summary, name_key, seen};
+use crate::summary::{Input, Reader, Row, Source, Summary, Threads, in_order_of_names, seen};
 
+use super::blocks::{Block, Blocks};
+use super::index::Index;
 use super::inventory::Inventory;
-use super::line::{End, Line, expand, parse, read_line, whole_lines};
+use super::line::{End, Line, expand, parse};
+use super::pieces::{Pieces, Run, hides};
 use super::store::{Kept, Store};
+use super::texts::{TextId, Texts};
 
-/// No secret by itself, and one behind a name that says so.
-const PROBE: &str = "Probe1x9Zq7w2";
 /// Fewer texts are not worth a thread.
 const SHARE: usize = 64;
 /// What one node printed is kept up to here, in bytes; nobody reads further, and it is redacted as one text.
-const NODE_MAX: usize = 32 << 20;
+const NODE_MAX: u32 = 32 << 20;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
+/// Blocks that one thread has before it at once.
+const BEFORE_IT: usize = 4;
 
 /// What was read, by node: in the order in which they first came, and by name at the end.
 #[derive(Default)]
 pub(super) struct Gathered {
     pub nodes: Vec<Node>,
-    known: HashMap<String, Option<usize>, RandomState>,
-    /// What came in of nodes whose lines seem to have ended, each different text once, with how many nodes have it.
-    raw: HashMap<Digest, (Kept, usize), RandomState>,
+    known: Index,
+    /// Names that are of no node.
+    hiding: HashSet<Box<str>>,
+    /// What came in of nodes whose lines seem to have ended.
+    texts: Texts,
     /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
     outputs: HashMap<Digest, Kept, RandomState>,
+    /// By the number of what came in: what it is without its secrets.
+    redacted: Vec<Option<Digest>>,
     store: Store,
-    /// Room for the lines of the next node.
-    spare: Vec<u8>,
+    /// The node of the last line.
+    last: Option<usize>,
     /// Bytes of nodes that are not put away.
     open: usize,
     /// Lines of nodes.
@@ -57,153 +65,189 @@ pub(super) struct Gathered {
 
 /// One node and what it printed.
 pub(super) struct Node {
-    pub name: String,
-    /// What it printed so far, or nothing where that is put away as `kept`: first what had no room in memory.
-    early: Vec<Kept>,
-    raw: Vec<u8>,
-    bytes: usize,
-    kept: Option<Digest>,
+    pub name: Arc<str>,
+    /// What it printed so far, where that is not put away.
+    open: Option<Box<Open>>,
+    /// That is put away.
+    kept: Option<TextId>,
+    /// So many bytes came of it, up to [`NODE_MAX`].
+    bytes: u32,
     /// Its lines do not stand together.
     came_back: bool,
-    output: Option<Digest>,
-    exit_code: Option<i32>,
-    /// What the tool says of it instead of an exit code, such as `command timeout`.
-    trouble: Option<String>,
     /// The end of a line was left out, or whole lines at the end.
     cut: bool,
+    exit_code: Option<i32>,
+    /// What the tool says of it instead of an exit code, such as `command timeout`.
+    trouble: Option<Box<str>>,
+}
+
+/// The lines of a node of which more may come.
+#[derive(Default)]
+struct Open {
+    /// The first of them, which had no room in memory.
+    early: Vec<Kept>,
+    lines: Vec<u8>,
 }
 
 impl Gathered {
     /// Reads to the end. Nodes whose lines stand together are put away as soon as the next node begins.
-    pub(super) fn read(&mut self, reader: &mut dyn BufRead, redactor: &Redactor) -> Result<(), String> {
+    pub(super) fn read(&mut self, reader: &mut dyn Read, redactor: &Redactor) -> Result<(), String> {
+        let mut blocks = Blocks::of(reader);
         let unread = |why: std::io::Error| format!("cannot be read: {why}");
-        let mut line = Vec::new();
-        let mut last = None;
-        // `node: ` as the line before began: most lines are of the same node as the one before.
-        let mut head: Vec<u8> = Vec::new();
-        loop {
-            if let Some(at) = last.filter(|_| !head.is_empty()) {
-                let buffer = match reader.fill_buf() {
-                    Ok([]) => return Ok(()),
-                    Ok(buffer) => buffer,
-                    Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
-                    Err(why) => return Err(unread(why)),
-                };
-                let mut used = 0;
-                for (line, end) in whole_lines(buffer, &head) {
-                    self.add(at, line.strip_suffix(b"\r").unwrap_or(line), true)?;
-                    used = end;
-                }
-                if used > 0 {
-                    reader.consume(used);
-                    continue;
-                }
-            }
-            line.clear();
-            let Some(whole) = read_line(reader, &mut line).map_err(unread)? else { return Ok(()) };
-            self.cut += u64::from(!whole);
-            if let Some(at) = last.filter(|_| !head.is_empty() && line.starts_with(&head)) {
-                let rest = &line[head.len()..];
-                self.add(at, rest.strip_suffix(b"\r").unwrap_or(rest), whole)?;
-                continue;
-            }
-            let parsed = parse(&line);
-            let known = match parsed {
-                Line::Of(name, _) => self.node(name, redactor),
-                Line::End(..) | Line::Nobody => None,
-            };
-            match parsed {
-                Line::Of(_, rest) if known.is_some() => {
-                    // Only in this form no other can be meant by what follows.
-                    let blank = line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) - rest.len();
-                    head.clear();
-                    head.extend_from_slice(if line[..blank].ends_with(b": ") { &line[..blank] } else { b"" });
-                    let at = known.unwrap_or_default();
-                    if last != Some(at) {
-                        if let Some(before) = last.filter(|before: &usize| !self.nodes[*before].came_back) {
-                            self.put_away(before)?;
-                        }
-                        self.take_back(at)?;
-                        last = Some(at);
-                    }
-                    self.add(at, rest, whole)?;
-                }
-                Line::End(names, end) => {
-                    self.ends += 1;
-                    for name in expand(names) {
-                        let Some(at) = self.node(&name, redactor) else { continue };
-                        match end {
-                            End::Exit(code) => self.nodes[at].exit_code = Some(code),
-                            End::Trouble(why) => self.nodes[at].trouble = Some(redactor.redact(why).text),
-                        }
-                    }
-                }
-                Line::Nobody if line.iter().all(u8::is_ascii_whitespace) => {}
-                Line::Of(..) | Line::Nobody => {
-                    self.skipped += 1;
-                    if self.first_skipped.is_none() {
-                        let redacted = redactor.redact(&String::from_utf8_lossy(&line)).text;
-                        self.first_skipped = Some(seen(&redacted).chars().take(200).collect());
-                    }
-                }
-            }
+        let hasher = self.texts.hasher.clone();
+        self.last = None;
+        // What fits in one block is read sooner than a thread has begun.
+        let Some(first) = blocks.next(Vec::new()).map_err(unread)? else { return Ok(()) };
+        if blocks.are_over() {
+            return self.add_all(&Pieces::of(first, Pieces::default(), &hasher), redactor);
         }
+        std::thread::scope(|scope| {
+            let hasher = &hasher;
+            let workers = (0..super::cores()).map(|_| {
+                let (to, work) = mpsc::channel::<(Block, Pieces)>();
+                let (done, from) = mpsc::channel();
+                scope.spawn(move || {
+                    // Whoever has no use for more is gone.
+                    work.into_iter().try_for_each(|(block, room)| done.send(Pieces::of(block, room, hasher)))
+                });
+                (to, from)
+            });
+            let workers: Vec<_> = workers.collect();
+            let (mut given, mut taken) = (0, 0);
+            let mut next = Some(first);
+            let mut room = Pieces::default();
+            // In turn, so that they come back in the order in which they came.
+            while given > taken || next.is_some() {
+                if given - taken == workers.len() * BEFORE_IT || next.is_none() {
+                    // A panic in a thread is a fault in this one too, as soon as all have ended.
+                    let Ok(pieces) = workers[taken % workers.len()].1.recv() else { return Ok(()) };
+                    taken += 1;
+                    self.add_all(&pieces, redactor)?;
+                    room = pieces;
+                }
+                if let Some(block) = next.take() {
+                    let bytes = room.take_bytes();
+                    if workers[given % workers.len()].0.send((block, std::mem::take(&mut room))).is_err() {
+                        return Ok(());
+                    }
+                    given += 1;
+                    next = blocks.next(bytes).map_err(unread)?;
+                }
+            }
+            Ok(())
+        })
     }
 
-    fn add(&mut self, at: usize, line: &[u8], whole: bool) -> Result<(), String> {
+    /// What stands in the next block.
+    fn add_all(&mut self, pieces: &Pieces, redactor: &Redactor) -> Result<(), String> {
+        let (mut skipped, mut first_skipped) = (pieces.nobody, pieces.first_nobody.as_ref());
+        self.cut += pieces.cut();
+        for (nth, run) in pieces.runs.iter().enumerate() {
+            let Some(at) = self.node(pieces.name(run), run.name_hash, redactor, pieces.harmless) else {
+                skipped += run.lines;
+                first_skipped = first_skipped.filter(|first| first.start < run.first.start).or(Some(&run.first));
+                continue;
+            };
+            if self.last != Some(at) {
+                if let Some(before) = self.last.filter(|before| !self.nodes[*before].came_back) {
+                    self.put_away(before)?;
+                }
+                self.last = Some(at);
+            }
+            self.take_back(at)?;
+            self.nodes[at].cut |= pieces.cut() > 0;
+            let ends_here = nth + 1 < pieces.runs.len();
+            self.add(at, pieces.text(run), run, ends_here)?;
+        }
+        for line in pieces.ends() {
+            self.ends += 1;
+            let Line::End(names, end) = parse(line) else { continue };
+            for name in expand(names) {
+                let hash = self.texts.hash(name.as_bytes());
+                let Some(at) = self.node(&name, hash, redactor, false) else { continue };
+                match end {
+                    End::Exit(code) => self.nodes[at].exit_code = Some(code),
+                    End::Trouble(why) => self.nodes[at].trouble = Some(redactor.redact(why).text.into()),
+                }
+            }
+        }
+        self.skipped += skipped;
+        if self.first_skipped.is_none()
+            && let Some(first) = first_skipped
+        {
+            let redacted = redactor.redact(&String::from_utf8_lossy(pieces.line(first))).text;
+            self.first_skipped = Some(seen(&redacted).chars().take(200).collect());
+        }
+        Ok(())
+    }
+
+    /// `ends_here`: the next line is of another node, so that this is all unless the node comes back.
+    fn add(&mut self, at: usize, text: &[u8], run: &Run, ends_here: bool) -> Result<(), String> {
         let node = &mut self.nodes[at];
-        self.lines += 1;
-        node.cut |= !whole;
-        if node.bytes + line.len() >= NODE_MAX {
-            self.over += 1;
-            // Nothing that comes later stands where this would have stood.
-            (node.cut, node.bytes) = (true, NODE_MAX);
+        self.lines += run.lines;
+        if node.bytes == 0 && ends_here {
+            node.bytes = bytes(text);
+            node.kept = Some(self.texts.put(text, run.text_hash, &mut self.store)?);
             return Ok(());
         }
-        if node.raw.capacity() == 0 {
-            node.raw = std::mem::take(&mut self.spare);
+        let open = node.open.get_or_insert_default();
+        let mut rest = text;
+        while !rest.is_empty() {
+            // All of it at once, while there is room for all.
+            let all = node.bytes + bytes(rest) <= NODE_MAX;
+            let end = if all { rest.len() } else { memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1) };
+            let (some, others) = rest.split_at(end);
+            if node.bytes + bytes(some) > NODE_MAX {
+                self.over += 1;
+                // Nothing that comes later stands where this would have stood.
+                (node.cut, node.bytes) = (true, NODE_MAX);
+            } else {
+                open.lines.extend_from_slice(some);
+                node.bytes += bytes(some);
+                self.open += some.len();
+            }
+            rest = others;
         }
-        node.raw.extend_from_slice(line);
-        node.raw.push(b'\n');
-        node.bytes += line.len() + 1;
-        self.open += line.len() + 1;
         if self.open > self.store.room() + AT_ONCE { self.make_room() } else { Ok(()) }
     }
 
     /// Puts away the lines of all nodes of which more may come.
     fn make_room(&mut self) -> Result<(), String> {
-        for node in self.nodes.iter_mut().filter(|node| !node.raw.is_empty()) {
-            node.early.push(self.store.put_away(std::mem::take(&mut node.raw))?);
+        let open = self.nodes.iter_mut().filter_map(|node| node.open.as_mut());
+        for open in open.filter(|open| !open.lines.is_empty()) {
+            open.early.push(self.store.put_away(std::mem::take(&mut open.lines))?);
         }
         self.open = 0;
         Ok(())
     }
 
-    /// The place of a node; `None` where the name is a secret, or says that its value is one: `password: …` is no node.
-    fn node(&mut self, name: &str, redactor: &Redactor) -> Option<usize> {
-        if let Some(at) = self.known.get(name) {
-            return *at;
-        }
-        let hides = |text: &str| !redactor.redact(text).found.is_empty();
-        let probe = format!("{name}: {PROBE}");
-        if Redactor::suspects(&probe) && (hides(name) || hides(&probe)) {
-            self.known.insert(name.to_owned(), None);
+    /// The place of a node; `None` where the name [`hides`] something, which a `harmless` one does not.
+    fn node(&mut self, name: &str, hash: u64, redactor: &Redactor, harmless: bool) -> Option<usize> {
+        let free = match self.known.find(hash, |at| *self.nodes[at as usize].name == *name) {
+            Ok(at) => return Some(at as usize),
+            Err(free) => free,
+        };
+        if self.hiding.contains(name) {
             return None;
         }
-        self.known.insert(name.to_owned(), Some(self.nodes.len()));
+        if !harmless && hides(name, redactor) {
+            self.hiding.insert(name.into());
+            return None;
+        }
+        let at = self.nodes.len();
+        // There are never so many: each is a line.
+        self.known.put(free, u32::try_from(at).ok()?);
         self.nodes.push(Node {
-            name: name.to_owned(),
-            early: Vec::new(),
-            raw: Vec::new(),
-            bytes: 0,
+            name: name.into(),
+            open: None,
             kept: None,
+            bytes: 0,
             came_back: false,
-            output: None,
+            cut: false,
             exit_code: None,
             trouble: None,
-            cut: false,
         });
-        Some(self.nodes.len() - 1)
+        Some(at)
     }
 
     /// Every line was of a node and is there whole, so that node by node is all of it.
@@ -214,43 +258,33 @@ impl Gathered {
     /// Keeps what the node printed once for all that printed the same.
     fn put_away(&mut self, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
-        self.open -= node.raw.len();
-        let mut raw = std::mem::take(&mut node.raw);
-        if !node.early.is_empty() {
+        let Some(open) = node.open.take() else { return Ok(()) };
+        let Open { early, mut lines } = *open;
+        self.open -= lines.len();
+        if !early.is_empty() {
             let mut whole = Vec::new();
-            for part in node.early.drain(..) {
+            for part in early {
                 whole.append(&mut self.store.take(part)?);
             }
-            whole.append(&mut raw);
-            raw = whole;
+            whole.append(&mut lines);
+            lines = whole;
         }
-        if raw.is_empty() {
-            return Ok(());
+        if !lines.is_empty() {
+            let hash = self.texts.hash(&lines);
+            node.kept = Some(self.texts.put(&lines, hash, &mut self.store)?);
         }
-        let key = Digest::of(&raw);
-        node.kept = Some(key);
-        match self.raw.get_mut(&key) {
-            Some((_, nodes)) => *nodes += 1,
-            None => drop(self.raw.insert(key, (self.store.keep(&raw)?, 1))),
-        }
-        raw.clear();
-        self.spare = raw;
         Ok(())
     }
 
     /// A node that comes again goes on where it was. From then on it is not put away before the end.
     fn take_back(&mut self, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
-        let Some(key) = node.kept.take() else { return Ok(()) };
-        node.came_back = true;
-        let Some((raw, nodes)) = self.raw.remove(&key) else { return Ok(()) };
-        if nodes > 1 {
-            node.raw = self.store.text(&raw)?.into_owned();
-            self.raw.insert(key, (raw, nodes - 1));
-        } else {
-            node.raw = self.store.take(raw)?;
+        if let Some(text) = node.kept.take() {
+            node.came_back = true;
+            let lines = self.texts.take_back(text, &mut self.store)?;
+            self.open += lines.len();
+            node.open = Some(Box::new(Open { early: Vec::new(), lines }));
         }
-        self.open += node.raw.len();
         Ok(())
     }
 
@@ -259,24 +293,25 @@ impl Gathered {
         for at in 0..self.nodes.len() {
             self.put_away(at)?;
         }
-        // By what came in: what it is without its secrets, where it had any.
-        let mut made: HashMap<Digest, Digest, RandomState> = HashMap::default();
-        let mut rest = std::mem::take(&mut self.raw).into_iter().map(|(key, (raw, _))| (key, raw));
+        let mut rest = std::mem::take(&mut self.texts).into_all();
+        self.outputs.reserve(rest.size_hint().1.unwrap_or(0));
         loop {
             let (mut some, mut bytes) = (Vec::new(), 0);
             while bytes < AT_ONCE
-                && let Some((key, raw)) = rest.next()
+                && let Some((text, raw)) = rest.next()
             {
                 bytes += raw.len();
-                some.push((key, raw));
+                some.push((text, raw));
             }
             if some.is_empty() {
                 break;
             }
             let without_secrets = redact_all(&some, &self.store, redactor)?;
-            for ((came, raw), redacted) in some.into_iter().zip(without_secrets) {
-                let Some((key, redacted)) = redacted else {
-                    self.outputs.insert(came, raw);
+            for ((text, raw), (key, redacted)) in some.into_iter().zip(without_secrets) {
+                self.redacted.resize(text as usize, None);
+                self.redacted.push(Some(key));
+                let Some(redacted) = redacted else {
+                    self.outputs.insert(key, raw);
                     continue;
                 };
                 for (kind, n) in redacted.found {
@@ -286,14 +321,10 @@ impl Gathered {
                 if !self.outputs.contains_key(&key) {
                     self.outputs.insert(key, self.store.keep(redacted.text.as_bytes())?);
                 }
-                made.insert(came, key);
             }
         }
-        for node in &mut self.nodes {
-            node.output = node.kept.map(|came| made.get(&came).copied().unwrap_or(came));
-        }
         // Nothing that is told depends on who answered first.
-        self.nodes.sort_by_cached_key(|node| name_key(&node.name));
+        self.nodes = in_order_of_names(std::mem::take(&mut self.nodes), |node| &node.name);
         Ok(())
     }
 
@@ -317,7 +348,7 @@ impl Gathered {
     /// Writes the redacted text once more, node by node.
     pub(super) fn again(&self, to: &mut impl Write) -> Result<std::io::Result<()>, String> {
         for node in &self.nodes {
-            let output = node.output.map_or(Ok(None), |key| self.output(&key))?.unwrap_or_default();
+            let output = self.output_of(node).map_or(Ok(None), |key| self.output(&key))?.unwrap_or_default();
             for line in output.lines() {
                 if let Err(why) = writeln!(to, "{}: {line}", node.name) {
                     return Ok(Err(why));
@@ -343,7 +374,8 @@ impl Gathered {
         }
         let row = |(target, node): (u32, &Node)| {
             let failed = node.exit_code.filter(|code| *code != 0);
-            let lacks = match node.output {
+            let output = self.output_of(node);
+            let lacks = match output {
                 Some(output) => unmet.get(&output).map(String::as_str),
                 None => expect.map(|_| ""),
             };
@@ -356,8 +388,8 @@ impl Gathered {
                 target,
                 outcome: Some(if good { Outcome::Succeeded } else { Outcome::Failed }),
                 exit_code: failed,
-                cause: node.trouble.clone().or(unmet),
-                output: node.output,
+                cause: node.trouble.as_deref().map(str::to_owned).or(unmet),
+                output,
                 cut: node.cut,
                 attributes: inventory.of(&node.name),
                 name: node.name.clone(),
@@ -370,18 +402,7 @@ impl Gathered {
     /// What it comes to. The texts are in memory a few at a time.
     pub(super) fn summary(&self, input: &Input) -> Result<Summary, String> {
         let mut reader = Reader::with_threads(super::cores());
-        let summary = reader.summarise_by(input, |wanted| {
-            let (mut some, mut bytes) = (Outputs::new(), 0);
-            while bytes < AT_ONCE
-                && let Some(key) = wanted.next()
-            {
-                if let Some(text) = self.output(&key)? {
-                    bytes += text.len();
-                    some.insert(key, text);
-                }
-            }
-            Ok::<_, String>(some)
-        });
+        let summary = reader.summarise_from(input, self);
         // To give back a million pieces of memory takes as long as to sort them, and the program ends soon.
         std::mem::forget(reader);
         summary
@@ -389,8 +410,12 @@ impl Gathered {
 
     /// What a node printed, redacted.
     pub(super) fn text(&self, node: usize) -> Result<Arc<str>, String> {
-        let output = self.nodes.get(node).and_then(|node| node.output);
+        let output = self.nodes.get(node).and_then(|node| self.output_of(node));
         Ok(output.map_or(Ok(None), |key| self.output(&key))?.unwrap_or_default())
+    }
+
+    fn output_of(&self, node: &Node) -> Option<Digest> {
+        *self.redacted.get(node.kept? as usize)?
     }
 
     pub(super) fn output(&self, key: &Digest) -> Result<Option<Arc<str>>, String> {
@@ -412,31 +437,38 @@ fn lossy(text: Vec<u8>) -> String {
     String::from_utf8(text).unwrap_or_else(|not| String::from_utf8_lossy(not.as_bytes()).into_owned())
 }
 
-/// Each text without its secrets, with its key; `None` where it has none. On all cores.
+fn bytes(text: &[u8]) -> u32 {
+    u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+impl Source for Gathered {
+    type Error = String;
+
+    fn bytes(&self, output: &Digest) -> usize {
+        self.outputs.get(output).map_or(0, Kept::len)
+    }
+
+    fn text(&self, output: &Digest) -> Result<Option<Cow<'_, str>>, String> {
+        self.outputs.get(output).map(|kept| self.read_kept(kept)).transpose()
+    }
+}
+
+/// The key of each text without its secrets, and that text where it is another one. On all cores.
 fn redact_all(
-    texts: &[(Digest, Kept)],
+    texts: &[(TextId, Kept)],
     store: &Store,
     redactor: &Redactor,
-) -> Result<Vec<Option<(Digest, Redacted)>>, String> {
-    let one = |(_, kept): &(Digest, Kept)| {
+) -> Result<Vec<(Digest, Option<Redacted>)>, String> {
+    let one = |(_, kept): &(TextId, Kept)| {
         let raw = store.text(kept)?;
         if std::str::from_utf8(&raw).is_ok_and(|text| !Redactor::suspects(text)) {
-            return Ok(None);
+            return Ok((Digest::of(&raw), None));
         }
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
-        Ok(Some((Digest::of(redacted.text.as_bytes()), redacted)))
+        Ok((Digest::of(redacted.text.as_bytes()), Some(redacted)))
     };
-    let share = texts.len().div_ceil(super::cores()).max(SHARE);
-    std::thread::scope(|scope| {
-        let one = &one;
-        let shares = texts.chunks(share).map(|share| scope.spawn(move || share.iter().map(one).collect::<Vec<_>>()));
-        let shares: Vec<_> = shares.collect();
-        // A panic in a thread is a fault in this one too.
-        shares
-            .into_iter()
-            .flat_map(|share| share.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
-            .collect()
-    })
+    let shares = Threads::new(super::cores()).share(texts, SHARE, |texts| texts.iter().map(one).collect::<Vec<_>>());
+    shares.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -446,7 +478,7 @@ mod tests {
     fn gather(text: &[u8]) -> Gathered {
         let redactor = Redactor::new(b"key");
         let mut gathered = Gathered::default();
-        gathered.read(&mut &*text, &redactor).unwrap();
+        gathered.read(&mut { text }, &redactor).unwrap();
         gathered.finish(&redactor).unwrap();
         gathered
     }
@@ -459,7 +491,7 @@ mod tests {
 
     fn told(gathered: &Gathered) -> Vec<(String, String)> {
         let text = |at: usize| gathered.text(at).unwrap().to_string();
-        gathered.nodes.iter().zip(0..).map(|(node, at)| (node.name.clone(), text(at))).collect()
+        gathered.nodes.iter().zip(0..).map(|(node, at)| (node.name.to_string(), text(at))).collect()
     }
 
     #[test]
@@ -520,7 +552,7 @@ mod tests {
     fn a_name_that_says_that_its_value_is_a_secret_is_no_node() {
         let secret = ["hunter2"; 2].concat();
         let gathered = gather(format!("password: {secret}\nuser: bob\nweb-1: fine\n").as_bytes());
-        assert_eq!(gathered.nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>(), ["user", "web-1"]);
+        assert_eq!(gathered.nodes.iter().map(|node| &*node.name).collect::<Vec<_>>(), ["user", "web-1"]);
         assert_eq!(gathered.skipped, 1);
         assert!(!gathered.first_skipped.unwrap().contains("hunter2"));
         assert!(gather(format!("https://bob:{secret}@git.corp: refused\n").as_bytes()).nodes.is_empty());
@@ -532,7 +564,7 @@ mod tests {
             b"web-1: up\nweb-2: up\npdsh@desk: web-1: command timeout\nclush: web-[2-3]: exited with exit code 3\n",
         );
         let input = gathered.input(&Inventory::default(), None).unwrap();
-        let told: Vec<_> = input.rows.iter().map(|r| (r.name.as_str(), r.cause.as_deref(), r.exit_code)).collect();
+        let told: Vec<_> = input.rows.iter().map(|r| (&*r.name, r.cause.as_deref(), r.exit_code)).collect();
         assert_eq!(
             told,
             [("web-1", Some("command timeout"), None), ("web-2", None, Some(3)), ("web-3", None, Some(3))]

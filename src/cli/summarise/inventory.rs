@@ -8,6 +8,8 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(super) struct Inventory {
     nodes: HashMap<String, Arc<BTreeMap<String, String>>>,
+    /// What is known of all others.
+    nothing: Arc<BTreeMap<String, String>>,
     given: bool,
 }
 
@@ -39,11 +41,11 @@ impl Inventory {
             let attributes = attributes.map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
             nodes.insert(name.to_owned(), Arc::new(attributes));
         }
-        Ok(Inventory { nodes, given: true })
+        Ok(Inventory { nodes, given: true, ..Inventory::default() })
     }
 
     pub(super) fn of(&self, node: &str) -> Arc<BTreeMap<String, String>> {
-        self.nodes.get(node).cloned().unwrap_or_default()
+        self.nodes.get(node).unwrap_or(&self.nothing).clone()
     }
 
     /// Of these nodes those that it lacks; none where there is no inventory.

@@ -1,14 +1,11 @@
 //! One line of what comes in -> the node that it is of.
 
-use std::io::BufRead;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
 /// Longer names are none: it is the longest that DNS knows.
 const NAME_MAX: usize = 253;
-/// A line is read up to here, in bytes; nobody reads further, and one node must not take all the memory.
-const LINE_MAX: usize = 1 << 20;
 /// What people have in front of a colon and is no node: the tools themselves.
 const TOOLS: &[&str] = &["ssh", "bash", "sh", "sudo", "curl", "clush", "clubak", "pdsh", "parallel", "xargs"];
 /// Nodes that one set such as `web-[1-300]` stands for at most.
@@ -27,44 +24,6 @@ pub(super) enum Line<'a> {
 pub(super) enum End<'a> {
     Exit(i32),
     Trouble(&'a str),
-}
-
-/// Appends a line without its end; `Some(false)` if something of it was left out, `None` at the end.
-pub(super) fn read_line(reader: &mut dyn BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<bool>> {
-    let (mut any, mut whole) = (false, true);
-    loop {
-        let buffer = match reader.fill_buf() {
-            Ok(buffer) => buffer,
-            Err(why) if why.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(why) => return Err(why),
-        };
-        if buffer.is_empty() {
-            return Ok(any.then_some(whole));
-        }
-        any = true;
-        let end = memchr::memchr(b'\n', buffer);
-        let part = &buffer[..end.unwrap_or(buffer.len())];
-        let room = LINE_MAX.saturating_sub(line.len());
-        whole &= part.len() <= room;
-        line.extend_from_slice(&part[..part.len().min(room)]);
-        let used = end.map_or(buffer.len(), |end| end + 1);
-        reader.consume(used);
-        if end.is_some() {
-            return Ok(Some(whole));
-        }
-    }
-}
-
-/// The lines that begin with `head` and stand whole at the start of the buffer: what follows `head`, and where the next line
-/// begins.
-pub(super) fn whole_lines<'a>(buffer: &'a [u8], head: &'a [u8]) -> impl Iterator<Item = (&'a [u8], usize)> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = buffer[at..].strip_prefix(head)?;
-        let end = memchr::memchr(b'\n', rest).filter(|end| head.len() + end <= LINE_MAX)?;
-        at += head.len() + end + 1;
-        Some((&rest[..end], at))
-    })
 }
 
 /// Which node a line is of. A name has no blank in it and ends at the first `: `, at a tab, or at a colon that ends the line.
@@ -103,14 +62,17 @@ pub(super) fn parse(line: &[u8]) -> Line<'_> {
 /// A host, an address, a container, `user@host`: nothing that only looks like the start of a sentence in brackets, and no
 /// folded set of nodes, which would count as one.
 fn is_name(name: &str) -> bool {
-    let inside =
-        |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '@' | '/' | '%' | '[' | ']' | '#');
-    let folded = name.find('[').is_some_and(|at| at > 0);
-    name.len() <= NAME_MAX
-        && name.chars().any(char::is_alphanumeric)
-        && name.chars().all(inside)
-        && !folded
-        && !TOOLS.contains(&name)
+    let between = |c: char| matches!(c, '.' | '-' | '_' | ':' | '@' | '/' | '%' | '[' | ']' | '#');
+    let (mut says, mut folded) = (false, false);
+    for (at, c) in name.char_indices() {
+        if c.is_ascii_alphanumeric() || c.is_alphanumeric() {
+            says = true;
+        } else if !between(c) {
+            return false;
+        }
+        folded |= c == '[' && at > 0;
+    }
+    says && !folded && name.len() <= NAME_MAX && !TOOLS.contains(&name)
 }
 
 /// `web-[1-3,07]` as its nodes; any other text as itself.

@@ -1,14 +1,18 @@
 //! `muster summarise`: what the outputs of many nodes come to, from any tool that prints `node: line`.
 
 mod against;
+mod blocks;
 mod gathered;
+mod index;
 mod inventory;
 mod line;
+mod pieces;
 mod store;
 mod text;
+mod texts;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -134,7 +138,7 @@ fn gather(files: &[PathBuf], redactor: &Redactor) -> Result<Gathered, String> {
 }
 
 /// Opens each file, or standard input.
-fn each(files: &[PathBuf], mut read: impl FnMut(&mut dyn BufRead, &str) -> Result<(), String>) -> Result<(), String> {
+fn each(files: &[PathBuf], mut read: impl FnMut(&mut dyn Read, &str) -> Result<(), String>) -> Result<(), String> {
     if files.is_empty() {
         let stdin = std::io::stdin();
         if stdin.is_terminal() {
@@ -143,8 +147,7 @@ fn each(files: &[PathBuf], mut read: impl FnMut(&mut dyn BufRead, &str) -> Resul
         return read(&mut stdin.lock(), "standard input");
     }
     for path in files {
-        let file = open(path)?;
-        read(&mut BufReader::with_capacity(1 << 16, file), &path.display().to_string())?;
+        read(&mut open(path)?, &path.display().to_string())?;
     }
     Ok(())
 }
@@ -211,7 +214,7 @@ impl Copy {
 
 /// Reads, and copies what is read.
 struct Copied<'a> {
-    of: &'a mut dyn BufRead,
+    of: &'a mut dyn Read,
     to: &'a mut Copy,
 }
 
@@ -220,19 +223,5 @@ impl Read for Copied<'_> {
         let read = self.of.read(buffer)?;
         self.to.add(&buffer[..read]);
         Ok(read)
-    }
-}
-
-impl BufRead for Copied<'_> {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        self.of.fill_buf()
-    }
-
-    fn consume(&mut self, amount: usize) {
-        // What was filled and not consumed yet is there without reading.
-        if let Ok(filled) = self.of.fill_buf() {
-            self.to.add(&filled[..amount.min(filled.len())]);
-        }
-        self.of.consume(amount);
     }
 }

@@ -120,7 +120,7 @@ fn window(lines: usize, telling: Option<usize>, bad: bool) -> Range<usize> {
 }
 
 fn measured(told: &Told, measure: &Measure) -> String {
-    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map_or("?", |node| node.name.as_str());
+    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map_or("?", |node| &*node.name);
     match &measure.shape {
         Shape::Categories(sets) => {
             let sets: Vec<String> =
@@ -193,7 +193,7 @@ fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
         let kinds: Vec<String> = gathered.secrets.iter().map(|(kind, n)| format!("{kind} {n}")).collect();
         notes.push(format!("Secrets were taken out of the text: {}.", kinds.join(", ")));
     }
-    let lacks = inventory.lacks(gathered.nodes.iter().map(|node| node.name.as_str()));
+    let lacks = inventory.lacks(gathered.nodes.iter().map(|node| &*node.name));
     if lacks > 0 {
         notes.push(format!("The inventory knows nothing of {}.", count(lacks, "node")));
     }
@@ -201,7 +201,7 @@ fn notes(told: &Told, inventory: &Inventory) -> Vec<String> {
 }
 
 pub(super) fn json(told: &Told, changes: Option<&Changes>) -> Result<Value, String> {
-    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map(|node| node.name.as_str());
+    let name = |target: &u32| told.gathered.nodes.get(*target as usize).map(|node| &*node.name);
     let finding = |finding: &Finding| -> Result<Value, String> {
         let output = output_of(told, finding.exemplar)?.map(|text| seen(&text).into_owned());
         Ok(json!({

@@ -1,0 +1,190 @@
+//! A block of `node: line` text -> the lines of each node that stand together, without its name.
+
+use std::ops::Range;
+
+use foldhash::fast::RandomState;
+use std::hash::BuildHasher as _;
+
+use crate::redact::Redactor;
+
+use super::blocks::Block;
+use super::line::{Line, parse};
+
+/// No secret by itself, and one behind a name that says so.
+const PROBE: &str = ": Probe1x9Zq7w2\n";
+/// Names of nodes are looked at together where there are fewer than lines by this.
+const LINES_OF_NODE: usize = 4;
+
+/// What stands in one block. Made by any thread: it depends on the block alone.
+#[derive(Default)]
+pub(super) struct Pieces {
+    block: Block,
+    /// The lines of nodes, each with its end.
+    text: Vec<u8>,
+    pub runs: Vec<Run>,
+    /// Lines in which the tool says how it ended on a node.
+    ends: Vec<Range<usize>>,
+    /// Lines that are of no node, and the first of them.
+    pub nobody: u64,
+    pub first_nobody: Option<Range<usize>>,
+    /// No name in it can be a secret, or can say that its value is one.
+    pub harmless: bool,
+}
+
+/// Lines of one node that stand together.
+pub(super) struct Run {
+    name: Range<usize>,
+    text: Range<usize>,
+    /// The first line as it came.
+    pub first: Range<usize>,
+    pub lines: u64,
+    pub name_hash: u64,
+    pub text_hash: u64,
+}
+
+impl Pieces {
+    /// In the room of another; `hasher`: makes the hashes of each run.
+    pub(super) fn of(block: Block, room: Pieces, hasher: &RandomState) -> Self {
+        let Pieces { mut text, mut runs, mut ends, .. } = room;
+        text.clear();
+        runs.clear();
+        ends.clear();
+        let (mut nobody, mut first_nobody) = (0, None);
+        let bytes = block.bytes.as_slice();
+        text.reserve(bytes.len());
+        let add = |text: &mut Vec<u8>, line: &[u8]| {
+            text.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+            text.push(b'\n');
+        };
+        // `node: ` as the line before began: most lines are of the same node as the one before.
+        let mut head: &[u8] = b"";
+        let mut at = 0;
+        while at < bytes.len() {
+            let from = at;
+            let whole = bytes[from..].starts_with(head).then_some(head.len()).filter(|head| *head > 0);
+            let behind = from + whole.unwrap_or(0);
+            let end = memchr::memchr(b'\n', &bytes[behind..]).map_or(bytes.len(), |end| behind + end);
+            at = end + 1;
+            if let (Some(_), Some(run)) = (whole, runs.last_mut()) {
+                add(&mut text, &bytes[behind..end]);
+                let run: &mut Run = run;
+                run.lines += 1;
+                continue;
+            }
+            let line = &bytes[from..end];
+            match parse(line) {
+                Line::Of(name, rest) => {
+                    // Only in this form no other can be meant by what follows.
+                    let blank = line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) - rest.len();
+                    head = if line[..blank].ends_with(b": ") { &line[..blank] } else { b"" };
+                    match runs.last_mut().filter(|run| bytes[run.name.clone()] == *name.as_bytes()) {
+                        Some(run) => run.lines += 1,
+                        None => {
+                            let text = text.len()..text.len();
+                            runs.push(Run {
+                                name: from..from + name.len(),
+                                text,
+                                first: from..end,
+                                lines: 1,
+                                name_hash: 0,
+                                text_hash: 0,
+                            });
+                        }
+                    }
+                    add(&mut text, rest);
+                }
+                Line::End(..) => ends.push(from..end),
+                Line::Nobody if line.iter().all(u8::is_ascii_whitespace) => {}
+                Line::Nobody => {
+                    nobody += 1;
+                    first_nobody.get_or_insert(from..end);
+                }
+            }
+        }
+        let lines = runs.iter().map(|run| run.lines).sum::<u64>();
+        let mut next = text.len();
+        for run in runs.iter_mut().rev() {
+            run.text.end = next;
+            next = run.text.start;
+            run.name_hash = hasher.hash_one(&bytes[run.name.clone()]);
+            run.text_hash = hasher.hash_one(&text[run.text.clone()]);
+        }
+        let harmless = (runs.len() * LINES_OF_NODE) as u64 <= lines && {
+            let names = runs.iter().filter_map(|run| std::str::from_utf8(&bytes[run.name.clone()]).ok());
+            !Redactor::suspects(&names.flat_map(|name| [name, PROBE]).collect::<String>())
+        };
+        Pieces { block, text, runs, ends, nobody, first_nobody, harmless }
+    }
+
+    /// Lines of which the end was left out.
+    pub(super) fn cut(&self) -> u64 {
+        u64::from(self.block.cut)
+    }
+
+    /// A line as it came.
+    pub(super) fn line(&self, place: &Range<usize>) -> &[u8] {
+        &self.block.bytes[place.clone()]
+    }
+
+    pub(super) fn name(&self, run: &Run) -> &str {
+        // INVARIANT: it was read as a name before.
+        std::str::from_utf8(&self.block.bytes[run.name.clone()]).unwrap_or_default()
+    }
+
+    /// Its lines, each with its end.
+    pub(super) fn text(&self, run: &Run) -> &[u8] {
+        &self.text[run.text.clone()]
+    }
+
+    pub(super) fn ends(&self) -> impl Iterator<Item = &[u8]> {
+        self.ends.iter().map(|place| self.line(place))
+    }
+
+    /// The room of its block, for the next one.
+    pub(super) fn take_bytes(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.block.bytes)
+    }
+}
+
+/// Whether the name is a secret, or says that its value is one: `password: …` is of no node.
+pub(super) fn hides(name: &str, redactor: &Redactor) -> bool {
+    let hides = |text: &str| !redactor.redact(text).found.is_empty();
+    let probe = [name, PROBE].concat();
+    Redactor::suspects(&probe) && (hides(name) || hides(&probe))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(text: &str) -> Pieces {
+        let block = Block { bytes: text.into(), cut: false };
+        Pieces::of(block, Pieces::default(), &RandomState::default())
+    }
+
+    fn told(pieces: &Pieces) -> Vec<(&str, &str, u64)> {
+        let text = |run: &Run| std::str::from_utf8(&pieces.text[run.text.clone()]).unwrap();
+        pieces.runs.iter().map(|run| (pieces.name(run), text(run), run.lines)).collect()
+    }
+
+    #[test]
+    fn lines_of_one_node_that_stand_together_are_one_run() {
+        let pieces = pieces("a: 1\r\na: 2\na:\na:\t3\nwhat is this\na: 4\n\nb\t1\nb\t2\na: 5\npdsh@x: b: no\nb: 6");
+        assert_eq!(told(&pieces), [("a", "1\n2\n\n3\n4\n", 5), ("b", "1\n2\n", 2), ("a", "5\n", 1), ("b", "6\n", 1)]);
+        assert_eq!((pieces.nobody, pieces.first_nobody.clone()), (1, Some(19..31)));
+        assert_eq!(pieces.ends().collect::<Vec<_>>(), [b"pdsh@x: b: no"]);
+        assert_eq!(pieces.line(&pieces.runs[0].first), b"a: 1\r");
+    }
+
+    #[test]
+    fn equal_texts_have_one_hash_and_a_suspect_name_is_noticed_among_others() {
+        let lines = |name: &str, what: &str| format!("{name}: {what}\n").repeat(5);
+        let hasher = RandomState::default();
+        let of = |text: String| Pieces::of(Block { bytes: text.into(), cut: false }, Pieces::default(), &hasher);
+        let good = of(lines("web-1", "up") + &lines("web-2", "up") + &lines("web-3", "down"));
+        assert!(good.harmless && good.runs[0].text_hash == good.runs[1].text_hash);
+        assert!(good.runs[1].text_hash != good.runs[2].text_hash && good.runs[0].name_hash != good.runs[1].name_hash);
+        assert!(!of(lines("web-1", "up") + &lines("password", "up")).harmless);
+        assert!(hides("password", &Redactor::new(b"key")) && !hides("web-1", &Redactor::new(b"key")));
+    }
+}

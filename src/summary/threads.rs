@@ -1,0 +1,95 @@
+//! Work that is shared among threads.
+
+/// How many threads work at once; one by default.
+#[derive(Debug, Clone, Copy)]
+pub struct Threads(usize);
+
+impl Default for Threads {
+    fn default() -> Self {
+        Threads(1)
+    }
+}
+
+impl Threads {
+    /// None means one.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Threads(threads.max(1))
+    }
+
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.0
+    }
+
+    /// What is made of equal shares of these, in their order. `least`: fewer are not worth a thread.
+    pub fn share<'i, T: Sync, R: Send>(
+        self,
+        items: &'i [T],
+        least: usize,
+        work: impl Fn(&'i [T]) -> R + Sync,
+    ) -> Vec<R> {
+        let share = items.len().div_ceil(self.0).max(least);
+        if items.len() <= share {
+            return vec![work(items)];
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let shares: Vec<_> = items.chunks(share).map(|items| scope.spawn(move || work(items))).collect();
+            // A panic in a thread is a fault in this one too.
+            let fault = |fault| std::panic::resume_unwind(fault);
+            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
+        })
+    }
+
+    /// The same, where each of these is worked on. `work` is told which of all is the first of its share.
+    pub(super) fn share_mut<T: Send, R: Send>(
+        self,
+        items: &mut [T],
+        least: usize,
+        work: impl Fn(usize, &mut [T]) -> R + Sync,
+    ) -> Vec<R> {
+        let share = items.len().div_ceil(self.0).max(least);
+        if items.len() <= share {
+            return vec![work(0, items)];
+        }
+        std::thread::scope(|scope| {
+            let work = &work;
+            let shares = items.chunks_mut(share).zip((0..).step_by(share));
+            let shares: Vec<_> = shares.map(|(items, from)| scope.spawn(move || work(from, items))).collect();
+            let fault = |fault| std::panic::resume_unwind(fault);
+            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
+        })
+    }
+
+    /// Both, side by side where there is more than one thread.
+    pub(super) fn at_once<A, B: Send>(self, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
+        if self.0 < 2 {
+            return (one(), other());
+        }
+        std::thread::scope(|scope| {
+            let other = scope.spawn(other);
+            (one(), other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_come_back_in_order_and_few_items_are_one_share() {
+        let items: Vec<u32> = (0..100).collect();
+        let shared = |threads: usize, least: usize| Threads::new(threads).share(&items, least, <[u32]>::to_vec);
+        assert_eq!(shared(3, 1).iter().map(Vec::len).collect::<Vec<_>>(), [34, 34, 32]);
+        assert_eq!(shared(3, 1).concat(), items);
+        assert_eq!([shared(0, 1).len(), shared(3, 60).len(), shared(3, 100).len()], [1, 2, 1]);
+        let mut places = vec![0; 100];
+        Threads::new(3).share_mut(&mut places, 1, |from, items| {
+            (from..).zip(items).for_each(|(at, item)| *item = at);
+        });
+        assert_eq!(places, (0..100).collect::<Vec<_>>());
+        assert_eq!(Threads::new(2).share(&[] as &[u32], 1, <[u32]>::len), [0]);
+    }
+}
