@@ -12,7 +12,7 @@ use crate::redact::untagged;
 use super::facts::holds_clock;
 use super::group::Number;
 use super::reading::{Name, Said};
-use super::{Measure, Row, Shape, size};
+use super::{Measure, Row, Shape, Threads, size};
 
 /// How many of the highest values are named.
 const TOP: usize = 5;
@@ -67,22 +67,30 @@ struct Numbers<'a> {
 
 /// `None` unless every value is a number of one unit, or a size.
 fn numbers<'a>(values: &[(&'a str, u32)]) -> Option<Numbers<'a>> {
-    let read: Vec<(Number<'_>, &str, u32)> =
-        values.iter().map(|(text, target)| Some((Number::of(text)?, text.trim(), *target))).collect::<Option<_>>()?;
-    let unit = read.first()?.0.unit.trim();
-    let one_unit = read.iter().all(|(n, ..)| n.unit.trim() == unit);
-    let mut points: Vec<Point<'_>> = if one_unit {
-        read.iter().map(|(n, _, target)| Point { value: n.value, text: n.digits, target: *target }).collect()
-    } else {
+    let mut points: Vec<Point<'_>> = Vec::with_capacity(values.len());
+    let (mut unit, mut one_unit) = (None, true);
+    // Nodes that printed the same stand beside each other.
+    let mut before: Option<(&str, Number<'_>)> = None;
+    for (text, target) in values {
+        let n = match before {
+            Some((other, n)) if other == *text => n,
+            _ => Number::of(text)?,
+        };
+        before = Some((*text, n));
+        one_unit &= *unit.get_or_insert(n.unit.trim()) == n.unit.trim();
+        points.push(Point { value: n.value, text: n.digits, target: *target });
+    }
+    let unit = unit?;
+    if !one_unit {
         // Sizes such as `900M` and `1.2G` are compared as bytes and shown as they were written.
-        read.iter()
-            .map(|(n, text, target)| Some(Point { value: n.value * factor(n.unit.trim())?, text, target: *target }))
-            .collect::<Option<_>>()?
-    };
-    points.sort_by(|a, b| a.value.total_cmp(&b.value).then(a.target.cmp(&b.target)));
-    let mut distinct: Vec<f64> = points.iter().map(|p| p.value).collect();
-    distinct.dedup();
-    if one_unit && unit.is_empty() && distinct.len() <= CODES && distinct.len() * 2 <= points.len() {
+        for (point, (text, _)) in points.iter_mut().zip(values) {
+            point.value *= factor(Number::of(text)?.unit.trim())?;
+            point.text = text.trim();
+        }
+    }
+    points.sort_unstable_by(|a, b| a.value.total_cmp(&b.value).then(a.target.cmp(&b.target)));
+    let levels = points.chunk_by(|a, b| a.value == b.value).take(CODES + 1).count();
+    if one_unit && unit.is_empty() && levels <= CODES && levels * 2 <= points.len() {
         return None;
     }
     Some(Numbers { points, unit: if one_unit { unit } else { "" } })
@@ -98,15 +106,16 @@ impl Numbers<'_> {
     fn shape(&self, low: usize) -> Shape {
         let text = |share: usize| self.rank(share).text.to_owned();
         let named = |p: &Point<'_>| (p.text.to_owned(), p.target);
-        let mut top: Vec<&Point<'_>> = self.points.iter().collect();
-        top.sort_by(|a, b| b.value.total_cmp(&a.value).then(a.target.cmp(&b.target)));
+        // Those of one value by their target, as all are.
+        let equal = self.points.chunk_by(|a, b| a.value.total_cmp(&b.value).is_eq()).rev();
+        let top = equal.flatten();
         Shape::Numbers {
             unit: self.unit.to_owned(),
             min: text(0),
             median: text(50),
             p95: text(95),
             max: text(100),
-            top: top.into_iter().take(TOP).map(named).collect(),
+            top: top.take(TOP).map(named).collect(),
             low: self.points.iter().take(low).map(named).collect(),
         }
     }
@@ -150,7 +159,7 @@ struct Series<'a> {
 ///
 /// `outputs`: what each output says, once, with the nodes that printed it. The order of the outputs decides only where
 /// nothing else does.
-pub(super) fn found(outputs: &[(&Said, Vec<u32>)], names: &[Name]) -> Vec<Measure> {
+pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], threads: Threads) -> Vec<Measure> {
     let nodes: u32 = outputs.iter().map(|(_, nodes)| size(nodes.len())).sum();
     // Outputs that are all equal tell no difference.
     if nodes < NODES_MIN || outputs.len() < 2 {
@@ -181,11 +190,10 @@ pub(super) fn found(outputs: &[(&Said, Vec<u32>)], names: &[Name]) -> Vec<Measur
             series[at].values.push((output, value));
         }
     }
-    let mut told: Vec<Told> = Vec::new();
-    for (order, one) in series.iter().enumerate() {
-        let Some((_, first)) = one.values.first() else { continue };
+    let told = |(order, one): &(usize, Series<'a>)| {
+        let (_, first) = one.values.first()?;
         if one.values.iter().all(|(_, value)| value == first) || is_of_its_own(&one.name.key) {
-            continue;
+            return None;
         }
         let values: Vec<(&str, u32)> =
             one.values.iter().flat_map(|(output, value)| outputs[*output].1.iter().map(|t| (*value, *t))).collect();
@@ -193,10 +201,13 @@ pub(super) fn found(outputs: &[(&Said, Vec<u32>)], names: &[Name]) -> Vec<Measur
         of.dedup();
         let alike: u64 = of.into_iter().collect::<HashSet<_>>().into_iter().map(|shape| shapes[shape]).sum();
         if size(values.len()) < NODES_MIN || (values.len() as u64) * 10 < alike * 9 {
-            continue;
+            return None;
         }
-        told.extend(judge(one.name, &values).map(|verdict| Told { verdict, order, name: one.name, values }));
-    }
+        judge(one.name, &values).map(|verdict| Told { verdict, order: *order, name: one.name, values })
+    };
+    let series: Vec<(usize, Series<'_>)> = series.into_iter().enumerate().collect();
+    let told = threads.share(&series, 1, |series| series.iter().filter_map(told).collect::<Vec<Told<'_>>>());
+    let mut told: Vec<Told<'_>> = told.into_iter().flatten().collect();
     told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.order.cmp(&b.order)));
     let mut apart: HashSet<Vec<u32>> = HashSet::new();
     let mut spreads: HashSet<&str> = HashSet::new();

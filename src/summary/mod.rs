@@ -363,6 +363,8 @@ impl Sets {
         let examples = examples(rows);
         let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
         let mut known: HashMap<(Option<Digest>, bool), usize, RandomState> = HashMap::default();
+        // Most printed what the one before has printed, or something of their own.
+        let mut last = (None, 0);
         for (i, row) in rows.iter().enumerate() {
             match row.outcome {
                 None => {}
@@ -370,7 +372,12 @@ impl Sets {
                     let stands_for =
                         row.listed.filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
                     let (output, cut) = stands_for.map_or((row.output, row.cut), |listed| (Some(listed), true));
-                    let at = *known.entry((output, cut)).or_insert(sets.successes.len());
+                    let printed = (output, cut);
+                    let at = match last {
+                        (Some(before), at) if before == printed => at,
+                        _ => *known.entry(printed).or_insert(sets.successes.len()),
+                    };
+                    last = (Some(printed), at);
                     if at == sets.successes.len() {
                         sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
                     }
@@ -404,7 +411,7 @@ fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
         let read = |row: &Row| row.output.and_then(|output| reader.success(output, row.cut));
         outputs.extend(printed.into_iter().filter_map(|(row, targets)| Some((&read(row)?.said, targets))));
     }
-    measure::found(&outputs, reader.names.all())
+    measure::found(&outputs, reader.names.all(), reader.threads)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
@@ -421,6 +428,9 @@ fn size(n: usize) -> u32 {
 /// One row for each target, by target.
 fn distinct(rows: &[Row]) -> Vec<&Row> {
     let mut by_target: Vec<&Row> = rows.iter().collect();
+    if rows.is_sorted_by(|a, b| a.target < b.target) {
+        return by_target;
+    }
     by_target.sort_by(|a, b| a.target.cmp(&b.target).then_with(|| b.cmp(a)));
     by_target.dedup_by_key(|r| r.target);
     by_target
@@ -487,6 +497,9 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
 fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
     let cut: BTreeSet<(Outcome, Digest)> =
         rows.iter().filter(|r| r.cut && r.listed.is_none()).filter_map(|r| Some((r.outcome?, r.output?))).collect();
+    if cut.is_empty() {
+        return HashMap::new();
+    }
     let mut wholes: HashMap<(Outcome, Digest), BTreeSet<Digest>> = HashMap::new();
     for row in rows {
         if let (Some(outcome), Some(listed), Some(output)) = (row.outcome, row.listed, row.output)

@@ -36,35 +36,39 @@ impl<'r> Blocks<'r> {
 
     /// The next one, in the room of another; `None` at the end.
     pub(super) fn next(&mut self, mut bytes: Vec<u8>) -> std::io::Result<Option<Block>> {
-        bytes.clear();
-        bytes.append(&mut self.rest);
-        let mut room = BLOCK;
+        let mut filled = self.rest.len();
+        let mut room = BLOCK.max(filled);
+        // What stands there from before is written over, and need not be cleared.
+        bytes.resize(room, 0);
+        bytes[..filled].copy_from_slice(&self.rest);
+        self.rest.clear();
         loop {
-            self.fill(&mut bytes, room)?;
-            if let Some(end) = memchr::memrchr(b'\n', &bytes) {
+            self.fill(&mut bytes[..room], &mut filled)?;
+            if let Some(end) = memchr::memrchr(b'\n', &bytes[..filled]) {
                 // The last line may go on.
-                if !self.ended {
-                    self.rest.extend_from_slice(&bytes[end + 1..]);
-                    bytes.truncate(end + 1);
-                }
+                let whole = if self.ended { filled } else { end + 1 };
+                self.rest.extend_from_slice(&bytes[whole..filled]);
+                bytes.truncate(whole);
                 return Ok(Some(Block { bytes, cut: false }));
             }
-            if self.ended {
-                return Ok((!bytes.is_empty()).then_some(Block { bytes, cut: false }));
-            }
-            if room == LINE_MAX {
-                let cut = self.skip_line()?;
-                return Ok(Some(Block { bytes, cut }));
+            if self.ended || room >= LINE_MAX {
+                let cut = !self.ended && self.skip_line()?;
+                bytes.truncate(filled);
+                return Ok((filled > 0).then_some(Block { bytes, cut }));
             }
             room = LINE_MAX.min(room * 2);
+            bytes.resize(room, 0);
         }
     }
 
-    fn fill(&mut self, bytes: &mut Vec<u8>, room: usize) -> std::io::Result<()> {
-        let wanted = room.saturating_sub(bytes.len());
-        bytes.reserve(wanted);
-        if wanted > 0 && !self.ended {
-            self.ended = (&mut *self.reader).take(wanted as u64).read_to_end(bytes)? < wanted;
+    fn fill(&mut self, bytes: &mut [u8], filled: &mut usize) -> std::io::Result<()> {
+        while *filled < bytes.len() && !self.ended {
+            match self.reader.read(&mut bytes[*filled..]) {
+                Ok(0) => self.ended = true,
+                Ok(read) => *filled += read,
+                Err(why) if why.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(why) => return Err(why),
+            }
         }
         Ok(())
     }
