@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
@@ -507,6 +508,9 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
     // Unit by unit, because what belongs to one stands together in memory.
     let tallied = threads.share(members, UNITS, |members| {
         let mut tallies: Vec<(Slot, Tally<'_>)> = shape.slots.iter().map(|slot| (*slot, Tally::default())).collect();
+        if members.len() >= UNITS {
+            give_up_early(&mut tallies, all, members, nodes);
+        }
         for &i in members {
             for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
                 let (value, text) = all.of(i, *slot);
@@ -573,6 +577,29 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
     Split { sets, slots: divides.into_iter().map(|divide| divide.slot).collect() }
 }
 
+/// Gives up those slots of which a first look at some of the units shows that there are too many values: not one of them has
+/// to be kept for that.
+fn give_up_early(tallies: &mut [(Slot, Tally<'_>)], all: &Values<'_, '_>, members: &[usize], nodes: u32) {
+    let hasher = RandomState::default();
+    let enough = nodes as usize / 5;
+    let places = (enough * 4).next_power_of_two().max(64);
+    let mut seen = vec![0u64; places / 64];
+    for (slot, tally) in tallies {
+        seen.fill(0);
+        let (mut different, mut kinds) = (0, Kinds::default());
+        for &i in members.iter().take(enough * 2) {
+            let (value, text) = all.of(i, *slot);
+            kinds.add(value.kind);
+            let place = usize::try_from(hasher.hash_one(said(value, text))).unwrap_or(0) % places;
+            // Different places are different values; the other way round it need not be so.
+            different += usize::from(seen[place / 64] >> (place % 64) & 1 == 0);
+            seen[place / 64] |= 1 << (place % 64);
+        }
+        tally.kinds = kinds;
+        tally.hopeless = tally.has_too_many(different.saturating_sub(1), nodes);
+    }
+}
+
 /// A value as it is compared: all nodes that say their own name say the same.
 pub(super) fn said(value: Value, text: &str) -> &str {
     if value.kind == Kind::Own { Kind::Own.word() } else { value.of(text) }
@@ -614,11 +641,13 @@ impl<'a> Tally<'a> {
     }
 
     fn look_for_hope(&mut self, nodes: u32) {
-        // Each further value takes at least one node from the usual one, until none can be usual any more.
-        // Versions are kept whatever their number.
-        if self.others.len() >= FEW && self.others.len() * 5 > nodes as usize && !self.kinds.may_be(Kind::Version) {
-            self.hopeless = true;
-        }
+        self.hopeless |= self.has_too_many(self.others.len(), nodes);
+    }
+
+    /// `others`: values besides one. Each further one takes at least one node from the usual one, until none can be usual any
+    /// more. Versions are kept whatever their number.
+    fn has_too_many(&self, others: usize, nodes: u32) -> bool {
+        others >= FEW && others * 5 > nodes as usize && !self.kinds.may_be(Kind::Version)
     }
 
     /// Whether the slot is worth a split: few values, or one usual value with a tail of others.

@@ -152,7 +152,8 @@ const FAR: f64 = 3.0;
 /// The values of one name: which output has which.
 struct Series<'a> {
     name: &'a Name,
-    values: Vec<(usize, &'a str)>,
+    /// The output, and which of its facts it is.
+    values: Vec<(u32, u32)>,
 }
 
 /// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
@@ -181,23 +182,24 @@ pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], thr
             shapes.resize(shapes.len().max(shape + 1), 0);
             shapes[shape] += targets.len() as u64;
         }
-        for (name, value) in said.facts() {
+        for ((name, _), nth) in said.facts().zip(0..) {
             let Some(known) = known.get_mut(name as usize) else { continue };
             let at = *known.get_or_insert_with(|| {
                 series.push(Series { name: &names[name as usize], values: Vec::new() });
                 series.len() - 1
             });
-            series[at].values.push((output, value));
+            series[at].values.push((size(output), nth));
         }
     }
     let told = |(order, one): &(usize, Series<'a>)| {
-        let (_, first) = one.values.first()?;
-        if one.values.iter().all(|(_, value)| value == first) || is_of_its_own(&one.name.key) {
+        let value = |(output, nth): &(u32, u32)| outputs[*output as usize].0.value(*nth);
+        let first = value(one.values.first()?);
+        if one.values.iter().all(|at| value(at) == first) || is_of_its_own(&one.name.key) {
             return None;
         }
         let values: Vec<(&str, u32)> =
-            one.values.iter().flat_map(|(output, value)| outputs[*output].1.iter().map(|t| (*value, *t))).collect();
-        let mut of: Vec<usize> = one.values.iter().filter_map(|(output, _)| shape_of[*output]).collect();
+            one.values.iter().flat_map(|at| outputs[at.0 as usize].1.iter().map(move |t| (value(at), *t))).collect();
+        let mut of: Vec<usize> = one.values.iter().filter_map(|(output, _)| shape_of[*output as usize]).collect();
         of.dedup();
         let alike: u64 = of.into_iter().collect::<HashSet<_>>().into_iter().map(|shape| shapes[shape]).sum();
         if size(values.len()) < NODES_MIN || (values.len() as u64) * 10 < alike * 9 {

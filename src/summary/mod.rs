@@ -11,6 +11,7 @@ mod describe;
 mod explain;
 mod facts;
 mod group;
+mod index;
 mod lines;
 mod mask;
 mod measure;
@@ -33,6 +34,7 @@ use crate::redact::{normalise, untagged};
 pub use change::{Change, Pair, changes};
 use describe::Describer;
 use group::{Chatter, Told, Unit};
+pub use index::Index;
 use lines::{Lexicon, Record};
 pub use names::in_order_of_names;
 use order::Orders;
@@ -362,7 +364,7 @@ impl Sets {
     fn of(rows: &[&Row]) -> Self {
         let examples = examples(rows);
         let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
-        let mut known: HashMap<(Option<Digest>, bool), usize, RandomState> = HashMap::default();
+        let mut known = Index::default();
         // Most printed what the one before has printed, or something of their own.
         let mut last = (None, 0);
         for (i, row) in rows.iter().enumerate() {
@@ -375,12 +377,22 @@ impl Sets {
                     let printed = (output, cut);
                     let at = match last {
                         (Some(before), at) if before == printed => at,
-                        _ => *known.entry(printed).or_insert(sets.successes.len()),
+                        _ => {
+                            let is_it = |at: u32| {
+                                let set: &Set = &sets.successes[at as usize];
+                                (set.output, set.cut) == printed
+                            };
+                            let bytes = output.and_then(|output| output.bytes().first_chunk::<8>().copied());
+                            let hash = bytes.map_or(0, u64::from_ne_bytes) ^ u64::from(cut);
+                            known.find(hash, is_it).unwrap_or_else(|free| {
+                                sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
+                                let at = size(sets.successes.len() - 1);
+                                known.put(free, at);
+                                at
+                            }) as usize
+                        }
                     };
                     last = (Some(printed), at);
-                    if at == sets.successes.len() {
-                        sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
-                    }
                     sets.successes[at].rows.push(i);
                     sets.successes[at].whole = sets.successes[at].whole.or(stands_for.and(row.output));
                 }

@@ -338,6 +338,11 @@ impl Said {
         self.facts.iter_mut().for_each(|fact| fact.name = name(fact).unwrap_or_default());
     }
 
+    /// The value of the `nth` of them.
+    pub(super) fn value(&self, nth: u32) -> &str {
+        self.facts.get(nth as usize).map_or("", |fact| &self.text[fact.from as usize..fact.to as usize])
+    }
+
     /// Names and their values, in the order of the output.
     pub(super) fn facts(&self) -> impl Iterator<Item = (u32, &str)> {
         self.facts.iter().map(|fact| (fact.name, &self.text[fact.from as usize..fact.to as usize]))

@@ -10,10 +10,9 @@ use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::{Redacted, Redactor};
-use crate::summary::{Input, Reader, Row, Source, Summary, Threads, in_order_of_names, seen};
+use crate::summary::{Index, Input, Reader, Row, Source, Summary, Threads, in_order_of_names, seen};
 
 use super::blocks::{Block, Blocks};
-use super::index::Index;
 use super::inventory::Inventory;
 use super::line::{End, Line, expand, parse};
 use super::pieces::{Pieces, Run, hides};

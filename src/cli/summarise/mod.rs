@@ -3,7 +3,6 @@
 mod against;
 mod blocks;
 mod gathered;
-mod index;
 mod inventory;
 mod line;
 mod pieces;

@@ -4,7 +4,8 @@ use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 
-use super::index::Index;
+use crate::summary::Index;
+
 use super::store::{Kept, Store};
 
 /// Different texts, with how many nodes have each.
