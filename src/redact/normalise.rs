@@ -64,9 +64,10 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
 /// 0xEF the invisible characters, beside many that are seen (`●`, `├`).
 fn has_unseen(bytes: &[u8]) -> bool {
     let control = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f;
+    let plain = |b: u8| (b.wrapping_sub(0x20) < 0x5f) | (b == b'\n') | (b == b'\t');
     // Without a branch, so that many bytes are looked at in one step.
     bytes.chunks(64).enumerate().any(|(n, chunk)| {
-        let suspicious = chunk.iter().fold(false, |any, b| any | control(*b) | matches!(b, 0xc2 | 0xe2 | 0xef));
+        let suspicious = !chunk.iter().fold(true, |all, b| all & plain(*b));
         suspicious
             && chunk.iter().zip(n * 64..).any(|(b, at)| match (b, bytes.get(at + 1)) {
                 (0xc2, Some(next)) => *next < 0xa0,
