@@ -86,10 +86,13 @@ fn in_one_line(run: &Run, summary: Option<&Summary>) -> Line {
             line = line.plain(format!(" · {} {word}", number(n)));
         }
     }
-    match summary.and_then(|s| s.findings.first()).filter(|f| f.outcome != Outcome::Succeeded) {
-        Some(cause) => line
+    if let Some(cause) = summary.and_then(|s| s.findings.first()).filter(|f| f.outcome != Outcome::Succeeded) {
+        line = line
             .plain(format!(" · most: {} × ", number(size(cause.targets.len()))))
-            .code(cut(&verdict::plain(&cause.title), CAUSE_MAX)),
+            .code(cut(&verdict::plain(&cause.title), CAUSE_MAX));
+    }
+    match super::pace::over_by(run) {
+        Some(at) => line.plain(" · over by about ").when(at),
         None => line,
     }
 }

@@ -23,6 +23,7 @@ pub mod halt;
 pub mod home;
 mod notice;
 pub mod outputs;
+mod pace;
 pub mod plain;
 pub mod plan;
 pub mod reference;

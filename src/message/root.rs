@@ -222,6 +222,7 @@ fn progress(run: &Run, view: &View) -> Vec<Line> {
     }
     let mut told = vec![say(parts.join(" · "))];
     told.extend(by_step(run));
+    told.extend(super::pace::over_by(run).map(|at| say("At this pace it is over by about ").when(at).plain(".")));
     told.extend(super::back::progress(run));
     if let Some(hold) = run.hold() {
         told.push(

@@ -55,6 +55,7 @@ impl Run {
             narrowed: Vec::new(),
             ended_by: None,
             started: None,
+            reported: None,
             ended: None,
             cancelled_by: None,
             budget_spent: false,
@@ -225,7 +226,7 @@ impl Run {
                 progress.state = SendState::Waiting;
                 self.after_stop(*shard);
             }
-            Event::Reported { shard, step, results, .. } => {
+            Event::Reported { shard, step, results, at } => {
                 if self.shards.len() <= *shard as usize {
                     return Err(misfit("no such shard"));
                 }
@@ -235,6 +236,7 @@ impl Run {
                     }
                     self.report(*step, report);
                 }
+                self.reported = Some(*at);
                 self.advance(*shard);
             }
             Event::BudgetSpent { .. } => {

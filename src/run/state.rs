@@ -237,6 +237,8 @@ pub struct Run {
     pub ended_by: Option<(Option<Principal>, String)>,
     /// When sends were allowed.
     pub started: Option<Timestamp>,
+    /// When nodes told last how they ended.
+    pub reported: Option<Timestamp>,
     /// When the run was over, however it ended.
     pub ended: Option<Timestamp>,
     /// Somebody cancelled it after the start.

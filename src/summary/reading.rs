@@ -23,7 +23,7 @@ use super::{Outputs, Threads, size};
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
 const ALONE: usize = 1 << 20;
 /// Bytes of texts that are read before it is asked which of their lines have to be kept.
-pub(super) const AT_ONCE: usize = 16 << 20;
+pub(super) const AT_ONCE: usize = 12 << 20;
 
 /// Where outputs are read from, by several threads at once.
 pub trait Source: Sync {

@@ -26,7 +26,7 @@ const NODE_MAX: u32 = 32 << 20;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
 /// Blocks that one thread has before it at once.
-const BEFORE_IT: usize = 4;
+const BEFORE_IT: usize = 2;
 
 /// What was read, by node: in the order in which they first came, and by name at the end.
 #[derive(Default)]
@@ -107,7 +107,7 @@ impl Gathered {
                 let (done, from) = mpsc::channel();
                 scope.spawn(move || {
                     // Whoever has no use for more is gone.
-                    work.into_iter().try_for_each(|(block, room)| done.send(Pieces::of(block, room, hasher)))
+                    work.into_iter().all(|(block, room)| done.send(Pieces::of(block, room, hasher)).is_ok())
                 });
                 (to, from)
             });

@@ -12,7 +12,7 @@ use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit as _, StreamCipher as _, StreamCipherSeek as _};
 
 /// Bytes that stay in memory.
-const ROOM: usize = 40 << 20;
+const ROOM: usize = 32 << 20;
 
 #[derive(Default)]
 pub(super) struct Store {

@@ -6,7 +6,7 @@ use super::make::*;
 use super::read;
 use crate::domain::{NotStarted, Outcome};
 use crate::message::{closing, output_file, results, root, summary_input};
-use crate::run::{Phase, Run, SendState};
+use crate::run::{Hold, HoldCause, HoldEnd, Phase, Run, SendState};
 use crate::summary::summarise;
 
 const NO_SPACE: &str = "Job for nginx.service failed\n----------ERROR-------\nnginx: [emerg] write() failed (28: No space left on device)\nfailed to run commands: exit status 1\n";
@@ -417,4 +417,38 @@ fn a_run_that_stopped_itself_says_so() {
 
     [Retry the 1 failed] [Run the 11 not started] [Run again]
     ");
+}
+
+#[test]
+fn a_run_that_goes_on_says_when_it_will_be_over_and_one_that_waits_does_not() {
+    let mut run = approved(run(plan(48), needs(1), Phase::Running));
+    for n in 1..=12 {
+        end(&mut run, &format!("web-{n}"), Outcome::Succeeded, Some(0), "done: OK\n");
+    }
+    let told = |run: &Run| {
+        let text = read(&root(run, None, &view()));
+        text.lines().find(|line| line.contains("over by")).map(str::to_owned)
+    };
+    assert_eq!(told(&run), None, "nothing was reported yet");
+    run.reported = Some(at("14:05"));
+    assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:11 UTC."));
+    let hold = Hold {
+        number: 1,
+        cause: HoldCause::Wave { wave: 1, errors: 0 },
+        since: at("14:03"),
+        until: at("15:03"),
+        revision: 1,
+        votes: Vec::new(),
+        ended: None,
+    };
+    run.holds.push(hold);
+    assert_eq!(told(&run), None, "it waits for somebody");
+    run.holds[0].ended = Some((HoldEnd::Continued, Some(arne()), at("14:04")));
+    assert_eq!(
+        told(&run).as_deref(),
+        Some("At this pace it is over by about 2026-11-22 14:08 UTC."),
+        "without the hold"
+    );
+    run.stopping = Some(NotStarted::Cancelled);
+    assert_eq!(told(&run), None, "nothing further is started");
 }
