@@ -165,9 +165,12 @@ impl Reader {
     /// The same, where outputs that were read before need not be in `input.outputs`.
     #[must_use]
     pub fn summarise(&mut self, input: &Input) -> Summary {
+        if !input.outputs.is_empty() {
+            let Ok(summary) = self.summarise_from(input, &input.outputs);
+            return summary;
+        }
         let rows = distinct(&input.rows);
         let sets = Sets::of(&rows);
-        self.read_outputs(&rows, &sets, &input.outputs);
         let chatter = self.settle_all(&sets);
         self.told(input, &rows, &sets, &chatter)
     }
@@ -204,7 +207,7 @@ impl Reader {
             },
             || {
                 let measures = measure::measures(rows);
-                if !input.extracts && measures.is_empty() { found(rows, sets, self) } else { measures }
+                if !input.extracts && measures.is_empty() { found(rows, self) } else { measures }
             },
         );
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -259,22 +262,16 @@ impl Reader {
     pub fn learn(&mut self, rows: &[Row], outputs: &Outputs) {
         let rows = distinct(rows);
         let sets = Sets::of(&rows);
-        self.read_outputs(&rows, &sets, outputs);
+        let Ok(_) = self.read(&rows, &sets, outputs);
         if self.holds_long_ones() {
             self.settle_all(&sets);
         }
     }
 
-    fn read_outputs(&mut self, rows: &[&Row], sets: &Sets, outputs: &Outputs) {
-        if !outputs.is_empty() {
-            let Ok(_) = self.read(rows, sets, outputs);
-        }
-    }
-
     /// Reads what is at hand and was not read yet; says which those are that were not.
     fn read<S: Source>(&mut self, rows: &[&Row], sets: &Sets, source: &S) -> Result<Vec<Digest>, S::Error> {
-        let mut wanted: Vec<Digest> = self.wanted_of_failures(rows, sets).collect();
-        for output in &wanted {
+        let failures: BTreeSet<Digest> = self.wanted_of_failures(rows, sets).collect();
+        for output in &failures {
             if let Some(text) = source.text(output)? {
                 self.read_failure(*output, &text);
             }
@@ -294,8 +291,7 @@ impl Reader {
                 self.settle_all(sets);
             }
         }
-        wanted.extend(jobs.iter().map(|job| job.output));
-        Ok(wanted)
+        Ok(failures.into_iter().chain(jobs.iter().map(|job| job.output)).collect())
     }
 
     /// Which lines are of logs, among whole outputs and among cut ones; and leaves them out of what is kept.
@@ -363,9 +359,7 @@ impl Sets {
     fn of(rows: &[&Row]) -> Self {
         let examples = examples(rows);
         let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
-        let mut known = Index::default();
-        // Most printed what the one before has printed, or something of their own.
-        let mut last = (None, 0);
+        let mut known = Printed::default();
         for (i, row) in rows.iter().enumerate() {
             match row.outcome {
                 None => {}
@@ -373,25 +367,10 @@ impl Sets {
                     let stands_for =
                         row.listed.filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
                     let (output, cut) = stands_for.map_or((row.output, row.cut), |listed| (Some(listed), true));
-                    let printed = (output, cut);
-                    let at = match last {
-                        (Some(before), at) if before == printed => at,
-                        _ => {
-                            let is_it = |at: u32| {
-                                let set: &Set = &sets.successes[at as usize];
-                                (set.output, set.cut) == printed
-                            };
-                            let bytes = output.and_then(|output| output.bytes().first_chunk::<8>().copied());
-                            let hash = bytes.map_or(0, u64::from_ne_bytes) ^ u64::from(cut);
-                            known.find(hash, is_it).unwrap_or_else(|free| {
-                                sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
-                                let at = size(sets.successes.len() - 1);
-                                known.put(free, at);
-                                at
-                            }) as usize
-                        }
-                    };
-                    last = (Some(printed), at);
+                    let at = known.number(output, cut);
+                    if at == sets.successes.len() {
+                        sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
+                    }
                     sets.successes[at].rows.push(i);
                     sets.successes[at].whole = sets.successes[at].whole.or(stands_for.and(row.output));
                 }
@@ -406,23 +385,47 @@ impl Sets {
     }
 }
 
-/// What the outputs of the successful nodes hold by themselves, each different output read once.
-fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
-    let mut outputs: Vec<(&Said, Vec<u32>)> = Vec::with_capacity(sets.successes.len());
-    for set in &sets.successes {
-        // One of them that was read whole says more than the others.
-        let mut printed: Vec<(&Row, Vec<u32>)> = Vec::new();
-        for row in set.rows.iter().map(|at| rows[*at]) {
-            let same = |(other, _): &&mut (&Row, Vec<u32>)| (other.output, other.cut) == (row.output, row.cut);
-            match printed.iter_mut().find(same) {
-                Some((_, targets)) => targets.push(row.target),
-                None => printed.push((row, vec![row.target])),
-            }
+/// Different outputs, whole or cut, numbered in the order in which they first come.
+#[derive(Default)]
+struct Printed {
+    all: Vec<(Option<Digest>, bool)>,
+    known: Index,
+    last: usize,
+}
+
+impl Printed {
+    fn number(&mut self, output: Option<Digest>, cut: bool) -> usize {
+        // Most print what the one before has printed, or something of their own.
+        if self.all.get(self.last) == Some(&(output, cut)) {
+            return self.last;
         }
-        let read = |row: &Row| row.output.and_then(|output| reader.success(output, row.cut));
-        outputs.extend(printed.into_iter().filter_map(|(row, targets)| Some((&read(row)?.said, targets))));
+        let start = output.and_then(|output| output.bytes().first_chunk::<8>().copied());
+        let hash = start.map_or(0, u64::from_ne_bytes) ^ u64::from(cut);
+        let number = self.known.find(hash, |at| self.all[at as usize] == (output, cut)).unwrap_or_else(|free| {
+            let number = size(self.all.len());
+            self.known.put(free, number);
+            self.all.push((output, cut));
+            number
+        });
+        self.last = number as usize;
+        self.last
     }
-    measure::found(&outputs, reader.names.all(), reader.threads)
+}
+
+/// What the outputs of the successful nodes hold by themselves, each different output read once.
+fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
+    let mut printed = Printed::default();
+    let mut outputs: Vec<(Option<&Said>, Vec<u32>)> = Vec::new();
+    for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
+        let at = printed.number(row.output, row.cut);
+        if at == outputs.len() {
+            let reading = row.output.and_then(|output| reader.success(output, row.cut));
+            outputs.push((reading.map(|reading| &reading.said), Vec::new()));
+        }
+        outputs[at].1.push(row.target);
+    }
+    let read = outputs.into_iter().filter_map(|(said, targets)| Some((said?, targets)));
+    measure::found(&read.collect::<Vec<_>>(), reader.names.all(), reader.threads)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.

@@ -25,6 +25,9 @@ const ALONE: usize = 1 << 20;
 /// Bytes of texts that are read before it is asked which of their lines have to be kept.
 pub(super) const AT_ONCE: usize = 12 << 20;
 
+/// Each thread has tables of its own, and more threads would gain less than those take.
+const THREADS_MAX: usize = 8;
+
 /// Where outputs are read from, by several threads at once.
 pub trait Source: Sync {
     type Error: Send;
@@ -101,10 +104,10 @@ pub(super) struct Job<'a> {
 }
 
 impl Reader {
-    /// Reads with so many threads at once. What it tells is the same with any number.
+    /// Reads with so many threads at once, up to [`THREADS_MAX`]. What it tells is the same with any number.
     #[must_use]
     pub fn with_threads(threads: usize) -> Self {
-        Reader { threads: Threads::new(threads), ..Reader::default() }
+        Reader { threads: Threads::new(threads.min(THREADS_MAX)), ..Reader::default() }
     }
 
     pub(super) fn success(&self, output: Digest, cut: bool) -> Option<&Reading> {

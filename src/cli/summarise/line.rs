@@ -70,7 +70,7 @@ fn is_name(name: &str) -> bool {
         } else if !between(c) {
             return false;
         }
-        folded |= c == '[' && at > 0;
+        folded |= c == '[' && at > 0 && !name.starts_with('[');
     }
     says && !folded && name.len() <= NAME_MAX && !TOOLS.contains(&name)
 }
@@ -113,6 +113,7 @@ mod tests {
         assert_eq!(of("web-1:\tline"), ("web-1", "line"));
         assert_eq!(of("fe80::1: line"), ("fe80::1", "line"));
         assert_eq!(of("ops@10.0.0.1: line\r"), ("ops@10.0.0.1", "line"));
+        assert_eq!(of("[a][b]: up"), ("[a][b]", "up"));
         for line in ["no node here", "Error in something: x", "http://x", "", "***: x", ": x", "{\"a\": 1}"] {
             assert_eq!(parse(line.as_bytes()), Line::Nobody, "{line}");
         }

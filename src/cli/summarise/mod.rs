@@ -112,9 +112,10 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Threads that are worth starting for what takes the processor alone.
+/// Threads that are worth starting for what takes the processor alone: what one thread does for all of them keeps no more
+/// busy.
 fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    std::thread::available_parallelism().map_or(1, usize::from).min(8)
 }
 
 /// Whoever reads may go before the end, as `head` does.

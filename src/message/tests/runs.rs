@@ -6,7 +6,7 @@ use super::make::*;
 use super::read;
 use crate::domain::{NotStarted, Outcome};
 use crate::message::{closing, output_file, results, root, summary_input};
-use crate::run::{Hold, HoldCause, HoldEnd, Phase, Run, SendState};
+use crate::run::{Hold, HoldCause, HoldEnd, Phase, Run, SendState, TargetState};
 use crate::summary::summarise;
 
 const NO_SPACE: &str = "Job for nginx.service failed\n----------ERROR-------\nnginx: [emerg] write() failed (28: No space left on device)\nfailed to run commands: exit status 1\n";
@@ -449,6 +449,21 @@ fn a_run_that_goes_on_says_when_it_will_be_over_and_one_that_waits_does_not() {
         Some("At this pace it is over by about 2026-11-22 14:08 UTC."),
         "without the hold"
     );
+    run.holds[0].since = at("14:05");
+    run.holds[0].ended = Some((HoldEnd::Continued, Some(arne()), at("14:09")));
+    assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:15 UTC."), "from there on");
+    let mut back = run.proposal.plan.steps[0].clone();
+    back.name = "look again".into();
+    run.proposal.plan.steps.push(back);
+    // 12 of 96 steps in two minutes, and those 12 nodes have no second one.
+    assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:21 UTC."), "two steps each");
+    run.proposal.plan.steps.pop();
+    for n in 20..=40 {
+        end(&mut run, &format!("web-{n}"), Outcome::NotStarted(NotStarted::Offline), None, "");
+    }
+    let offline = |target: &&mut TargetState| matches!(target.outcome, Some(Outcome::NotStarted(_)));
+    run.targets.iter_mut().filter(offline).for_each(|target| target.reports.clear());
+    assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:11 UTC."), "15 are left");
     run.stopping = Some(NotStarted::Cancelled);
     assert_eq!(told(&run), None, "nothing further is started");
 }
