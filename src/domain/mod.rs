@@ -17,7 +17,7 @@ pub mod target;
 pub mod words;
 
 pub use account::{Account, AccountSource, Bucket};
-pub use amount::{Amount, Millis};
+pub use amount::{Amount, Millis, number};
 pub use fault::{Fault, Position};
 pub use ids::{AccountId, CommandId, Digest, Invalid, NodeId, Region, RunId, RunbookName};
 pub use inventory::{Node, Platform as NodePlatform, Snapshot, Unmanaged, Unread};

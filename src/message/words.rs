@@ -1,5 +1,6 @@
 //! Small pieces of sentences: numbers, plurals, lists, and a builder for one line.
 
+pub use crate::domain::number;
 use crate::domain::{Millis, Principal, Timestamp};
 
 use super::{Block, Span};
@@ -92,19 +93,6 @@ pub(super) fn prose(text: &str) -> Vec<Span> {
         spans.push(Span::plain(rest.join("`")));
     }
     spans
-}
-
-/// `48,300`.
-pub fn number(n: impl Into<u64>) -> String {
-    let digits = n.into().to_string();
-    let mut out = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// A fragment as a sentence: a capital in front, a full stop behind.

@@ -3,6 +3,8 @@
 //! "all in acme-eu (12 of its 12)" says both how much of the set and how much of the account it is; never
 //! "because of". Sets that nothing sets apart (`explain` judges that) are named by their nodes.
 
+use crate::domain::number;
+
 use super::Row;
 use super::explain::{Attributes, Known, Reason, Verdict};
 use super::names;
@@ -55,7 +57,7 @@ impl<'a> Describer<'a> {
         } else {
             match names::parts(names(), NAMED) {
                 Some(parts) => parts.join(", "),
-                None => format!("{} and {} more", first(), set.len() - NAMED),
+                None => format!("{} and {} more", first(), number((set.len() - NAMED) as u64)),
             }
         };
         if let Some(account) = self.account(set) {
@@ -102,7 +104,7 @@ fn words(reason: &Reason<'_>, nodes: usize) -> String {
     let Reason { values, inside, total, .. } = reason;
     if let Some(left) = reason.exceptions() {
         let place: Vec<&str> = values.iter().map(|(_, value)| *value).collect();
-        return format!("all of {} except {left}", place.join("/"));
+        return format!("all of {} except {}", place.join("/"), number(left));
     }
     let told = |word: &str, between: &str| {
         let those: Vec<String> = values.iter().filter(|v| preposition(v.0) == word).map(value).collect();
@@ -113,8 +115,9 @@ fn words(reason: &Reason<'_>, nodes: usize) -> String {
     // An account's nodes in one region are one place's nodes.
     let one = values.len() == 1 || values.iter().all(|v| preposition(v.0) == "in");
     let whose = if one { "its" } else { "those" };
-    let all = if *inside as usize == nodes { "all".to_owned() } else { format!("{inside} of {nodes}") };
-    format!("{all}{} ({inside} of {whose} {total})", told.concat())
+    let (total, of) = (number(*total), number(*inside));
+    let all = if *inside as usize == nodes { "all".to_owned() } else { format!("{of} of {}", number(nodes as u64)) };
+    format!("{all}{} ({of} of {whose} {total})", told.concat())
 }
 
 fn preposition(name: &str) -> &'static str {

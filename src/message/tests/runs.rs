@@ -1,6 +1,7 @@
 //! The living card, results and the closing reply, phase by phase.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::make::*;
 use super::read;
@@ -454,10 +455,10 @@ fn a_run_that_goes_on_says_when_it_will_be_over_and_one_that_waits_does_not() {
     assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:15 UTC."), "from there on");
     let mut back = run.proposal.plan.steps[0].clone();
     back.name = "look again".into();
-    run.proposal.plan.steps.push(back);
+    Arc::make_mut(&mut run.proposal.plan).steps.push(back);
     // 12 of 96 steps in two minutes, and those 12 nodes have no second one.
     assert_eq!(told(&run).as_deref(), Some("At this pace it is over by about 2026-11-22 14:21 UTC."), "two steps each");
-    run.proposal.plan.steps.pop();
+    Arc::make_mut(&mut run.proposal.plan).steps.pop();
     for n in 20..=40 {
         end(&mut run, &format!("web-{n}"), Outcome::NotStarted(NotStarted::Offline), None, "");
     }
