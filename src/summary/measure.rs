@@ -10,7 +10,7 @@ use foldhash::fast::RandomState;
 use crate::redact::untagged;
 
 use super::facts::holds_clock;
-use super::group::Number;
+use super::group::{Number, UNITS};
 use super::reading::{Name, Said};
 use super::{Measure, Row, Shape, Threads, size};
 
@@ -208,6 +208,8 @@ pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], thr
         judge(one.name, &values).map(|verdict| Told { verdict, order: *order, name: one.name, values })
     };
     let series: Vec<(usize, Series<'_>)> = series.into_iter().enumerate().collect();
+    // Of few nodes all are judged sooner than a thread has begun.
+    let threads = if (nodes as usize) < UNITS { Threads::default() } else { threads };
     let told = threads.share(&series, 1, |series| series.iter().filter_map(told).collect::<Vec<Told<'_>>>());
     let mut told: Vec<Told<'_>> = told.into_iter().flatten().collect();
     told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.order.cmp(&b.order)));
