@@ -16,10 +16,10 @@ from figures import Figure, percent, share
 
 LEAST = 12
 MOST = inventory.NODES // 5
-EXCEPT = re.compile(r"^all of (?P<place>\S+) except \d+")
+EXCEPT = re.compile(r"^all of (?P<place>\S+) except [\d,]+")
 WORDS = re.compile(
-    r"^(?:all|\d+ of \d+)(?: in (?P<in>\S+))?(?: on (?P<on>.+?))?(?: with (?P<with>.+?))?"
-    r" \(\d+ of (?:its|those) \d+\)"
+    r"^(?:all|[\d,]+ of [\d,]+)(?: in (?P<in>\S+))?(?: on (?P<on>.+?))?(?: with (?P<with>.+?))?"
+    r" \([\d,]+ of (?:its|those) [\d,]+\)"
 )
 NAMED_IN = re.compile(r" in (?P<in>\S+?)(?:, nothing sets them apart)?$")
 KINDS = {
