@@ -9,10 +9,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::redact::{normalise, untagged};
 
-use super::group::{Chatter, Shown, Unit, told_line};
+use super::group::{Chatter, Shown, told_line};
 use super::lines::{Lexicon, Place, Record, Template};
 use super::mask::{Kind, Value};
 use super::threads::Threads;
+use super::units::Units;
 
 /// One node's redacted output, before and now.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +46,7 @@ pub fn changes(pairs: &[Pair<'_>]) -> Vec<Change> {
     let mut lexicon = Lexicon::default();
     let mut read = |text: &str, name: &str| Record::of(&normalise(text), name, &mut lexicon);
     let records: Vec<[Record; 2]> = pairs.iter().map(|p| [read(p.old, p.name), read(p.new, p.name)]).collect();
-    let units: Vec<Unit<'_>> = records.iter().flatten().map(|record| Unit { record, nodes: 1 }).collect();
+    let units: Units<'_> = records.iter().flatten().map(|record| (record, 1)).collect();
     let chatter = Chatter::of(&lexicon, &units, Threads::default());
     let differences: Vec<Difference<'_>> =
         records.iter().map(|[old, new]| Difference::between(old, new, &lexicon, &chatter)).collect();

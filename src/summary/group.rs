@@ -14,20 +14,8 @@ use foldhash::fast::RandomState;
 use super::cause::sounds_bad;
 use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
 use super::mask::{Kind, SLOT, Value};
+use super::units::{Unit, Units};
 use super::{Threads, size, when};
-
-/// One text and how many nodes said it, byte for byte.
-pub(super) struct Unit<'r> {
-    pub record: &'r Record,
-    pub nodes: u32,
-}
-
-impl<'r> Unit<'r> {
-    /// `set`: those who said it.
-    pub(super) fn of(record: &'r Record, set: &[usize]) -> Self {
-        Unit { record, nodes: size(set.len()) }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Group {
@@ -76,21 +64,27 @@ const MASKED: &str = "\u{1}";
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
 /// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
-pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>], threads: Threads) -> Vec<Group> {
+pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &Units<'_>, threads: Threads) -> Vec<Group> {
     let mut shapes: Vec<Shape> = Vec::new();
     let mut known: HashMap<Key, usize, RandomState> = HashMap::default();
-    let mut starts: Vec<Starts> = Vec::with_capacity(units.len());
+    let mut starts: Vec<Vec<u32>> = Vec::new();
     // Used again for the next unit: most of them have the shape of one before.
     let mut key = Key::default();
-    for (i, unit) in units.iter().enumerate() {
-        starts.push(chatter.key(unit.record, &mut key));
-        match known.get(&key) {
-            Some(&s) => shapes[s].members.push(i),
-            None => {
-                shapes.push(Shape::of(&key, unit.record, lexicon, i));
+    // Where every line counts, units of one layout are of one shape.
+    let mut by_layout: Vec<Option<usize>> = vec![None; units.layouts.len()];
+    for (i, unit) in units.all.iter().enumerate() {
+        let shape = by_layout[unit.layout()].unwrap_or_else(|| {
+            starts.extend(chatter.key(unit.record, &mut key));
+            known.get(&key).copied().unwrap_or_else(|| {
+                shapes.push(Shape::of(&key, unit.record, lexicon));
                 known.insert(key.clone(), shapes.len() - 1);
-            }
+                shapes.len() - 1
+            })
+        });
+        if chatter.0.is_empty() {
+            by_layout[unit.layout()] = Some(shape);
         }
+        shapes[shape].members.push(i);
     }
     let all = Values { units, starts };
     let everywhere = in_all(&shapes);
@@ -102,7 +96,7 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>], th
         for class in sets {
             let mut lines = read(shape, &wanted, &slots, lexicon, &all, &class, threads);
             lines.extend(shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)));
-            let chatter = chatter.among(class.iter().map(|&i| units[i].record));
+            let chatter = chatter.among(class.iter().map(|&i| units.all[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
         }
@@ -111,25 +105,20 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &[Unit<'_>], th
     groups
 }
 
-/// Where the values of each line that counts begin in a record, in the order of its [`Key`].
-enum Starts {
-    /// All of its lines count.
-    All,
-    These(Vec<u32>),
-}
-
 /// The values of all units.
 struct Values<'u, 'r> {
-    units: &'u [Unit<'r>],
-    starts: Vec<Starts>,
+    units: &'u Units<'r>,
+    /// Where the values of each line that counts begin in a record, in the order of its [`Key`]. None are here where all of
+    /// them count.
+    starts: Vec<Vec<u32>>,
 }
 
 impl<'r> Values<'_, 'r> {
     fn of(&self, unit: usize, slot: Slot) -> (Value, &'r str) {
-        let record = self.units[unit].record;
-        let at = match &self.starts[unit] {
-            Starts::All => record.sorted.get(slot.line).map(|place| place.values),
-            Starts::These(starts) => starts.get(slot.line).copied(),
+        let record = self.units.all[unit].record;
+        let at = match self.starts.get(unit) {
+            None => record.sorted.get(slot.line).map(|place| place.values),
+            Some(starts) => starts.get(slot.line).copied(),
         };
         let value = at.and_then(|at| record.values.get(at as usize + slot.nth));
         // INVARIANT: units of one shape have the same lines with the same slots.
@@ -194,11 +183,11 @@ struct Shape {
 }
 
 impl Shape {
-    fn of((lines, marks): &Key, first: &Record, lexicon: &Lexicon, unit: usize) -> Self {
+    fn of((lines, marks): &Key, first: &Record, lexicon: &Lexicon) -> Self {
         // Lines that do not count are in the record and not among these.
         let mut counted = lines.iter().peekable();
         let mut places: Vec<(u32, usize)> = Vec::with_capacity(lines.len());
-        for at in &first.sorted {
+        for at in first.sorted.iter() {
             if counted.next_if_eq(&&at.template).is_some() {
                 places.push((at.line, places.len()));
             }
@@ -212,7 +201,7 @@ impl Shape {
             order: places.into_iter().map(|(_, line)| line).collect(),
             slots: slots.collect(),
             marks: marks.clone(),
-            members: vec![unit],
+            members: Vec::new(),
         }
     }
 
@@ -227,14 +216,16 @@ impl Shape {
 }
 
 /// What of their logs sets those apart who have it, and not those who lack it.
-fn of_few<'s>(shapes: &'s [Shape], units: &[Unit<'_>]) -> HashSet<&'s Mark> {
-    let total: u32 = units.iter().map(|unit| unit.nodes).sum();
+fn of_few<'s>(shapes: &'s [Shape], units: &Units<'_>) -> HashSet<&'s Mark> {
     let mut held: HashMap<&Mark, u32> = HashMap::new();
     for shape in shapes.iter().filter(|shape| !shape.marks.is_empty()) {
-        let nodes: u32 = shape.members.iter().map(|&i| units[i].nodes).sum();
+        let nodes: u32 = shape.members.iter().map(|&i| units.all[i].nodes).sum();
         shape.marks.iter().for_each(|mark| *held.entry(mark).or_default() += nodes);
     }
-    held.into_iter().filter(|(_, nodes)| u64::from(*nodes) * 2 <= u64::from(total)).map(|(mark, _)| mark).collect()
+    held.into_iter()
+        .filter(|(_, nodes)| u64::from(*nodes) * 2 <= u64::from(units.nodes))
+        .map(|(mark, _)| mark)
+        .collect()
 }
 
 /// The templates that every shape has.
@@ -279,17 +270,21 @@ const MANY: u32 = 10;
 const MANY_MIN: u32 = 3;
 
 impl Chatter {
-    pub(super) fn of(lexicon: &Lexicon, units: &[Unit<'_>], threads: Threads) -> Self {
-        let total: u32 = units.iter().map(|unit| unit.nodes).sum();
+    pub(super) fn of(lexicon: &Lexicon, units: &Units<'_>, threads: Threads) -> Self {
+        let total = units.nodes;
+        // Of few nodes lines of logs are known only where they were left out of what was read.
+        if total < CHATTER_NODES && units.layouts.iter().all(|layout| layout.record.logs.is_empty()) {
+            return Chatter::default();
+        }
         // For each template how many nodes have it how often.
-        let counted = threads.share(units, UNITS, |units| {
+        let counted = threads.share(&units.layouts, UNITS, |layouts| {
             let mut often: Vec<Often> = vec![Often::default(); lexicon.templates()];
             let mut left_out = BTreeSet::new();
-            for unit in units {
-                for (template, count) in unit.record.counts() {
-                    often[template as usize].add(count, unit.nodes);
+            for layout in layouts {
+                for (template, count) in layout.record.counts() {
+                    often[template as usize].add(count, layout.nodes);
                 }
-                left_out.extend(unit.record.logs.iter().map(|log| log.template));
+                left_out.extend(layout.record.logs.iter().map(|log| log.template));
             }
             (often, left_out)
         });
@@ -298,9 +293,6 @@ impl Chatter {
         for (others, also_left_out) in counted {
             often.iter_mut().zip(others).for_each(|(often, other)| often.merge(other));
             left_out.extend(also_left_out);
-        }
-        if total < CHATTER_NODES && left_out.is_empty() {
-            return Chatter::default();
         }
         let verdict = |(template, often): (Template, Often)| {
             let often = often.by_count();
@@ -325,18 +317,18 @@ impl Chatter {
         };
         let mut chatter = Chatter((0..).zip(often).filter_map(verdict).collect());
         if !chatter.0.is_empty() {
-            chatter.look_for_rare_values(lexicon, units);
+            chatter.look_for_rare_values(lexicon, &units.all);
         }
         chatter
     }
 
-    /// What of a record counts.
-    fn key(&self, record: &Record, (lines, marks): &mut Key) -> Starts {
+    /// What of a record counts, and where the values of its lines begin unless all of them count.
+    fn key(&self, record: &Record, (lines, marks): &mut Key) -> Option<Vec<u32>> {
         lines.clear();
         marks.clear();
         if self.0.is_empty() {
             lines.extend(record.sorted.iter().map(|at| at.template));
-            return Starts::All;
+            return None;
         }
         let mut starts = Vec::with_capacity(record.sorted.len());
         for those in record.sorted.chunk_by(|a, b| a.template == b.template) {
@@ -371,7 +363,7 @@ impl Chatter {
                 marks.extend(is_rare.then(|| Mark::Rare(log.template, slot, value.to_owned())));
             }
         }
-        Starts::These(starts)
+        Some(starts)
     }
 
     /// Its templates that are lines of logs by what is known now.
@@ -504,7 +496,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
     if members.len() == 1 {
         return Split { sets: vec![members.clone()], slots: Vec::new() };
     }
-    let nodes: u32 = members.iter().map(|&i| all.units[i].nodes).sum();
+    let nodes: u32 = members.iter().map(|&i| all.units.all[i].nodes).sum();
     // Unit by unit, because what belongs to one stands together in memory.
     let tallied = threads.share(members, UNITS, |members| {
         let mut tallies: Vec<(Slot, Tally<'_>)> = shape.slots.iter().map(|slot| (*slot, Tally::default())).collect();
@@ -514,7 +506,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
         for &i in members {
             for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
                 let (value, text) = all.of(i, *slot);
-                tally.add(value, text, all.units[i].nodes, nodes);
+                tally.add(value, text, all.units.all[i].nodes, nodes);
             }
         }
         tallies
@@ -889,13 +881,12 @@ mod tests {
     fn sets(texts: &[(&str, u32)]) -> Vec<(u32, String)> {
         let mut lexicon = Lexicon::default();
         let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
-        let units: Vec<Unit<'_>> =
-            records.iter().zip(texts).map(|(record, (_, nodes))| Unit { record, nodes: *nodes }).collect();
+        let units: Units<'_> = records.iter().zip(texts.iter().map(|(_, nodes)| *nodes)).collect();
         group(&lexicon, &Chatter::of(&lexicon, &units, Threads::default()), &units, Threads::default())
             .into_iter()
             .map(|g| {
                 (
-                    g.units.iter().map(|i| units[*i].nodes).sum(),
+                    g.units.iter().map(|i| texts[*i].1).sum(),
                     g.lines.iter().map(|l| l.words.as_str()).collect::<Vec<_>>().join(" / "),
                 )
             })

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
@@ -36,6 +37,7 @@ pub(super) struct Lexicon {
     shape: String,
     values: Vec<Value>,
     draft: Draft,
+    layouts: Layouts,
 }
 
 /// Lines that came more than once, for the next node that prints them.
@@ -165,8 +167,8 @@ impl Lexicon {
 #[derive(Default)]
 pub(super) struct Record {
     /// Its lines but the blank ones, by their template, and those of one template by what they say: a list sorted by
-    /// something is the same list.
-    pub sorted: Box<[Place]>,
+    /// something is the same list. Shared by many texts of one command.
+    pub sorted: Arc<[Place]>,
     /// Lines that were left out, by their template; see [`Record::leave_out`].
     pub logs: Box<[Log]>,
     /// Into `text`.
@@ -175,13 +177,62 @@ pub(super) struct Record {
 }
 
 /// Where a line stands in a [`Record`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Place {
     pub template: Template,
     /// Which line it is, from 0.
     pub line: u32,
     /// Where its values begin.
     pub values: u32,
+}
+
+/// Places that came lately, for the next text whose lines stand as these do. It is for memory and speed alone.
+#[derive(Default)]
+pub(super) struct Layouts {
+    last: Arc<[Place]>,
+    known: HashSet<Arc<[Place]>, RandomState>,
+}
+
+/// Layouts that are remembered at once.
+const LAYOUTS: usize = 1 << 10;
+
+impl Layouts {
+    fn share(&mut self, places: &[Place]) -> Arc<[Place]> {
+        if *self.last == *places {
+            return Arc::clone(&self.last);
+        }
+        // Long ones are logs, and each has a layout of its own.
+        if places.len() >= LONG {
+            return places.into();
+        }
+        self.last = self.known.get(places).map_or_else(|| places.into(), Arc::clone);
+        if self.known.len() >= LAYOUTS {
+            self.known.clear();
+        }
+        self.known.insert(Arc::clone(&self.last));
+        Arc::clone(&self.last)
+    }
+}
+
+/// Where the places are that other places became.
+#[derive(Default)]
+pub(super) struct Became {
+    last: Option<(Arc<[Place]>, Arc<[Place]>)>,
+    layouts: Layouts,
+}
+
+impl Became {
+    /// What these become by `change`, which depends on them alone.
+    fn of(&mut self, places: &Arc<[Place]>, change: impl FnOnce(&mut [Place])) -> Arc<[Place]> {
+        if let Some((_, became)) = self.last.as_ref().filter(|(before, _)| Arc::ptr_eq(before, places)) {
+            return Arc::clone(became);
+        }
+        let mut changed = places.to_vec();
+        change(&mut changed);
+        let became = self.layouts.share(&changed);
+        self.last = Some((Arc::clone(places), Arc::clone(&became)));
+        became
+    }
 }
 
 /// Slots of a line of which values are kept; further ones count as if they had none.
@@ -240,7 +291,7 @@ impl Record {
         }
         draft.sort(lexicon);
         let record = Record {
-            sorted: draft.sorted.as_slice().into(),
+            sorted: lexicon.layouts.share(&draft.sorted),
             logs: Box::default(),
             values: draft.values.as_slice().into(),
             text: draft.text.as_str().into(),
@@ -250,11 +301,13 @@ impl Record {
         record
     }
 
-    /// Follows its lexicon into another one; see [`Lexicon::learn`].
-    pub(super) fn renumber(&mut self, templates: &[Template]) {
-        self.sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
-        // Stable: lines of one template stay as they are.
-        self.sorted.sort_by_key(|at| at.template);
+    /// Follows its lexicon into another one; see [`Lexicon::learn`]. `became`: what was renumbered by the same before.
+    pub(super) fn renumber(&mut self, templates: &[Template], became: &mut Became) {
+        self.sorted = became.of(&self.sorted, |sorted| {
+            sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
+            // Stable: lines of one template stay as they are.
+            sorted.sort_by_key(|at| at.template);
+        });
         self.logs.iter_mut().for_each(|log| log.template = templates[log.template as usize]);
         self.logs.sort_by_key(|log| log.template);
     }
@@ -274,12 +327,27 @@ impl Record {
     /// Puts the lines of each template in the order in which they are compared with those of others.
     pub(super) fn put_in_order(&mut self, orders: &Orders, lexicon: &Lexicon) {
         let Record { sorted, values, text, .. } = self;
-        for alike in sorted.chunk_by_mut(|a, b| a.template == b.template).filter(|alike| alike.len() > 1) {
-            let template = alike[0].template;
-            match orders.of_lines(template, values, text) {
-                Some(order) => sort(alike, order),
-                None => sort_by(alike, &names_first(alike, lexicon.slots(template), values), values, text),
+        let mut ordered: Option<Vec<Place>> = None;
+        let mut from = 0;
+        for alike in sorted.chunk_by(|a, b| a.template == b.template) {
+            let (these, template) = (from..from + alike.len(), alike[0].template);
+            from = these.end;
+            if alike.len() == 1 || lexicon.slots(template) == 0 {
+                continue;
             }
+            // Most stand in order already, and share their places with others.
+            let mut put = |order: &dyn Fn(&Place, &Place) -> Ordering| {
+                if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
+                    ordered.get_or_insert_with(|| sorted.to_vec())[these].sort_by(order);
+                }
+            };
+            match orders.of_lines(template, values, text) {
+                Some(order) => put(&order),
+                None => put(&by_slots(&names_first(alike, lexicon.slots(template), values), values, text)),
+            }
+        }
+        if let Some(ordered) = ordered {
+            *sorted = ordered.into();
         }
     }
 
@@ -363,7 +431,11 @@ impl Draft {
         for alike in sorted.chunk_by_mut(|a, b| a.template == b.template) {
             let slots = lexicon.slots(alike[0].template);
             if alike.len() > 1 && slots > 0 {
-                sort_by(alike, &names_first(alike, slots, values), values, text);
+                let slots = names_first(alike, slots, values);
+                let order = by_slots(&slots, values, text);
+                if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
+                    alike.sort_by(order);
+                }
             }
         }
     }
@@ -377,18 +449,12 @@ fn names_first(alike: &[Place], slots: usize, values: &[Value]) -> Vec<usize> {
     names.into_iter().chain(numbers).collect()
 }
 
-/// By these slots, and then as they stand in the text.
-fn sort_by(alike: &mut [Place], slots: &[usize], values: &[Value], text: &str) {
+/// How two lines follow each other: by these slots, and then as they stand in the text.
+fn by_slots<'a>(slots: &'a [usize], values: &'a [Value], text: &'a str) -> impl Fn(&Place, &Place) -> Ordering + 'a {
     let of = |at: &Place, slot: &usize| values[at.values as usize + slot].of(text);
-    sort(alike, |a, b| {
+    move |a, b| {
         let mut pairs = slots.iter().map(|slot| by_name(of(a, slot), of(b, slot)));
         pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
-    });
-}
-
-fn sort(alike: &mut [Place], order: impl Fn(&Place, &Place) -> Ordering) {
-    if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
-        alike.sort_by(order);
     }
 }
 
@@ -474,7 +540,7 @@ mod tests {
         let mut first = Lexicon::default();
         Record::of("a 9", "", &mut first);
         other.learn(&first, Vec::new());
-        record.renumber(&other.learn(&one, Vec::new()));
+        record.renumber(&other.learn(&one, Vec::new()), &mut Became::default());
         let told = |places: &[Place]| -> Vec<(String, u32, u32)> {
             places.iter().map(|p| (other.shape(p.template).replace(SLOT, "*"), p.line, p.values)).collect()
         };

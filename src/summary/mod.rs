@@ -19,6 +19,7 @@ mod names;
 mod order;
 mod reading;
 mod threads;
+mod units;
 mod when;
 
 use std::borrow::Cow;
@@ -32,7 +33,7 @@ use crate::redact::{normalise, untagged};
 
 pub use change::{Change, Pair, changes};
 use describe::Describer;
-use group::{Chatter, Told, Unit};
+use group::{Chatter, Told};
 pub use index::Index;
 use lines::{Lexicon, Record};
 pub use names::in_order_of_names;
@@ -40,6 +41,7 @@ use order::Orders;
 use reading::{AT_ONCE, Job, Said};
 pub use reading::{Reader, Source};
 pub use threads::Threads;
+use units::Units;
 
 /// One target's end, as the summary sees it.
 ///
@@ -302,8 +304,7 @@ impl Reader {
             let (outputs, nodes): (Vec<Digest>, Vec<u32>) = sets.filter_map(read).unzip();
             let readings = outputs.iter().zip(nodes).filter_map(|(output, n)| Some((self.success(*output, cut)?, n)));
             let speaking = readings.filter(|(reading, _)| reading.speaks);
-            let units: Vec<Unit<'_>> =
-                speaking.map(|(reading, nodes)| Unit { record: &reading.record, nodes }).collect();
+            let units: Units<'_> = speaking.map(|(reading, nodes)| (&reading.record, nodes)).collect();
             let chatter = Chatter::of(&self.lexicon, &units, self.threads);
             let orders = Orders::of(&self.lexicon, &units, self.threads, |template| chatter.holds(template));
             self.settle(&outputs, cut, &chatter, &orders);
@@ -493,7 +494,7 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
         let mut lexicon = Lexicon::default();
         let records: Vec<Record> =
             sets.iter().map(|(text, set)| Record::of(text, one_name(rows, set), &mut lexicon)).collect();
-        let units: Vec<Unit<'_>> = records.iter().zip(&sets).map(|(record, (_, set))| Unit::of(record, set)).collect();
+        let units: Units<'_> = records.iter().zip(sets.iter().map(|(_, set)| size(set.len()))).collect();
         let threads = Threads::default();
         for group in group::group(&lexicon, &Chatter::of(&lexicon, &units, threads), &units, threads) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
@@ -552,7 +553,7 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2
             members.sort_unstable();
             found.push((draft(rows, members, identical), Vec::new()));
         }
-        let units: Vec<Unit<'_>> = read.iter().map(|(record, set)| Unit::of(record, set)).collect();
+        let units: Units<'_> = read.iter().map(|(record, set)| (*record, size(set.len()))).collect();
         for group in group::group(&reader.lexicon, &chatter[usize::from(cut)], &units, reader.threads) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;

@@ -8,13 +8,15 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use super::group::{UNITS, Unit, said};
+use super::group::{UNITS, said};
 use super::lines::{Lexicon, Place, Record, Template};
 use super::mask::Value;
 use super::names::by_name;
+use super::units::{Unit, Units};
 use super::{Threads, size};
 
 /// Fewer nodes have nothing that is usual: their lines are compared by their values.
@@ -108,38 +110,27 @@ impl Orders {
     /// `is_log`: templates whose lines are not compared.
     pub(super) fn of(
         lexicon: &Lexicon,
-        units: &[Unit<'_>],
+        units: &Units<'_>,
         threads: Threads,
         is_log: impl Fn(Template) -> bool + Sync,
     ) -> Self {
         let hasher = RandomState::default();
-        let lines = threads.share(units, UNITS, |units| {
-            let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
-            for unit in units {
-                for (template, lines) in several(unit.record, lexicon, &is_log) {
-                    let most = lines_of.entry(template).or_default();
-                    *most = lines.count().max(*most);
-                }
-            }
-            lines_of
-        });
-        let lines_of = lines.into_iter().reduce(|mut lines_of, others| {
-            for (template, lines) in others {
-                let most = lines_of.entry(template).or_default();
-                *most = lines.max(*most);
-            }
-            lines_of
-        });
-        let lines_of = lines_of.unwrap_or_default();
+        let several: Vec<Vec<Several>> =
+            units.layouts.iter().map(|layout| several(layout.record, lexicon, &is_log)).collect();
+        let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
+        for Several { template, places } in several.iter().flatten() {
+            let most = lines_of.entry(*template).or_default();
+            *most = places.len().max(*most);
+        }
         if lines_of.is_empty() {
             return Orders { columns: HashMap::default(), hasher };
         }
-        let estimated = threads.share(units, UNITS, |units| {
+        let estimated = threads.share(&units.all, UNITS, |units| {
             let none = |(template, lines): (&Template, &usize)| {
                 (*template, (0..lexicon.slots(*template)).map(|_| Tally::new(*lines)).collect::<Vec<_>>())
             };
             let mut tallies: BySlot<Tally<'_>> = lines_of.iter().map(none).collect();
-            sorted_values(units, lexicon, &is_log, |template, slot, values, nodes| {
+            sorted_values(units, &several, lexicon, |template, slot, values, nodes| {
                 if let Some(tallies) = tallies.get_mut(&template) {
                     tallies[slot].estimate(values, nodes, &hasher);
                 }
@@ -154,12 +145,12 @@ impl Orders {
             tallies
         });
         let mut tallies = estimated.unwrap_or_default();
-        let counted = threads.share(units, UNITS, |units| {
+        let counted = threads.share(&units.all, UNITS, |units| {
             let none = |(template, tallies): (&Template, &Vec<Tally<'_>>)| {
                 (*template, tallies.iter().map(|_| Often::default()).collect())
             };
             let mut often: BySlot<Often<'_>> = tallies.iter().map(none).collect();
-            sorted_values(units, lexicon, &is_log, |template, slot, values, nodes| {
+            sorted_values(units, &several, lexicon, |template, slot, values, nodes| {
                 if let Some((tallies, often)) = tallies.get(&template).zip(often.get_mut(&template)) {
                     tallies[slot].count(values, nodes, &hasher, &mut often[slot]);
                 }
@@ -213,32 +204,39 @@ impl Orders {
 /// Of each unit and each template of which it has several lines: the values of each slot, sorted, and the unit's nodes.
 fn sorted_values<'r>(
     units: &'r [Unit<'_>],
-    lexicon: &'r Lexicon,
-    is_log: &impl Fn(Template) -> bool,
+    several: &[Vec<Several>],
+    lexicon: &Lexicon,
     mut add: impl FnMut(Template, usize, &[&'r str], u32),
 ) {
     let mut words: Vec<&str> = Vec::new();
     for unit in units {
-        for (template, lines) in several(unit.record, lexicon, is_log) {
-            for slot in 0..lexicon.slots(template) {
+        let Record { sorted, values, text, .. } = unit.record;
+        for Several { template, places } in &several[unit.layout()] {
+            for slot in 0..lexicon.slots(*template) {
+                let values = sorted[places.clone()].iter().map(|at| values[at.values as usize + slot]);
                 words.clear();
-                words.extend(lines.clone().map(|values| said(values[slot], &unit.record.text)));
+                words.extend(values.map(|value| said(value, text)));
                 words.sort_unstable();
-                add(template, slot, &words, unit.nodes);
+                add(*template, slot, &words, unit.nodes);
             }
         }
     }
 }
 
-/// The values of the lines of each template that has several with slots.
-fn several<'r>(
-    record: &'r Record,
-    lexicon: &'r Lexicon,
-    is_log: &impl Fn(Template) -> bool,
-) -> impl Iterator<Item = (Template, impl Iterator<Item = &'r [Value]> + Clone)> {
-    let those = record.sorted.chunk_by(|a, b| a.template == b.template).filter(|those| those.len() > 1);
-    those.filter(|those| lexicon.slots(those[0].template) > 0 && !is_log(those[0].template)).map(move |those| {
-        let slots = lexicon.slots(those[0].template);
-        (those[0].template, those.iter().map(move |at| &record.values[at.values as usize..][..slots]))
-    })
+/// Lines of one template that have slots, where a layout has several.
+struct Several {
+    template: Template,
+    /// Where they stand among its lines.
+    places: Range<usize>,
+}
+
+fn several(record: &Record, lexicon: &Lexicon, is_log: impl Fn(Template) -> bool) -> Vec<Several> {
+    let mut from = 0;
+    let those = record.sorted.chunk_by(|a, b| a.template == b.template).map(|those| {
+        from += those.len();
+        Several { template: those[0].template, places: from - those.len()..from }
+    });
+    those
+        .filter(|those| those.places.len() > 1 && lexicon.slots(those.template) > 0 && !is_log(those.template))
+        .collect()
 }

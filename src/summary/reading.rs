@@ -16,7 +16,7 @@ use super::cause::telling_line;
 use super::explain::Known;
 use super::facts::{Fact, facts};
 use super::group::{Chatter, UNITS};
-use super::lines::{Lexicon, Record, Template};
+use super::lines::{Became, Lexicon, Record, Template};
 use super::order::Orders;
 use super::{Outputs, Threads, size};
 
@@ -154,28 +154,24 @@ impl Reader {
             return Ok(());
         }
         self.parts.resize_with(self.parts.len().max(threads), Part::default);
-        let logs = &self.logs;
-        let readings: Vec<Result<Vec<Option<Reading>>, S::Error>> = std::thread::scope(|scope| {
-            let shares = jobs.chunks(jobs.len().div_ceil(threads));
-            let shares =
-                shares.zip(&mut self.parts).map(|(jobs, part)| scope.spawn(move || part.read(jobs, source, logs)));
-            let shares: Vec<_> = shares.collect();
-            // A panic in a thread is a fault in this one too.
-            let fault = |fault| std::panic::resume_unwind(fault);
-            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
-        });
-        let mut rest = jobs.iter();
         let mut parts = std::mem::take(&mut self.parts);
-        for (part, readings) in parts.iter_mut().zip(readings) {
+        let logs = &self.logs;
+        let share = jobs.len().div_ceil(threads);
+        let mut shares: Vec<_> = jobs.chunks(share).zip(&mut parts).collect();
+        let read = self.threads.share_mut(&mut shares, 1, |_, shares| {
+            shares.iter_mut().try_for_each(|(jobs, part)| part.read(jobs, source, logs))
+        });
+        let read = read.into_iter().collect::<Result<Vec<()>, S::Error>>();
+        for (jobs, part) in shares {
             part.templates = self.lexicon.learn(&part.lexicon, std::mem::take(&mut part.templates));
             part.named = self.names.learn(&part.names, std::mem::take(&mut part.named));
             // Outputs of one command teach every thread the same in the same order.
             let same = part.templates.iter().zip(0..).all(|(template, own)| *template == own);
             let named = part.named.iter().zip(0..).all(|(name, own)| *name == Some(own));
-            for (reading, job) in readings?.into_iter().zip(&mut rest) {
+            for (reading, job) in part.readings.drain(..).zip(jobs) {
                 let Some(mut reading) = reading else { continue };
                 if !same {
-                    reading.record.renumber(&part.templates);
+                    reading.record.renumber(&part.templates, &mut part.became);
                 }
                 if !named {
                     reading.said.rename(&part.named);
@@ -184,7 +180,7 @@ impl Reader {
             }
         }
         self.parts = parts;
-        Ok(())
+        read.map(drop)
     }
 
     /// Makes room for so many more, at once: to move them to larger room again and again takes long.
@@ -194,7 +190,9 @@ impl Reader {
     }
 
     fn keep(&mut self, job: &Job<'_>, reading: Reading) {
-        self.missed.remove(&(job.output, job.cut));
+        if !self.missed.is_empty() {
+            self.missed.remove(&(job.output, job.cut));
+        }
         if reading.record.is_long() {
             self.long += 1;
             self.unsettled += 1;
@@ -249,30 +247,33 @@ impl Reader {
 /// What one thread has learnt of all that it read.
 #[derive(Default)]
 struct Part {
+    /// Of the jobs that it was given last; the room is used again.
+    readings: Vec<Option<Reading>>,
     lexicon: Lexicon,
     names: Names,
     /// Where its templates and names stand among those of all.
     templates: Vec<Template>,
     named: Vec<Option<u32>>,
+    /// Where the lines of what it read stand among those of all.
+    became: Became,
 }
 
 impl Part {
-    fn read<S: Source>(
-        &mut self,
-        jobs: &[Job<'_>],
-        source: &S,
-        logs: &[HashSet<Template>; 2],
-    ) -> Result<Vec<Option<Reading>>, S::Error> {
-        let Part { lexicon, names, templates, .. } = self;
-        let read = |job: &Job<'_>| {
-            let Some(text) = source.text(&job.output)? else { return Ok(None) };
+    fn read<S: Source>(&mut self, jobs: &[Job<'_>], source: &S, logs: &[HashSet<Template>; 2]) -> Result<(), S::Error> {
+        let Part { readings, lexicon, names, templates, .. } = self;
+        readings.reserve_exact(jobs.len());
+        for job in jobs {
+            let Some(text) = source.text(&job.output)? else {
+                readings.push(None);
+                continue;
+            };
             let mut reading = Reading::of(job, &text, lexicon, names);
             let logs = &logs[usize::from(job.cut)];
             let is_log = |own: Template| templates.get(own as usize).is_some_and(|template| logs.contains(template));
             reading.record.leave_out(is_log, lexicon);
-            Ok(Some(reading))
-        };
-        jobs.iter().map(read).collect()
+            readings.push(Some(reading));
+        }
+        Ok(())
     }
 }
 
