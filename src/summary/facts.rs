@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use foldhash::fast::RandomState;
 
 use super::group::Number;
+use super::lines::Line;
 use super::split_lines;
 use super::when::clock_length;
 
@@ -87,17 +88,50 @@ impl Look {
         let head = may_head(line) && heads(line, false).is_some();
         Look { blank: line.trim().is_empty(), head, rule: is_rule(line), pairs }
     }
+
+    /// Of a line that says nothing by itself and heads no table, where its bytes tell that at once: it has small letters, and
+    /// nothing that parts a key from its value or a heading from another.
+    pub(super) fn of_a_mute(line: &str) -> Option<Self> {
+        let bytes = line.as_bytes();
+        let any = |is: fn(u8) -> bool| bytes.iter().fold(false, |any, b| any | is(*b));
+        let parted = any(|b| matches!(b, b':' | b'=' | b'\t'));
+        let mute = !parted && any(|b| b.is_ascii_lowercase()) && memchr::memmem::find(bytes, b"  ").is_none();
+        (mute && bytes.len() <= LINE_MAX).then_some(Look { blank: false, head: false, rule: false, pairs: Held::None })
+    }
+
+    /// Whether what these lines say, one after the other, is what each of them says by itself: there is no table, and all keys
+    /// are in one block.
+    pub(super) fn are_alone(looks: impl Iterator<Item = Look>) -> bool {
+        let (mut blocks, mut open) = (0, false);
+        for look in looks {
+            if look.head || look.rule || matches!(look.pairs, Held::Many) {
+                return false;
+            }
+            if look.blank {
+                open = false;
+            } else if !open && matches!(look.pairs, Held::One(_)) {
+                open = true;
+                blocks += 1;
+            }
+        }
+        blocks <= 1
+    }
+
+    /// Where the key begins and ends, and its value; `None` where there is none, or more than one.
+    pub(super) fn pair(self) -> Option<[usize; 4]> {
+        if let Held::One(places) = self.pairs { Some(places.map(usize::from)) } else { None }
+    }
 }
 
 /// The facts of a normalised output, in its order. Time and memory are linear in the text; any text will do.
 ///
-/// `looks`: what is known of its first lines.
-pub(super) fn facts<'a>(text: &'a str, looks: &[Option<Look>], keys: &mut Keys) -> Vec<Fact<'a>> {
-    let mut lines: Vec<&str> = Vec::with_capacity(looks.len() + 1);
+/// `known`: what is known of its first lines.
+pub(super) fn facts<'a>(text: &'a str, known: &[Line], keys: &mut Keys) -> Vec<Fact<'a>> {
+    let mut lines: Vec<&str> = Vec::with_capacity(known.len() + 1);
     lines.extend(split_lines(text).map(|line| if line.len() > LINE_MAX { "" } else { line }));
     // A table is known by the row below its headings, so it never begins in the last line.
     lines.push("");
-    let look = |at: usize| looks.get(at).copied().flatten();
+    let look = |at: usize| known.get(at).and_then(|line| line.look);
     let mut found = Vec::with_capacity(FEW);
     let mut pairs = Pairs::default();
     let (mut at, mut tables) = (0, 0);

@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
+use std::ops::Range;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
@@ -32,31 +33,50 @@ pub(super) struct Lexicon {
     known: HashMap<Box<str>, Template, RandomState>,
     memo: Memo,
     pub keys: Keys,
-    /// What is known of the lines of the text that was read last.
-    pub looks: Vec<Option<Look>>,
+    /// The lines of the text that was read last, or its first ones.
+    pub lines: Vec<Line>,
     shape: String,
     values: Vec<Value>,
     draft: Draft,
     layouts: Layouts,
 }
 
+/// A line of the text that was read last.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// Where it begins.
+    pub from: u32,
+    /// Lines of one number differ in nothing but digits; 0 is that of all lines that were not seen before.
+    pub number: u32,
+    /// What is known of it.
+    pub look: Option<Look>,
+}
+
 /// Lines that came more than once, for the next node that prints them.
 #[derive(Default)]
 struct Memo {
     lines: Vec<Seen>,
+    /// Which of them it is, counted from 1, by the place of its hash.
+    places: Vec<u32>,
     /// The hash of the last line that came once, by place: most lines never come again and are not worth keeping.
     once: Vec<u64>,
     hasher: RandomState,
-    /// The line that was looked for last, as it is kept.
+    /// The line that was looked for last and is not there: as it would be kept, and its hash.
     looked_for: Vec<u8>,
+    hash: u64,
     /// Where the last one stands that was found.
     last: usize,
+    /// So many were kept, with those that gave way to others.
+    kept: u32,
 }
 
-#[derive(Default, Clone)]
+#[derive(Default)]
 struct Seen {
-    /// With one digit for all.
+    /// As it came, and with one digit for all.
     line: Vec<u8>,
+    blind: Vec<u8>,
+    /// See [`Line::number`].
+    number: u32,
     template: Template,
     values: Vec<Value>,
     look: Option<Look>,
@@ -64,41 +84,65 @@ struct Seen {
     next: usize,
 }
 
+impl Seen {
+    /// Whatever the digits are.
+    fn is(&self, line: &[u8]) -> bool {
+        // Most lines have the same digits too, or none, which is seen sooner.
+        *self.line == *line || is_but_for_digits(line, &self.blind)
+    }
+}
+
 impl Memo {
-    /// Where the line stands, or would; its hash; and whether it is there.
-    fn find(&mut self, line: &str) -> (usize, u64, bool) {
+    /// Where it stands.
+    fn find(&mut self, line: &str) -> Option<usize> {
+        let line = line.as_bytes();
         let next = self.lines.get(self.last).map(|last| last.next);
-        if let Some(at) = next.filter(|at| is_but_for_digits(line.as_bytes(), &self.lines[*at].line)) {
+        if let Some(at) = next.filter(|at| self.lines[*at].is(line)) {
             self.last = at;
-            return (at, 0, true);
+            return Some(at);
         }
-        if self.lines.is_empty() {
-            // Nothing is found where no line can read so.
-            self.lines = vec![Seen { line: b"\n".to_vec(), ..Seen::default() }; MEMO];
+        if self.places.is_empty() {
+            self.places = vec![0; MEMO];
             self.once = vec![0; MEMO];
         }
-        self.looked_for.clear();
-        self.looked_for.extend(line.bytes().map(|b| if b.is_ascii_digit() { b'1' } else { b }));
-        let hash = self.hasher.hash_one(self.looked_for.as_slice());
-        let at = usize::try_from(hash % MEMO as u64).unwrap_or(0);
-        let found = self.lines[at].line == self.looked_for;
-        if found {
-            self.lines[self.last].next = at;
-            self.last = at;
+        self.looked_for.resize(line.len(), 0);
+        // Without a branch, so that many bytes are written in one step.
+        let blind = |(to, b): (&mut u8, &u8)| *to = if b.is_ascii_digit() { b'1' } else { *b };
+        self.looked_for.iter_mut().zip(line).for_each(blind);
+        self.hash = self.hasher.hash_one(self.looked_for.as_slice());
+        let at = (self.places[self.place()] as usize).checked_sub(1)?;
+        if self.lines[at].blind != self.looked_for {
+            return None;
         }
-        (at, hash, found)
+        self.lines[self.last].next = at;
+        self.last = at;
+        Some(at)
     }
 
-    /// To be called with the line that was looked for last.
-    fn keep(&mut self, at: usize, hash: u64, line: &str, template: Template, values: &[Value], keys: &mut Keys) {
-        if self.once[at] != hash {
-            self.once[at] = hash;
+    fn place(&self) -> usize {
+        usize::try_from(self.hash % MEMO as u64).unwrap_or(0)
+    }
+
+    /// To be called with the line that was looked for last and is not there.
+    fn keep(&mut self, line: &str, template: Template, values: &[Value], keys: &mut Keys) {
+        let place = self.place();
+        if self.once[place] != self.hash {
+            self.once[place] = self.hash;
             return;
         }
-        let seen = &mut self.lines[at];
-        seen.line.clone_from(&self.looked_for);
+        if self.places[place] == 0 {
+            self.lines.push(Seen::default());
+            self.places[place] = size(self.lines.len());
+        }
+        self.kept = self.kept.saturating_add(1);
+        let seen = &mut self.lines[self.places[place] as usize - 1];
+        seen.line.clear();
+        seen.line.extend_from_slice(line.as_bytes());
+        seen.blind.clone_from(&self.looked_for);
         seen.values.clear();
         seen.values.extend_from_slice(values);
+        // The last number is no number: what stands under it is not known again.
+        seen.number = if self.kept == u32::MAX { 0 } else { self.kept };
         seen.template = template;
         seen.look = Some(Look::at(line, keys));
     }
@@ -143,23 +187,41 @@ impl Lexicon {
         self.shapes.len()
     }
 
-    /// The template of a line, its values, and what is known of it besides.
-    fn read(&mut self, line: &str, own: &str) -> (Template, &[Value], Option<Look>) {
+    /// How the lines stand that came in a text: by their template, and those of one template by what they say.
+    fn layout(&mut self, draft: &Draft) -> Arc<[Place]> {
+        let mut layouts = std::mem::take(&mut self.layouts);
+        if layouts.came != draft.places {
+            layouts.came.clone_from(&draft.places);
+            let mut by_template = draft.places.clone();
+            by_template.sort_unstable();
+            layouts.by_template = layouts.share(&by_template);
+        }
+        let Layouts { by_template, alike, .. } = &mut layouts;
+        let by_values = |alike: &Alike, places: &[Place]| by_values(alike, places, &draft.values, &draft.text);
+        let layout = match in_order(by_template, alike.of(by_template, self), by_values) {
+            None => Arc::clone(by_template),
+            Some(ordered) => layouts.share(&ordered),
+        };
+        self.layouts = layouts;
+        layout
+    }
+
+    /// The template of a line, its values, its number (see [`Line`]), and what is known of it besides.
+    fn read(&mut self, line: &str, own: &str) -> (Template, &[Value], u32, Option<Look>) {
         // A line with the node's own name in it reads otherwise for every node, and a long one is not kept.
         let kept = line.len() <= MEMO_LINE && (own.is_empty() || !line.contains(own));
-        let found = kept.then(|| self.memo.find(line));
-        if let Some((at, _, true)) = found {
+        if let Some(at) = kept.then(|| self.memo.find(line)).flatten() {
             let seen = &self.memo.lines[at];
-            return (seen.template, &seen.values, seen.look);
+            return (seen.template, &seen.values, seen.number, seen.look);
         }
         mask(line, own, &mut self.shape, &mut self.values);
         let shape = std::mem::take(&mut self.shape);
         let template = self.put(&shape, self.values.len());
         self.shape = shape;
-        if let Some((at, hash, _)) = found {
-            self.memo.keep(at, hash, line, template, &self.values, &mut self.keys);
+        if kept {
+            self.memo.keep(line, template, &self.values, &mut self.keys);
         }
-        (template, &self.values, None)
+        (template, &self.values, 0, Look::of_a_mute(line))
     }
 }
 
@@ -189,6 +251,10 @@ pub(super) struct Place {
 /// Places that came lately, for the next text whose lines stand as these do. It is for memory and speed alone.
 #[derive(Default)]
 pub(super) struct Layouts {
+    /// The places of the text before as they came, and by their template.
+    came: Vec<Place>,
+    by_template: Arc<[Place]>,
+    alike: AlikeOf,
     last: Arc<[Place]>,
     known: HashSet<Arc<[Place]>, RandomState>,
 }
@@ -212,6 +278,70 @@ impl Layouts {
         self.known.insert(Arc::clone(&self.last));
         Arc::clone(&self.last)
     }
+}
+
+/// Lines of one template with slots, where a text has several.
+pub(super) struct Alike {
+    pub template: Template,
+    pub slots: usize,
+    /// Where they stand among its lines.
+    pub places: Range<usize>,
+}
+
+impl Alike {
+    pub(super) fn of(sorted: &[Place], lexicon: &Lexicon) -> Vec<Self> {
+        let mut from = 0;
+        let those = sorted.chunk_by(|a, b| a.template == b.template).map(|those| {
+            from += those.len();
+            let template = those[0].template;
+            Alike { template, slots: lexicon.slots(template), places: from - those.len()..from }
+        });
+        those.filter(|those| those.places.len() > 1 && those.slots > 0).collect()
+    }
+}
+
+/// Those of the layout that was asked for last.
+#[derive(Default)]
+pub(super) struct AlikeOf {
+    layout: Arc<[Place]>,
+    alike: Vec<Alike>,
+}
+
+impl AlikeOf {
+    fn of(&mut self, layout: &Arc<[Place]>, lexicon: &Lexicon) -> &[Alike] {
+        if !Arc::ptr_eq(&self.layout, layout) {
+            self.layout = Arc::clone(layout);
+            self.alike = Alike::of(layout, lexicon);
+        }
+        &self.alike
+    }
+}
+
+/// The places in another order, where any of those that are alike do not stand in order already: most do, and share their
+/// places with others. `order`: puts some of one template in order, and is asked first whether they are.
+fn in_order(sorted: &[Place], alike: &[Alike], order: impl Fn(&Alike, &[Place]) -> Option<Vec<Place>>) -> Option<Vec<Place>> {
+    let mut ordered: Option<Vec<Place>> = None;
+    for those in alike {
+        if let Some(better) = order(those, &sorted[those.places.clone()]) {
+            ordered.get_or_insert_with(|| sorted.to_vec())[those.places.clone()].copy_from_slice(&better);
+        }
+    }
+    ordered
+}
+
+/// In this order, where they are not already.
+fn sorted_by(places: &[Place], order: impl Fn(&Place, &Place) -> Ordering) -> Option<Vec<Place>> {
+    (!places.is_sorted_by(|a, b| order(a, b).is_le())).then(|| {
+        let mut places = places.to_vec();
+        places.sort_by(order);
+        places
+    })
+}
+
+/// By what they say, names before numbers.
+fn by_values(alike: &Alike, places: &[Place], values: &[Value], text: &str) -> Option<Vec<Place>> {
+    let slots = names_first(places, alike.slots, values);
+    sorted_by(places, by_slots(&slots, values, text))
 }
 
 /// Where the places are that other places became.
@@ -268,7 +398,8 @@ const LONG: usize = 64;
 /// The lines and values of one text while they are read: the room is used again for the next one.
 #[derive(Default)]
 struct Draft {
-    sorted: Vec<Place>,
+    /// As the lines came.
+    places: Vec<Place>,
     values: Vec<Value>,
     text: String,
 }
@@ -279,19 +410,24 @@ impl Record {
         let mut draft = std::mem::take(&mut lexicon.draft);
         let compared = compared(text, own, lexicon);
         let (first, rest) = text.split_at(compared.unwrap_or(text.len()));
-        let mut looks = std::mem::take(&mut lexicon.looks);
-        looks.clear();
-        looks.extend(split_lines(first).enumerate().map(|(at, line)| draft.push(at, line, own, lexicon)));
-        lexicon.looks = looks;
+        let mut lines = std::mem::take(&mut lexicon.lines);
+        lines.clear();
+        let mut from = 0;
+        for line in split_lines(first) {
+            let (number, look) = draft.push(lines.len(), line, own, lexicon);
+            lines.push(Line { from: size(from), number, look });
+            from += line.len() + 1;
+        }
+        lexicon.lines = lines;
         if !rest.is_empty() {
-            let at = draft.sorted.last().map_or(0, |place| place.line as usize + 1);
+            let at = draft.places.last().map_or(0, |place| place.line as usize + 1);
             let rest = rest.trim_ascii();
             let note = format!("{} more lines, too many to be compared: {}", rest.lines().count(), told_apart(rest));
             draft.push(at, &note, "", lexicon);
         }
-        draft.sort(lexicon);
+        let sorted = lexicon.layout(&draft);
         let record = Record {
-            sorted: lexicon.layouts.share(&draft.sorted),
+            sorted,
             logs: Box::default(),
             values: draft.values.as_slice().into(),
             text: draft.text.as_str().into(),
@@ -325,27 +461,14 @@ impl Record {
     }
 
     /// Puts the lines of each template in the order in which they are compared with those of others.
-    pub(super) fn put_in_order(&mut self, orders: &Orders, lexicon: &Lexicon) {
+    pub(super) fn put_in_order(&mut self, orders: &Orders, lexicon: &Lexicon, alike: &mut AlikeOf) {
         let Record { sorted, values, text, .. } = self;
-        let mut ordered: Option<Vec<Place>> = None;
-        let mut from = 0;
-        for alike in sorted.chunk_by(|a, b| a.template == b.template) {
-            let (these, template) = (from..from + alike.len(), alike[0].template);
-            from = these.end;
-            if alike.len() == 1 || lexicon.slots(template) == 0 {
-                continue;
+        let ordered = in_order(sorted, alike.of(sorted, lexicon), |alike, places| {
+            match orders.of_lines(alike.template, values, text) {
+                Some(order) => sorted_by(places, order),
+                None => by_values(alike, places, values, text),
             }
-            // Most stand in order already, and share their places with others.
-            let mut put = |order: &dyn Fn(&Place, &Place) -> Ordering| {
-                if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
-                    ordered.get_or_insert_with(|| sorted.to_vec())[these].sort_by(order);
-                }
-            };
-            match orders.of_lines(template, values, text) {
-                Some(order) => put(&order),
-                None => put(&by_slots(&names_first(alike, lexicon.slots(template), values), values, text)),
-            }
-        }
+        });
         if let Some(ordered) = ordered {
             *sorted = ordered.into();
         }
@@ -386,12 +509,12 @@ impl Record {
                     let value = kept.add(*value, &self.text);
                     kept.values.push(value);
                 }
-                kept.sorted.push(Place { values, ..*at });
+                kept.places.push(Place { values, ..*at });
             }
         }
         logs.sort_by_key(|log| log.template);
         *self = Record {
-            sorted: kept.sorted.into(),
+            sorted: kept.places.into(),
             logs: logs.into(),
             values: kept.values.into(),
             text: kept.text.into(),
@@ -401,7 +524,7 @@ impl Record {
 
 impl Draft {
     fn clear(&mut self) {
-        self.sorted.clear();
+        self.places.clear();
         self.values.clear();
         self.text.clear();
     }
@@ -413,31 +536,16 @@ impl Draft {
         Value { from, to: size(self.text.len()), kind: value.kind }
     }
 
-    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) -> Option<Look> {
-        let (template, values, look) = lexicon.read(line, own);
+    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) -> (u32, Option<Look>) {
+        let (template, values, number, look) = lexicon.read(line, own);
         if !line.trim_ascii().is_empty() {
-            self.sorted.push(Place { template, line: size(at), values: size(self.values.len()) });
+            self.places.push(Place { template, line: size(at), values: size(self.values.len()) });
         }
         for value in values {
             let value = self.add(*value, line);
             self.values.push(value);
         }
-        look
-    }
-
-    fn sort(&mut self, lexicon: &Lexicon) {
-        let Draft { sorted, values, text } = self;
-        sorted.sort_unstable();
-        for alike in sorted.chunk_by_mut(|a, b| a.template == b.template) {
-            let slots = lexicon.slots(alike[0].template);
-            if alike.len() > 1 && slots > 0 {
-                let slots = names_first(alike, slots, values);
-                let order = by_slots(&slots, values, text);
-                if !alike.is_sorted_by(|a, b| order(a, b).is_le()) {
-                    alike.sort_by(order);
-                }
-            }
-        }
+        (number, look)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::redact::untagged;
 
 use super::facts::holds_clock;
 use super::group::{Number, UNITS};
-use super::reading::{Name, Said};
+use super::said::{Name, Said};
 use super::{Measure, Row, Shape, Threads, size};
 
 /// How many of the highest values are named.

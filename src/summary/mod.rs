@@ -18,6 +18,7 @@ mod measure;
 mod names;
 mod order;
 mod reading;
+mod said;
 mod threads;
 mod units;
 mod when;
@@ -38,8 +39,9 @@ pub use index::Index;
 use lines::{Lexicon, Record};
 pub use names::in_order_of_names;
 use order::Orders;
-use reading::{AT_ONCE, Job, Said};
+use reading::{AT_ONCE, Job};
 pub use reading::{Reader, Source};
+use said::Said;
 pub use threads::Threads;
 use units::Units;
 

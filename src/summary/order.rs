@@ -13,7 +13,7 @@ use std::ops::Range;
 use foldhash::fast::RandomState;
 
 use super::group::{UNITS, said};
-use super::lines::{Lexicon, Place, Record, Template};
+use super::lines::{Alike, Lexicon, Place, Record, Template};
 use super::mask::Value;
 use super::names::by_name;
 use super::units::{Unit, Units};
@@ -115,10 +115,14 @@ impl Orders {
         is_log: impl Fn(Template) -> bool + Sync,
     ) -> Self {
         let hasher = RandomState::default();
-        let several: Vec<Vec<Several>> =
-            units.layouts.iter().map(|layout| several(layout.record, lexicon, &is_log)).collect();
+        let alike = |record: &Record| {
+            let mut alike = Alike::of(&record.sorted, lexicon);
+            alike.retain(|those| !is_log(those.template));
+            alike
+        };
+        let alike: Vec<Vec<Alike>> = units.layouts.iter().map(|layout| alike(layout.record)).collect();
         let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
-        for Several { template, places } in several.iter().flatten() {
+        for Alike { template, places, .. } in alike.iter().flatten() {
             let most = lines_of.entry(*template).or_default();
             *most = places.len().max(*most);
         }
@@ -130,7 +134,7 @@ impl Orders {
                 (*template, (0..lexicon.slots(*template)).map(|_| Tally::new(*lines)).collect::<Vec<_>>())
             };
             let mut tallies: BySlot<Tally<'_>> = lines_of.iter().map(none).collect();
-            sorted_values(units, &several, lexicon, |template, slot, values, nodes| {
+            sorted_values(units, &alike, |template, slot, values, nodes| {
                 if let Some(tallies) = tallies.get_mut(&template) {
                     tallies[slot].estimate(values, nodes, &hasher);
                 }
@@ -150,7 +154,7 @@ impl Orders {
                 (*template, tallies.iter().map(|_| Often::default()).collect())
             };
             let mut often: BySlot<Often<'_>> = tallies.iter().map(none).collect();
-            sorted_values(units, &several, lexicon, |template, slot, values, nodes| {
+            sorted_values(units, &alike, |template, slot, values, nodes| {
                 if let Some((tallies, often)) = tallies.get(&template).zip(often.get_mut(&template)) {
                     tallies[slot].count(values, nodes, &hasher, &mut often[slot]);
                 }
@@ -204,15 +208,14 @@ impl Orders {
 /// Of each unit and each template of which it has several lines: the values of each slot, sorted, and the unit's nodes.
 fn sorted_values<'r>(
     units: &'r [Unit<'_>],
-    several: &[Vec<Several>],
-    lexicon: &Lexicon,
+    alike: &[Vec<Alike>],
     mut add: impl FnMut(Template, usize, &[&'r str], u32),
 ) {
     let mut words: Vec<&str> = Vec::new();
     for unit in units {
         let Record { sorted, values, text, .. } = unit.record;
-        for Several { template, places } in &several[unit.layout()] {
-            for slot in 0..lexicon.slots(*template) {
+        for Alike { template, slots, places } in &alike[unit.layout()] {
+            for slot in 0..*slots {
                 let values = sorted[places.clone()].iter().map(|at| values[at.values as usize + slot]);
                 words.clear();
                 words.extend(values.map(|value| said(value, text)));
@@ -221,22 +224,4 @@ fn sorted_values<'r>(
             }
         }
     }
-}
-
-/// Lines of one template that have slots, where a layout has several.
-struct Several {
-    template: Template,
-    /// Where they stand among its lines.
-    places: Range<usize>,
-}
-
-fn several(record: &Record, lexicon: &Lexicon, is_log: impl Fn(Template) -> bool) -> Vec<Several> {
-    let mut from = 0;
-    let those = record.sorted.chunk_by(|a, b| a.template == b.template).map(|those| {
-        from += those.len();
-        Several { template: those[0].template, places: from - those.len()..from }
-    });
-    those
-        .filter(|those| those.places.len() > 1 && lexicon.slots(those.template) > 0 && !is_log(those.template))
-        .collect()
 }

@@ -10,14 +10,14 @@ use std::convert::Infallible;
 use foldhash::fast::RandomState;
 
 use crate::domain::Digest;
-use crate::redact::{normalise, streams};
+use crate::redact::normalise;
 
 use super::cause::telling_line;
 use super::explain::Known;
-use super::facts::{Fact, facts};
 use super::group::{Chatter, UNITS};
-use super::lines::{Became, Lexicon, Record, Template};
+use super::lines::{AlikeOf, Became, Lexicon, Record, Template};
 use super::order::Orders;
+use super::said::{Names, Renamed, Said};
 use super::{Outputs, Threads, size};
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
@@ -174,7 +174,7 @@ impl Reader {
                     reading.record.renumber(&part.templates, &mut part.became);
                 }
                 if !named {
-                    reading.said.rename(&part.named);
+                    reading.said.rename(&part.named, &mut part.renamed);
                 }
                 self.keep(job, reading);
             }
@@ -223,17 +223,18 @@ impl Reader {
             asked[*at] = true;
         }
         let lexicon = &self.lexicon;
-        let settle = |reading: &mut Reading| {
+        let settle = |reading: &mut Reading, alike: &mut AlikeOf| {
             let misses = chatter.misses(&reading.record);
             if !misses {
                 reading.record.leave_out(|template| logs.contains(&template), lexicon);
             }
-            reading.record.put_in_order(orders, lexicon);
+            reading.record.put_in_order(orders, lexicon, alike);
             misses
         };
         let missing = self.threads.share_mut(&mut self.readings, UNITS, |from, readings| {
+            let mut alike = AlikeOf::default();
             let those = (from..).zip(readings).filter(|(at, _)| asked[*at]);
-            those.filter_map(|(at, reading)| settle(reading).then_some(at)).collect::<Vec<_>>()
+            those.filter_map(|(at, reading)| settle(reading, &mut alike).then_some(at)).collect::<Vec<_>>()
         });
         let missing: HashSet<usize> = missing.into_iter().flatten().collect();
         if !missing.is_empty() {
@@ -256,6 +257,7 @@ struct Part {
     named: Vec<Option<u32>>,
     /// Where the lines of what it read stand among those of all.
     became: Became,
+    renamed: Renamed,
 }
 
 impl Part {
@@ -296,174 +298,6 @@ impl Reading {
             speaks: !text.trim().is_empty(),
             empty: output.is_empty(),
             own: own.into(),
-        }
-    }
-}
-
-/// What an output says of its node: names with values.
-#[derive(Default)]
-pub(super) struct Said {
-    facts: Box<[Named]>,
-    text: Box<str>,
-}
-
-#[derive(Clone, Copy)]
-struct Named {
-    name: u32,
-    from: u32,
-    to: u32,
-}
-
-impl Said {
-    /// `text`: the one that the lexicon has read last.
-    fn of(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
-        let (out, err) = streams(text);
-        // What is known of the lines of stderr is not said of those of stdout, which all have an end where stderr follows.
-        let lines =
-            if err.is_empty() { lexicon.looks.len() } else { memchr::memchr_iter(b'\n', out.as_bytes()).count() };
-        let looks = &lexicon.looks[..lines.min(lexicon.looks.len())];
-        let found = facts(out, looks, &mut lexicon.keys);
-        let mut named = Vec::with_capacity(found.len());
-        let mut said = String::with_capacity(found.iter().map(|fact| fact.value.len()).sum());
-        for (nth, fact) in found.into_iter().enumerate() {
-            let Some(name) = names.of(&fact, nth) else { continue };
-            let from = size(said.len());
-            said.push_str(fact.value);
-            named.push(Named { name, from, to: size(said.len()) });
-        }
-        Said { facts: named.into(), text: said.into() }
-    }
-
-    fn rename(&mut self, names: &[Option<u32>]) {
-        let name = |fact: &Named| names[fact.name as usize];
-        if self.facts.iter().any(|fact| name(fact).is_none()) {
-            self.facts = self.facts.iter().copied().filter(|fact| name(fact).is_some()).collect();
-        }
-        self.facts.iter_mut().for_each(|fact| fact.name = name(fact).unwrap_or_default());
-    }
-
-    /// The value of the `nth` of them.
-    pub(super) fn value(&self, nth: u32) -> &str {
-        self.facts.get(nth as usize).map_or("", |fact| &self.text[fact.from as usize..fact.to as usize])
-    }
-
-    /// Names and their values, in the order of the output.
-    pub(super) fn facts(&self) -> impl Iterator<Item = (u32, &str)> {
-        self.facts.iter().map(|fact| (fact.name, &self.text[fact.from as usize..fact.to as usize]))
-    }
-}
-
-/// Different names that are followed; one that many nodes share is among the first ones.
-const NAMES_MAX: usize = 20_000;
-
-/// Every name that has a value somewhere.
-#[derive(Default)]
-pub(super) struct Names {
-    all: Vec<Name>,
-    known: HashMap<Name, u32>,
-    /// The names of the output before, in its order: outputs of one command have the same ones.
-    last: Vec<u32>,
-}
-
-/// What a value stands under; see [`Fact`].
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Name {
-    pub key: Box<str>,
-    pub row: Box<str>,
-    pub labelled: bool,
-}
-
-impl Name {
-    /// `Use% of /`, `Mem available`, `ActiveState`: at most [`super::facts::NAME_MAX`] characters.
-    pub(super) fn words(&self) -> String {
-        Fact { key: &self.key, row: &self.row, labelled: self.labelled, value: "" }.name()
-    }
-}
-
-impl Names {
-    /// Of the `nth` fact of an output. `None` where there is no room for another.
-    fn of(&mut self, fact: &Fact<'_>, nth: usize) -> Option<u32> {
-        let is_it = |name: &Name| *name.key == *fact.key && *name.row == *fact.row && name.labelled == fact.labelled;
-        if let Some(at) = self.last.get(nth).filter(|at| self.all.get(**at as usize).is_some_and(is_it)) {
-            return Some(*at);
-        }
-        let at = self.put(Name { key: fact.key.into(), row: fact.row.into(), labelled: fact.labelled })?;
-        self.last.resize(self.last.len().max(nth + 1), 0);
-        self.last[nth] = at;
-        Some(at)
-    }
-
-    fn put(&mut self, name: Name) -> Option<u32> {
-        if let Some(at) = self.known.get(&name) {
-            return Some(*at);
-        }
-        let at = size(self.all.len());
-        (self.all.len() < NAMES_MAX).then(|| {
-            self.known.insert(name.clone(), at);
-            self.all.push(name);
-            at
-        })
-    }
-
-    /// Where each name of the others stands among these; `before` says so of those that were there already.
-    fn learn(&mut self, others: &Names, mut before: Vec<Option<u32>>) -> Vec<Option<u32>> {
-        before.extend(others.all[before.len()..].iter().map(|name| self.put(name.clone())).collect::<Vec<_>>());
-        before
-    }
-
-    pub(super) fn all(&self) -> &[Name] {
-        &self.all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn said(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Vec<(String, String)> {
-        Record::of(text, "", lexicon);
-        let said = Said::of(text, lexicon, names);
-        said.facts().map(|(name, value)| (names.all()[name as usize].words(), value.to_owned())).collect()
-    }
-
-    proptest! {
-        #[test]
-        fn an_output_says_the_same_whatever_lines_with_other_digits_were_seen_before(
-            text in "(Key[0-9]{0,2}|load average|up|a[0-9]|[0-9]{1,6}|[:=,]|: | = |  |\t|Mon |[0-9]{2}:[0-9]{2}|GB|%|\n){0,24}",
-            add in 0..10u8,
-        ) {
-            let digit = |c: char| char::from(b'0' + (c as u8 - b'0' + add) % 10);
-            let other: String = text.chars().map(|c| if c.is_ascii_digit() { digit(c) } else { c }).collect();
-            let fresh = said(&text, &mut Lexicon::default(), &mut Names::default());
-            let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
-            for _ in 0..2 {
-                Record::of(&other, "", &mut lexicon);
-            }
-            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh);
-        }
-
-        #[test]
-        fn an_output_says_the_same_whether_its_lines_were_seen_before_or_not(
-            lines in proptest::collection::vec(
-                prop_oneof![
-                    Just("Key: value"), Just("a=1 b=2"), Just("load average: 0.1, 0.2, 0.3"), Just(""), Just("   "), Just("Name  Size"),
-                    Just("----  ----"), Just("web   12"), Just("db    7"), Just("----------ERROR-------"), Just("Ünï: çödé  x"),
-                    Just("Picked up OPTIONS: -Xmx512m"), Just("x = y"), Just("nothing to say"),
-                ],
-                0..12,
-            ),
-        ) {
-            let text = lines.join("\n");
-            let fresh = said(&text, &mut Lexicon::default(), &mut Names::default());
-            let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
-            for line in &lines {
-                // Twice, so that it is kept.
-                Record::of(line, "", &mut lexicon);
-                Record::of(line, "", &mut lexicon);
-            }
-            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh.clone());
-            prop_assert_eq!(said(&text, &mut lexicon, &mut names), fresh);
         }
     }
 }

@@ -5,8 +5,9 @@ use super::mask::{digits, ends_word};
 /// Two clocks that are read one after the other differ by no more than this many seconds.
 const NEAR: u64 = 15 * 60;
 
-const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const DAYS: [&[u8; 3]; 7] = [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"];
+const MONTHS: [&[u8; 3]; 12] =
+    [b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec"];
 /// What follows the first three letters where a name is written out.
 const LONG: [&str; 16] = [
     "day", "sday", "nesday", "rsday", "urday", "uary", "ruary", "ch", "il", "e", "y", "ust", "tember", "ober", "ember",
@@ -43,9 +44,9 @@ fn half_of_day(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The length of one of the names, short or written out.
-fn name(bytes: &[u8], names: &[&str]) -> Option<usize> {
-    let short = bytes.get(..3)?;
-    names.iter().find(|name| name.as_bytes() == short)?;
+fn name(bytes: &[u8], names: &[&[u8; 3]]) -> Option<usize> {
+    let short = bytes.first_chunk::<3>()?;
+    names.iter().find(|name| **name == short)?;
     let more = bytes[3..].iter().take_while(|b| b.is_ascii_lowercase()).count();
     (more == 0 || LONG.iter().any(|rest| rest.as_bytes() == &bytes[3..3 + more])).then_some(3 + more)
 }
@@ -141,7 +142,10 @@ fn year_length(bytes: &[u8]) -> usize {
 /// The length of the span of time at the start: `3 days,  2:11`, `2h 3min`, `1 day 4h`, `12 min`, `7s` in `7s ago`. 0 for none,
 /// and for seconds alone, which people compare as numbers.
 pub(super) fn span_length(bytes: &[u8]) -> usize {
-    if !bytes.first().is_some_and(u8::is_ascii_digit) {
+    // Most numbers have no unit, which the first letter behind them tells.
+    let number = digits(bytes);
+    let unit = bytes.get(number + usize::from(bytes.get(number) == Some(&b' ')));
+    if number == 0 || !unit.is_some_and(|b| matches!(b, b'd' | b'h' | b'm' | b's' | b'w' | b'y')) {
         return 0;
     }
     let large = part(bytes, &LARGE);
