@@ -21,7 +21,7 @@ use regex::Regex;
 use sha2::Sha256;
 
 pub use normalise::{normalise, streams};
-use rules::{CURL_GOES_ON, RULES, Rule, SUSPECTS};
+use rules::{CURL_GOES_ON, RULES, Rule, SUSPECT, SUSPECTS};
 
 /// Longest line that is read closely, in bytes. A longer one that may hold a secret is withheld whole.
 const LONGEST_LINE: usize = 64 << 10;
@@ -90,7 +90,7 @@ impl Redactor {
     /// several lines is suspect by itself.
     #[must_use]
     pub fn suspects(text: &str) -> bool {
-        SUSPECTS.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECTS.is_match(&seen))
+        SUSPECT.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECT.is_match(&seen))
     }
 
     fn as_written(&self, text: &str) -> Redacted {

@@ -267,6 +267,12 @@ pub(super) static SUSPECTS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(shapes().iter().map(|(_, _, needs, _)| *needs)).expect("the rules are constants that a test compiles")
 });
 
+/// Whether any of them may: as an expression of its own it is built sooner, since what several rules need is in it once.
+pub(super) static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
+    let needs: BTreeSet<&str> = shapes().iter().map(|(_, _, needs, _)| *needs).collect();
+    regex(&needs.into_iter().map(|needs| format!("(?:{needs})")).collect::<Vec<_>>().join("|"))
+});
+
 pub(super) fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the rules are constants that a test compiles")
 }

@@ -319,7 +319,11 @@ impl AlikeOf {
 
 /// The places in another order, where any of those that are alike do not stand in order already: most do, and share their
 /// places with others. `order`: puts some of one template in order, and is asked first whether they are.
-fn in_order(sorted: &[Place], alike: &[Alike], order: impl Fn(&Alike, &[Place]) -> Option<Vec<Place>>) -> Option<Vec<Place>> {
+fn in_order(
+    sorted: &[Place],
+    alike: &[Alike],
+    order: impl Fn(&Alike, &[Place]) -> Option<Vec<Place>>,
+) -> Option<Vec<Place>> {
     let mut ordered: Option<Vec<Place>> = None;
     for those in alike {
         if let Some(better) = order(those, &sorted[those.places.clone()]) {

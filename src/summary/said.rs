@@ -194,7 +194,8 @@ impl Names {
 
     /// What a text says that has the form of one before; `None` where that cannot be told by its lines.
     fn again(&mut self, text: &str, lines: &[Line]) -> Option<Said> {
-        let is_it = |form: &Form| form.lines.len() == lines.len() && form.lines.iter().zip(lines).all(|(a, b)| *a == b.number);
+        let is_it =
+            |form: &Form| form.lines.len() == lines.len() && form.lines.iter().zip(lines).all(|(a, b)| *a == b.number);
         // A line that is not known has to be one that says nothing.
         if lines.len() > FACTS_MAX || lines.iter().any(|line| line.look.is_none()) {
             return None;

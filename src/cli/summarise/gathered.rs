@@ -322,6 +322,7 @@ impl Gathered {
                 }
             }
         }
+        // Nothing that is told depends on who answered first.
         self.nodes = in_order_of_names(std::mem::take(&mut self.nodes), |node| &node.name);
         Ok(())
     }
