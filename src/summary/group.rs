@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 
 use super::cause::sounds_bad;
 use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
-use super::mask::{Kind, SLOT, Value};
+use super::mask::{Kind, SLOT, Value, digits};
 use super::units::{Unit, Units};
 use super::{Threads, size, when};
 
@@ -579,18 +579,25 @@ fn give_up_early(tallies: &mut [(Slot, Tally<'_>)], all: &Values<'_, '_>, member
     for (slot, tally) in tallies {
         seen.fill(0);
         let (mut different, mut kinds) = (0, Kinds::default());
-        for &i in members.iter().take(enough * 2) {
+        for (looked_at, &i) in members.iter().take(enough * 2).enumerate() {
             let (value, text) = all.of(i, *slot);
             kinds.add(value.kind);
             let place = usize::try_from(hasher.hash_one(said(value, text))).unwrap_or(0) % places;
             // Different places are different values; the other way round it need not be so.
             different += usize::from(seen[place / 64] >> (place % 64) & 1 == 0);
             seen[place / 64] |= 1 << (place % 64);
+            // Enough are seen, or so few of the first ones differ that all may as well be kept.
+            if different > enough + 1 || looked_at == FIRST && different * 2 < FIRST {
+                break;
+            }
         }
         tally.kinds = kinds;
         tally.hopeless = tally.has_too_many(different.saturating_sub(1), nodes);
     }
 }
+
+/// So many units show whether nearly each has a value of its own.
+const FIRST: usize = 1_000;
 
 /// A value as it is compared: all nodes that say their own name say the same.
 pub(super) fn said(value: Value, text: &str) -> &str {
@@ -852,20 +859,21 @@ impl<'a> Number<'a> {
     /// `44%`, `-1.5`, `1.2 GB`: at most one point, at most four characters of unit, never `NaN` or `1e9`.
     pub(super) fn of(text: &'a str) -> Option<Self> {
         let text = text.trim();
-        let sign = usize::from(text.starts_with(['-', '+']));
-        let body = &text[sign..];
-        let whole = body.bytes().take_while(u8::is_ascii_digit).count();
+        let bytes = text.as_bytes();
+        let sign = usize::from(matches!(bytes.first(), Some(b'-' | b'+')));
+        let whole = digits(&bytes[sign..]);
         if whole == 0 || whole > 15 {
             return None;
         }
-        let mut end = whole;
-        if body[end..].starts_with('.') {
-            let part = body[end + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let mut end = sign + whole;
+        if bytes.get(end) == Some(&b'.') {
+            let part = digits(&bytes[end + 1..]);
             if part > 0 {
                 end += 1 + part;
             }
         }
-        let (digits, unit) = text.split_at(sign + end);
+        // INVARIANT: it ends behind an ASCII byte.
+        let (digits, unit) = text.split_at(end);
         let unit_text = unit.trim_start();
         if unit_text.len() > 4 || !unit_text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'%') {
             return None;

@@ -19,6 +19,7 @@ mod names;
 mod order;
 mod reading;
 mod said;
+mod sets;
 mod threads;
 mod units;
 mod when;
@@ -39,9 +40,10 @@ pub use index::Index;
 use lines::{Lexicon, Record};
 pub use names::in_order_of_names;
 use order::Orders;
-use reading::{AT_ONCE, Job};
+use reading::{AT_ONCE, Job, Reading};
 pub use reading::{Reader, Source};
 use said::Said;
+use sets::{Set, Sets, one_name};
 pub use threads::Threads;
 use units::Units;
 
@@ -174,7 +176,7 @@ impl Reader {
             return summary;
         }
         let rows = distinct(&input.rows);
-        let sets = Sets::of(&rows);
+        let sets = Sets::of(&rows, &mut self.printed);
         let chatter = self.settle_all(&sets);
         self.told(input, &rows, &sets, &chatter)
     }
@@ -185,7 +187,7 @@ impl Reader {
     /// Those of the source.
     pub fn summarise_from<S: Source>(&mut self, input: &Input, source: &S) -> Result<Summary, S::Error> {
         let rows = distinct(&input.rows);
-        let sets = Sets::of(&rows);
+        let sets = Sets::of(&rows, &mut self.printed);
         let (mut before, mut settled) = (Vec::new(), None);
         loop {
             let read = self.read(&rows, &sets, source)?;
@@ -211,7 +213,7 @@ impl Reader {
             },
             || {
                 let measures = measure::measures(rows);
-                if !input.extracts && measures.is_empty() { found(rows, self) } else { measures }
+                if !input.extracts && measures.is_empty() { found(rows, sets, self) } else { measures }
             },
         );
         drafts.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -245,16 +247,15 @@ impl Reader {
     /// and which lines those are is known only once all is read: so there may be some that are needed once more. Where they
     /// are not to be had, what was read of them tells.
     #[must_use]
-    pub fn wants(&self, rows: &[Row]) -> BTreeSet<Digest> {
+    pub fn wants(&mut self, rows: &[Row]) -> BTreeSet<Digest> {
         let rows = distinct(rows);
-        let sets = Sets::of(&rows);
+        let sets = Sets::of(&rows, &mut self.printed);
         let successes = self.wanted(&rows, &sets).map(|job| job.output);
         successes.chain(self.wanted_of_failures(&rows, &sets)).collect()
     }
 
-    fn wanted<'r>(&self, rows: &'r [&Row], sets: &'r Sets) -> impl Iterator<Item = Job<'r>> {
-        let all = sets.successes.iter().flat_map(|set| set.read(rows));
-        all.filter(|job| !self.has_success(job.output, job.cut, job.own))
+    fn wanted<'a>(&self, rows: &[&'a Row], sets: &Sets) -> impl Iterator<Item = Job<'a>> {
+        sets.jobs(rows, &self.printed).filter(|job| !self.has_success(job))
     }
 
     fn wanted_of_failures(&self, rows: &[&Row], sets: &Sets) -> impl Iterator<Item = Digest> {
@@ -265,7 +266,7 @@ impl Reader {
     /// Reads what is at hand of the outputs of these rows, so that a summary needs them no more.
     pub fn learn(&mut self, rows: &[Row], outputs: &Outputs) {
         let rows = distinct(rows);
-        let sets = Sets::of(&rows);
+        let sets = Sets::of(&rows, &mut self.printed);
         let Ok(_) = self.read(&rows, &sets, outputs);
         if self.holds_long_ones() {
             self.settle_all(&sets);
@@ -280,8 +281,8 @@ impl Reader {
                 self.read_failure(*output, &text);
             }
         }
+        self.make_room();
         let jobs: Vec<Job<'_>> = self.wanted(rows, sets).collect();
-        self.reserve(jobs.len());
         let mut rest = jobs.as_slice();
         while !rest.is_empty() {
             let (mut some, mut bytes) = (0, 0);
@@ -301,15 +302,13 @@ impl Reader {
     /// Which lines are of logs, among whole outputs and among cut ones; and leaves them out of what is kept.
     fn settle_all(&mut self, sets: &Sets) -> [Chatter; 2] {
         [false, true].map(|cut| {
-            let sets = sets.successes.iter().filter(|set| set.cut == cut);
-            let read = |set: &Set| Some((set.output?, size(set.rows.len())));
-            let (outputs, nodes): (Vec<Digest>, Vec<u32>) = sets.filter_map(read).unzip();
-            let readings = outputs.iter().zip(nodes).filter_map(|(output, n)| Some((self.success(*output, cut)?, n)));
-            let speaking = readings.filter(|(reading, _)| reading.speaks);
+            let sets_of = || sets.successes.iter().filter(|set| set.cut == cut);
+            let read = |set: &Set| Some((self.success(set.output?)?, size(sets.rows(set).len())));
+            let speaking = sets_of().filter_map(read).filter(|(reading, _)| reading.speaks);
             let units: Units<'_> = speaking.map(|(reading, nodes)| (&reading.record, nodes)).collect();
             let chatter = Chatter::of(&self.lexicon, &units, self.threads);
             let orders = Orders::of(&self.lexicon, &units, self.threads, |template| chatter.holds(template));
-            self.settle(&outputs, cut, &chatter, &orders);
+            self.settle(sets_of().filter_map(|set| set.output), cut, &chatter, &orders);
             chatter
         })
     }
@@ -326,109 +325,21 @@ fn split_lines(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The name of the only node among these rows, or of all of them; empty where there are several.
-fn one_name<'a>(rows: &[&'a Row], set: &[usize]) -> &'a str {
-    let first = set.first().map_or("", |&i| &*rows[i].name);
-    if set.iter().all(|&i| *rows[i].name == *first) { first } else { "" }
-}
-
-/// The rows by what they printed.
-struct Sets {
-    /// In the order of their first row.
-    successes: Vec<Set>,
-    /// Rows that did not succeed, each with what one of its like printed that was read whole.
-    failures: Vec<(usize, Option<Digest>)>,
-}
-
-/// Successes that printed the same.
-struct Set {
-    output: Option<Digest>,
-    cut: bool,
-    rows: Vec<usize>,
-    /// The one among them that was read whole.
-    whole: Option<Digest>,
-}
-
-impl Set {
-    /// What is read for it.
-    fn read<'a>(&self, rows: &[&'a Row]) -> impl Iterator<Item = Job<'a>> + use<'a> {
-        let own = one_name(rows, &self.rows);
-        let whole = self.whole.map(|output| Job { output, cut: false, own });
-        self.output.map(|output| Job { output, cut: self.cut, own }).into_iter().chain(whole)
-    }
-}
-
-impl Sets {
-    fn of(rows: &[&Row]) -> Self {
-        let examples = examples(rows);
-        let mut sets = Sets { successes: Vec::new(), failures: Vec::new() };
-        let mut known = Printed::default();
-        for (i, row) in rows.iter().enumerate() {
-            match row.outcome {
-                None => {}
-                Some(Outcome::Succeeded) => {
-                    let stands_for =
-                        row.listed.filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
-                    let (output, cut) = stands_for.map_or((row.output, row.cut), |listed| (Some(listed), true));
-                    let at = known.number(output, cut);
-                    if at == sets.successes.len() {
-                        sets.successes.push(Set { output, cut, rows: Vec::new(), whole: None });
-                    }
-                    sets.successes[at].rows.push(i);
-                    sets.successes[at].whole = sets.successes[at].whole.or(stands_for.and(row.output));
-                }
-                Some(outcome) => {
-                    // What one of its like tells further on is the best there is to tell of a cut one.
-                    let whole = row.output.filter(|_| row.cut).and_then(|key| examples.get(&(outcome, key)).copied());
-                    sets.failures.push((i, whole));
-                }
-            }
-        }
-        sets
-    }
-}
-
-/// Different outputs, whole or cut, numbered in the order in which they first come.
-#[derive(Default)]
-struct Printed {
-    all: Vec<(Option<Digest>, bool)>,
-    known: Index,
-    last: usize,
-}
-
-impl Printed {
-    fn number(&mut self, output: Option<Digest>, cut: bool) -> usize {
-        // Most print what the one before has printed, or something of their own.
-        if self.all.get(self.last) == Some(&(output, cut)) {
-            return self.last;
-        }
-        let start = output.and_then(|output| output.bytes().first_chunk::<8>().copied());
-        let hash = start.map_or(0, u64::from_ne_bytes) ^ u64::from(cut);
-        let number = self.known.find(hash, |at| self.all[at as usize] == (output, cut)).unwrap_or_else(|free| {
-            let number = size(self.all.len());
-            self.known.put(free, number);
-            self.all.push((output, cut));
-            number
-        });
-        self.last = number as usize;
-        self.last
-    }
-}
-
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
-fn found(rows: &[&Row], reader: &Reader) -> Vec<Measure> {
-    let mut printed = Printed::default();
-    let mut outputs: Vec<(Option<&Said>, Vec<u32>)> = Vec::new();
-    for row in rows.iter().filter(|r| r.outcome == Some(Outcome::Succeeded)) {
-        let at = printed.number(row.output, row.cut);
-        if at == outputs.len() {
-            let reading = row.output.and_then(|output| reader.success(output, row.cut));
-            outputs.push((reading.map(|reading| &reading.said), Vec::new()));
-        }
-        outputs[at].1.push(row.target);
+fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
+    let mut outputs: Vec<(&Said, Vec<u32>)> = Vec::new();
+    let mut place_of: Vec<Option<u32>> = vec![None; reader.printed.count()];
+    for (row, number) in rows.iter().zip(&sets.printed) {
+        let Some((number, reading)) = number.and_then(|n| Some((n as usize, reader.success(n as usize)?))) else {
+            continue;
+        };
+        let at = *place_of[number].get_or_insert_with(|| {
+            outputs.push((&reading.said, Vec::new()));
+            size(outputs.len() - 1)
+        });
+        outputs[at as usize].1.push(row.target);
     }
-    let read = outputs.into_iter().filter_map(|(said, targets)| Some((said?, targets)));
-    measure::found(&read.collect::<Vec<_>>(), reader.names.all(), reader.threads)
+    measure::found(&outputs, reader.names.all(), reader.threads)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.
@@ -509,49 +420,29 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
     drafts
 }
 
-/// Of each cut output of which one node's was read whole, and others' were not: the whole one. Not where two of them read
-/// whole turned out to differ.
-fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
-    let cut: BTreeSet<(Outcome, Digest)> =
-        rows.iter().filter(|r| r.cut && r.listed.is_none()).filter_map(|r| Some((r.outcome?, r.output?))).collect();
-    if cut.is_empty() {
-        return HashMap::new();
-    }
-    let mut wholes: HashMap<(Outcome, Digest), BTreeSet<Digest>> = HashMap::new();
-    for row in rows {
-        if let (Some(outcome), Some(listed), Some(output)) = (row.outcome, row.listed, row.output)
-            && cut.contains(&(outcome, listed))
-        {
-            wholes.entry((outcome, listed)).or_default().insert(output);
-        }
-    }
-    let only = |set: BTreeSet<Digest>| set.into_iter().next();
-    wholes.into_iter().filter(|(_, set)| set.len() == 1).filter_map(|(key, set)| Some((key, only(set)?))).collect()
-}
-
 /// What succeeded, by output.
 fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2]) -> Vec<Draft> {
     let mut found: Vec<(Draft, Vec<Told>)> = Vec::new();
     for cut in [false, true] {
         // Nodes that printed nothing are alike, whether there is an empty output or none.
-        let mut silent: Vec<&Set> = Vec::new();
-        let mut read: Vec<(&Record, Cow<'_, [usize]>)> = Vec::new();
+        let mut silent: Vec<(&Set, Option<&Reading>)> = Vec::new();
+        let mut read: Vec<(&Record, &[usize])> = Vec::new();
         for set in sets.successes.iter().filter(|set| set.cut == cut) {
-            match set.output.map(|output| reader.success(output, cut)) {
+            match set.output.map(|output| reader.success(output)) {
                 Some(None) => {
                     let lines = vec![Told::note("its output is no longer kept")];
-                    found.push((draft(rows, set.rows.clone(), !cut), lines));
+                    found.push((draft(rows, sets.rows(set).to_vec(), !cut), lines));
                 }
-                Some(Some(reading)) if reading.speaks => read.push((&reading.record, Cow::Borrowed(&set.rows))),
-                Some(Some(_)) | None => silent.push(set),
+                Some(Some(reading)) if reading.speaks => read.push((&reading.record, sets.rows(set))),
+                Some(reading) => silent.push((set, reading)),
+                None => silent.push((set, None)),
             }
         }
         if !silent.is_empty() {
             // White space is not seen, and is not the same as nothing.
-            let empty =
-                |set: &&Set| set.output.is_none_or(|output| reader.success(output, cut).is_some_and(|r| r.empty));
+            let empty = |(_, reading): &(&Set, Option<&Reading>)| reading.is_none_or(|reading| reading.empty);
             let identical = !cut && (silent.len() == 1 || silent.iter().all(empty));
-            let mut members: Vec<usize> = silent.iter().flat_map(|set| set.rows.iter().copied()).collect();
+            let mut members: Vec<usize> = silent.iter().flat_map(|(set, _)| sets.rows(set).iter().copied()).collect();
             members.sort_unstable();
             found.push((draft(rows, members, identical), Vec::new()));
         }
@@ -669,11 +560,10 @@ fn fold_singles(drafts: Vec<Draft>) -> Vec<Draft> {
 /// The output of the first node that has one worth showing.
 fn exemplar(rows: &[&Row], draft: &Draft, reader: &Reader) -> Option<Digest> {
     // The most of it that there is.
-    let mut members: Vec<usize> = draft.rows.clone();
-    members.sort_by_key(|&i| (rows[i].listed.is_none(), i));
-    let keys = || members.iter().filter_map(|&i| Some((rows[i].output?, rows[i].cut)));
+    let read_whole = |whole: bool| draft.rows.iter().filter(move |i| rows[**i].listed.is_some() == whole);
+    let keys = || read_whole(true).chain(read_whole(false)).filter_map(|&i| Some((rows[i].output?, rows[i].cut)));
     let speaks = |(key, cut): &(Digest, bool)| match draft.outcome {
-        Outcome::Succeeded => reader.success(*key, *cut).is_some_and(|reading| reading.speaks),
+        Outcome::Succeeded => reader.success_of(*key, *cut).is_some_and(|reading| reading.speaks),
         _ => reader.failure(*key).is_some_and(|failure| failure.speaks),
     };
     keys().find(speaks).or_else(|| keys().next()).map(|(key, _)| key)
@@ -681,7 +571,7 @@ fn exemplar(rows: &[&Row], draft: &Draft, reader: &Reader) -> Option<Digest> {
 
 /// The line of the exemplar that a title was made of.
 fn place(told: &Told, exemplar: Digest, reader: &Reader) -> Option<u32> {
-    let reading = reader.success(exemplar, false).or_else(|| reader.success(exemplar, true))?;
+    let reading = reader.success_of(exemplar, false).or_else(|| reader.success_of(exemplar, true))?;
     let those = reading.record.sorted.iter().filter(|at| reader.lexicon.shape(at.template) == told.shape);
     those.map(|at| at.line).nth(told.nth as usize)
 }

@@ -18,6 +18,7 @@ use super::group::{Chatter, UNITS};
 use super::lines::{AlikeOf, Became, Lexicon, Record, Template};
 use super::order::Orders;
 use super::said::{Names, Renamed, Said};
+use super::sets::Printed;
 use super::{Outputs, Threads, size};
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
@@ -66,13 +67,13 @@ pub struct Reader {
     /// Templates of which lines are left out of long outputs, of whole ones and of cut ones.
     logs: [HashSet<Template>; 2],
     /// Outputs of which something was left out that counts after all.
-    missed: HashSet<(Digest, bool)>,
+    missed: HashSet<usize>,
     /// Outputs so long that lines may be left out of them, in all and since it was last seen to that.
     long: usize,
     unsettled: usize,
-    readings: Vec<Reading>,
-    /// Which of them is of which output, and whether the end of it was left out.
-    successes: HashMap<(Digest, bool), usize, RandomState>,
+    /// The outputs that were asked for, and what was read of them, by number.
+    pub(super) printed: Printed,
+    readings: Vec<Option<Reading>>,
     /// The line that tells why it failed, by output.
     failures: HashMap<Digest, Failure, RandomState>,
 }
@@ -97,6 +98,8 @@ pub(super) struct Failure {
 
 /// One output to be read.
 pub(super) struct Job<'a> {
+    /// See [`Printed`].
+    pub number: usize,
     pub output: Digest,
     pub cut: bool,
     /// The name of the only node that printed it; empty where there are more.
@@ -110,8 +113,13 @@ impl Reader {
         Reader { threads: Threads::new(threads.min(THREADS_MAX)), ..Reader::default() }
     }
 
-    pub(super) fn success(&self, output: Digest, cut: bool) -> Option<&Reading> {
-        self.successes.get(&(output, cut)).and_then(|at| self.readings.get(*at))
+    /// By its number.
+    pub(super) fn success(&self, output: usize) -> Option<&Reading> {
+        self.readings.get(output)?.as_ref()
+    }
+
+    pub(super) fn success_of(&self, output: Digest, cut: bool) -> Option<&Reading> {
+        self.success(self.printed.find(output, cut)?)
     }
 
     pub(super) fn failure(&self, output: Digest) -> Option<&Failure> {
@@ -120,14 +128,14 @@ impl Reader {
 
     /// What is kept of each output that succeeded.
     #[cfg(test)]
-    pub(super) fn outputs(&self) -> impl Iterator<Item = (&Record, Digest)> {
-        self.successes.iter().map(|((output, _), at)| (&self.readings[*at].record, *output))
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.readings.iter().flatten().map(|reading| &reading.record)
     }
 
     /// Whether it is there, nothing of it is missed, and it was read with the right name in mind.
-    pub(super) fn has_success(&self, output: Digest, cut: bool, own: &str) -> bool {
-        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *own;
-        !self.missed.contains(&(output, cut)) && self.success(output, cut).is_some_and(named)
+    pub(super) fn has_success(&self, job: &Job<'_>) -> bool {
+        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *job.own;
+        self.success(job.number).is_some_and(named) && !self.missed.contains(&job.number)
     }
 
     pub(super) fn read_failure(&mut self, output: Digest, text: &str) {
@@ -183,24 +191,21 @@ impl Reader {
         read.map(drop)
     }
 
-    /// Makes room for so many more, at once: to move them to larger room again and again takes long.
-    pub(super) fn reserve(&mut self, outputs: usize) {
-        self.successes.reserve(outputs);
-        self.readings.reserve(outputs);
+    /// Makes room for all that were asked for, at once: to move them to larger room again and again takes long.
+    pub(super) fn make_room(&mut self) {
+        self.readings.resize_with(self.printed.count(), || None);
     }
 
     fn keep(&mut self, job: &Job<'_>, reading: Reading) {
         if !self.missed.is_empty() {
-            self.missed.remove(&(job.output, job.cut));
+            self.missed.remove(&job.number);
         }
         if reading.record.is_long() {
             self.long += 1;
             self.unsettled += 1;
         }
-        let at = *self.successes.entry((job.output, job.cut)).or_insert(self.readings.len());
-        match self.readings.get_mut(at) {
-            Some(before) => *before = reading,
-            None => self.readings.push(reading),
+        if let Some(place) = self.readings.get_mut(job.number) {
+            *place = Some(reading);
         }
     }
 
@@ -215,13 +220,17 @@ impl Reader {
 
     /// Leaves lines of logs out of what was read of these outputs, puts the others in order, and notes of which something is
     /// missed.
-    pub(super) fn settle(&mut self, outputs: &[Digest], cut: bool, chatter: &Chatter, orders: &Orders) {
+    pub(super) fn settle(
+        &mut self,
+        outputs: impl Iterator<Item = usize>,
+        cut: bool,
+        chatter: &Chatter,
+        orders: &Orders,
+    ) {
         self.unsettled = 0;
         let logs = chatter.logs();
         let mut asked = vec![false; self.readings.len()];
-        for at in outputs.iter().filter_map(|output| self.successes.get(&(*output, cut))) {
-            asked[*at] = true;
-        }
+        outputs.for_each(|output| asked.iter_mut().skip(output).take(1).for_each(|asked| *asked = true));
         let lexicon = &self.lexicon;
         let settle = |reading: &mut Reading, alike: &mut AlikeOf| {
             let misses = chatter.misses(&reading.record);
@@ -234,13 +243,10 @@ impl Reader {
         let missing = self.threads.share_mut(&mut self.readings, UNITS, |from, readings| {
             let mut alike = AlikeOf::default();
             let those = (from..).zip(readings).filter(|(at, _)| asked[*at]);
+            let those = those.filter_map(|(at, reading)| Some((at, reading.as_mut()?)));
             those.filter_map(|(at, reading)| settle(reading, &mut alike).then_some(at)).collect::<Vec<_>>()
         });
-        let missing: HashSet<usize> = missing.into_iter().flatten().collect();
-        if !missing.is_empty() {
-            let misses = |output: &&Digest| self.successes.get(&(**output, cut)).is_some_and(|at| missing.contains(at));
-            self.missed.extend(outputs.iter().filter(misses).map(|output| (*output, cut)));
-        }
+        self.missed.extend(missing.into_iter().flatten());
         self.logs[usize::from(cut)] = logs;
     }
 }
