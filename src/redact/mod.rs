@@ -8,6 +8,8 @@
 //! block is only known by its first line. Redact first, cut for display afterwards.
 
 mod block;
+mod harmless;
+mod lines;
 mod normalise;
 mod rules;
 mod value;
@@ -20,8 +22,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use regex::Regex;
 use sha2::Sha256;
 
+pub use harmless::Harmless;
+pub use lines::Lines;
 pub use normalise::{normalise, streams};
-use rules::{CURL_GOES_ON, RULES, Rule, SUSPECT, SUSPECTS};
+use rules::{CURL_GOES_ON, RULES, Rule, SUSPECTS};
 
 /// Longest line that is read closely, in bytes. A longer one that may hold a secret is withheld whole.
 const LONGEST_LINE: usize = 64 << 10;
@@ -90,7 +94,7 @@ impl Redactor {
     /// several lines is suspect by itself.
     #[must_use]
     pub fn suspects(text: &str) -> bool {
-        SUSPECT.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECT.is_match(&seen))
+        SUSPECTS.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECTS.is_match(&seen))
     }
 
     fn as_written(&self, text: &str) -> Redacted {

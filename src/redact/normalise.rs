@@ -62,7 +62,7 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
 
 /// Whether anything may have to be taken out. Looks at bytes, as most outputs are plain: 0xC2 opens the C1 controls, 0xE2 and
 /// 0xEF the invisible characters, beside many that are seen (`●`, `├`).
-fn has_unseen(bytes: &[u8]) -> bool {
+pub(super) fn has_unseen(bytes: &[u8]) -> bool {
     let control = |b: u8| (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f;
     let plain = |b: u8| (b.wrapping_sub(0x20) < 0x5f) | (b == b'\n') | (b == b'\t');
     // Without a branch, so that many bytes are looked at in one step.

@@ -29,7 +29,8 @@ impl Rule {
     }
 }
 
-/// Kind, expression, what a line must contain for it to be tried, what of the value goes.
+/// Kind, expression, what a line must contain for it to be tried, what of the value goes. What it must contain does not depend
+/// on which digits it has: see [`super::Harmless`].
 type Shape = (&'static str, String, &'static str, Pick);
 
 /// Left of the separator: the last word of a name says that its value is a secret.
@@ -86,7 +87,7 @@ fn shapes() -> Vec<Shape> {
             any,
         ),
         shape("gcp-key", r"(?-u:\b)(AIza[0-9A-Za-z_\-]{35})", "AIza", any),
-        shape("gcp-token", r"(?-u:\b)(ya29\.[0-9A-Za-z_\-]{20,})", "ya29", any),
+        shape("gcp-token", r"(?-u:\b)(ya29\.[0-9A-Za-z_\-]{20,})", "ya[0-9]{2}", any),
         shape("azure-key", r"(?i)(?:AccountKey|SharedAccessKey|SharedSecretKey)\s*=\s*([A-Za-z0-9+/]{20,}={0,2})", "(?i)key", any),
         shape("azure-key", r"(?i)[?&;]sig=([A-Za-z0-9%+/=_\-]{20,})", "(?i)sig=", any),
         shape("azure-key", r"(?:(?-u:\b)|^|[^A-Za-z0-9_~.\-])([A-Za-z0-9_~.\-]{3}[0-9]Q~[A-Za-z0-9_~.\-]{31,34})", "Q~", any),
@@ -110,13 +111,13 @@ fn shapes() -> Vec<Shape> {
         shape(
             "forge-token",
             r"(?-u:\b)(gh[pousr]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{22,}|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|imt)-[A-Za-z0-9_\-.]{20,})",
-            "gh[pousr]_|github_pat_|gl[a-z]{2,5}-",
+            "gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|imt)-",
             any,
         ),
         shape(
             "api-key",
             r"(?-u:\b)((?:npm_|dop_v1_|hf_|hv[sb]\.|pypi-|lin_api_|sk_live_|rk_live_|whsec_|SG\.|AGE-SECRET-KEY-1|dp\.pt\.|shpat_|sk-(?:ant-|proj-)?)[A-Za-z0-9_.\-]{20,})",
-            "npm_|dop_v1_|hf_|hv[sb][.]|pypi-|lin_api_|_live_|whsec_|SG[.]|AGE-SECRET|dp[.]pt|shpat_|sk-",
+            "npm_|dop_v[0-9]_|hf_|hv[sb][.]|pypi-|lin_api_|_live_|whsec_|SG[.]|AGE-SECRET|dp[.]pt|shpat_|sk-",
             value::service_key,
         ),
         // These have no digits; names that begin so are of any length.
@@ -128,7 +129,7 @@ fn shapes() -> Vec<Shape> {
             r"\$[a-z0-9\-]{1,16}\$",
             any,
         ),
-        shape("crypt-hash", r#"(\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}[^\s"',]{16,})"#, r"\{(?:S?SHA|S?MD5|CRYPT)", any),
+        shape("crypt-hash", r#"(\{(?:S?SHA(?:256|384|512)?|S?MD5|CRYPT)\}[^\s"',]{16,})"#, r"\{(?:S?SHA|S?MD[0-9]|CRYPT)", any),
         // What stands before it says what it is.
         shape(
             "authorization",
@@ -265,12 +266,6 @@ fn rule((kind, pattern, _, pick): Shape) -> Rule {
 /// Which rules may apply to a line, in one pass: the same order as [`RULES`].
 pub(super) static SUSPECTS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new(shapes().iter().map(|(_, _, needs, _)| *needs)).expect("the rules are constants that a test compiles")
-});
-
-/// Whether any of them may: as an expression of its own it is built sooner, since what several rules need is in it once.
-pub(super) static SUSPECT: LazyLock<Regex> = LazyLock::new(|| {
-    let needs: BTreeSet<&str> = shapes().iter().map(|(_, _, needs, _)| *needs).collect();
-    regex(&needs.into_iter().map(|needs| format!("(?:{needs})")).collect::<Vec<_>>().join("|"))
 });
 
 pub(super) fn regex(pattern: &str) -> Regex {

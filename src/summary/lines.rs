@@ -1,7 +1,6 @@
 //! Lines -> their shapes and values, and a text as what its lines come to.
 //!
-//! Thousands of nodes print the same few lines, so each line that was seen lately is looked up and not read again. Which digits
-//! its numbers have says nothing of how a line reads, so lines that differ in nothing else are one line here.
+//! Each line that was seen lately is looked up and not read again.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -11,16 +10,13 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use crate::redact::Lines;
+
 use super::facts::{Keys, Look};
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
 use super::order::Orders;
 use super::{size, split_lines};
-
-/// Lines that are remembered at once, and the bytes of the longest of them. It is a cache: what is found out does not depend
-/// on it.
-const MEMO: usize = 1 << 14;
-const MEMO_LINE: usize = 1 << 10;
 
 /// A line without its values: its place in a [`Lexicon`].
 pub(super) type Template = u32;
@@ -31,7 +27,7 @@ pub(super) struct Lexicon {
     /// Each with the number of its values.
     shapes: Vec<(Box<str>, usize)>,
     known: HashMap<Box<str>, Template, RandomState>,
-    memo: Memo,
+    seen: Lines<Seen>,
     pub keys: Keys,
     /// The lines of the text that was read last, or its first ones.
     pub lines: Vec<Line>,
@@ -52,107 +48,11 @@ pub(super) struct Line {
     pub look: Option<Look>,
 }
 
-/// Lines that came more than once, for the next node that prints them.
-#[derive(Default)]
-struct Memo {
-    lines: Vec<Seen>,
-    /// Which of them it is, counted from 1, by the place of its hash.
-    places: Vec<u32>,
-    /// The hash of the last line that came once, by place: most lines never come again and are not worth keeping.
-    once: Vec<u64>,
-    hasher: RandomState,
-    /// The line that was looked for last and is not there: as it would be kept, and its hash.
-    looked_for: Vec<u8>,
-    hash: u64,
-    /// Where the last one stands that was found.
-    last: usize,
-    /// So many were kept, with those that gave way to others.
-    kept: u32,
-}
-
-#[derive(Default)]
+/// What is known of a line that came more than once.
 struct Seen {
-    /// As it came, and with one digit for all.
-    line: Vec<u8>,
-    blind: Vec<u8>,
-    /// See [`Line::number`].
-    number: u32,
     template: Template,
-    values: Vec<Value>,
-    look: Option<Look>,
-    /// Where the one stands that was found after it: outputs of one command have the same lines in the same order.
-    next: usize,
-}
-
-impl Seen {
-    /// Whatever the digits are.
-    fn is(&self, line: &[u8]) -> bool {
-        // Most lines have the same digits too, or none, which is seen sooner.
-        *self.line == *line || is_but_for_digits(line, &self.blind)
-    }
-}
-
-impl Memo {
-    /// Where it stands.
-    fn find(&mut self, line: &str) -> Option<usize> {
-        let line = line.as_bytes();
-        let next = self.lines.get(self.last).map(|last| last.next);
-        if let Some(at) = next.filter(|at| self.lines[*at].is(line)) {
-            self.last = at;
-            return Some(at);
-        }
-        if self.places.is_empty() {
-            self.places = vec![0; MEMO];
-            self.once = vec![0; MEMO];
-        }
-        self.looked_for.resize(line.len(), 0);
-        // Without a branch, so that many bytes are written in one step.
-        let blind = |(to, b): (&mut u8, &u8)| *to = if b.is_ascii_digit() { b'1' } else { *b };
-        self.looked_for.iter_mut().zip(line).for_each(blind);
-        self.hash = self.hasher.hash_one(self.looked_for.as_slice());
-        let at = (self.places[self.place()] as usize).checked_sub(1)?;
-        if self.lines[at].blind != self.looked_for {
-            return None;
-        }
-        self.lines[self.last].next = at;
-        self.last = at;
-        Some(at)
-    }
-
-    fn place(&self) -> usize {
-        usize::try_from(self.hash % MEMO as u64).unwrap_or(0)
-    }
-
-    /// To be called with the line that was looked for last and is not there.
-    fn keep(&mut self, line: &str, template: Template, values: &[Value], keys: &mut Keys) {
-        let place = self.place();
-        if self.once[place] != self.hash {
-            self.once[place] = self.hash;
-            return;
-        }
-        if self.places[place] == 0 {
-            self.lines.push(Seen::default());
-            self.places[place] = size(self.lines.len());
-        }
-        self.kept = self.kept.saturating_add(1);
-        let seen = &mut self.lines[self.places[place] as usize - 1];
-        seen.line.clear();
-        seen.line.extend_from_slice(line.as_bytes());
-        seen.blind.clone_from(&self.looked_for);
-        seen.values.clear();
-        seen.values.extend_from_slice(values);
-        // The last number is no number: what stands under it is not known again.
-        seen.number = if self.kept == u32::MAX { 0 } else { self.kept };
-        seen.template = template;
-        seen.look = Some(Look::at(line, keys));
-    }
-}
-
-/// Whether the line is the one that is kept, whatever its digits are.
-fn is_but_for_digits(line: &[u8], kept: &[u8]) -> bool {
-    // Without a branch, so that many bytes are looked at in one step.
-    let differ = |(a, b): (&u8, &u8)| (if a.is_ascii_digit() { b'1' } else { *a }) ^ b;
-    line.len() == kept.len() && line.iter().zip(kept).map(differ).fold(0, |any, one| any | one) == 0
+    values: Box<[Value]>,
+    look: Look,
 }
 
 impl Lexicon {
@@ -208,18 +108,19 @@ impl Lexicon {
 
     /// The template of a line, its values, its number (see [`Line`]), and what is known of it besides.
     fn read(&mut self, line: &str, own: &str) -> (Template, &[Value], u32, Option<Look>) {
-        // A line with the node's own name in it reads otherwise for every node, and a long one is not kept.
-        let kept = line.len() <= MEMO_LINE && (own.is_empty() || !line.contains(own));
-        if let Some(at) = kept.then(|| self.memo.find(line)).flatten() {
-            let seen = &self.memo.lines[at];
-            return (seen.template, &seen.values, seen.number, seen.look);
+        // A line with the node's own name in it reads otherwise for every node.
+        let kept = own.is_empty() || !line.contains(own);
+        if kept && let Some(at) = self.seen.find(line) {
+            let seen = self.seen.get(at);
+            return (seen.known.template, &seen.known.values, seen.number, Some(seen.known.look));
         }
         mask(line, own, &mut self.shape, &mut self.values);
         let shape = std::mem::take(&mut self.shape);
         let template = self.put(&shape, self.values.len());
         self.shape = shape;
         if kept {
-            self.memo.keep(line, template, &self.values, &mut self.keys);
+            let values = || self.values.as_slice().into();
+            self.seen.keep(line, || Seen { template, values: values(), look: Look::at(line, &mut self.keys) });
         }
         (template, &self.values, 0, Look::of_a_mute(line))
     }

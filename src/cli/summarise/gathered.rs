@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
-use crate::redact::{Redacted, Redactor};
+use crate::redact::{Harmless, Redacted, Redactor};
 use crate::summary::{Index, Input, Reader, Row, Source, Summary, Threads, in_order_of_names, seen};
 
 use super::blocks::{Block, Blocks};
@@ -458,15 +458,18 @@ fn redact_all(
     store: &Store,
     redactor: &Redactor,
 ) -> Result<Vec<(Digest, Option<Redacted>)>, String> {
-    let one = |(_, kept): &(TextId, Kept)| {
+    let one = |(_, kept): &(TextId, Kept), harmless: &mut Harmless| {
         let raw = store.text(kept)?;
-        if std::str::from_utf8(&raw).is_ok_and(|text| !Redactor::suspects(text)) {
+        if std::str::from_utf8(&raw).is_ok_and(|text| !harmless.suspects(text)) {
             return Ok((Digest::of(&raw), None));
         }
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
         Ok((Digest::of(redacted.text.as_bytes()), Some(redacted)))
     };
-    let shares = Threads::new(super::cores()).share(texts, SHARE, |texts| texts.iter().map(one).collect::<Vec<_>>());
+    let shares = Threads::new(super::cores()).share(texts, SHARE, |texts| {
+        let mut harmless = Harmless::default();
+        texts.iter().map(|text| one(text, &mut harmless)).collect::<Vec<_>>()
+    });
     shares.into_iter().flatten().collect()
 }
 

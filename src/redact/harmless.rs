@@ -1,0 +1,81 @@
+//! Outputs in which there is nothing to take out, told by the lines that they have in common.
+
+use super::lines::Lines;
+use super::normalise::has_unseen;
+use super::{Redactor, rules};
+
+/// Lines in which no rule finds anything, for the next output of the same command. What it tells is what
+/// [`Redactor::suspects`] tells of each line by itself, and what is suspect between two lines may be suspect here too.
+#[derive(Default)]
+pub struct Harmless {
+    lines: Lines<()>,
+    /// Lines that were looked at, and those of them that were known.
+    looked_at: u32,
+    known: u32,
+}
+
+/// So many lines show whether it is worth while.
+const FIRST: u32 = 4_096;
+
+impl Harmless {
+    /// Whether there may be a secret in the text.
+    pub fn suspects(&mut self, text: &str) -> bool {
+        // Where most lines are new it takes longer to look for them.
+        let futile = self.looked_at >= FIRST && self.known < self.looked_at / 2;
+        if futile || has_unseen(text.as_bytes()) {
+            return Redactor::suspects(text);
+        }
+        // New lines that follow each other are looked at as one.
+        let mut new: Option<usize> = None;
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
+            let line = &text[from..end];
+            self.looked_at = self.looked_at.saturating_add(1);
+            if self.lines.find(line).is_some() {
+                self.known = self.known.saturating_add(1);
+                if new.take().is_some_and(|new| self.suspects_new(&text[new..from])) {
+                    return true;
+                }
+            } else {
+                self.lines.keep(line, || ());
+                new.get_or_insert(from);
+            }
+            from = end + 1;
+        }
+        new.is_some_and(|new| self.suspects_new(&text[new..]))
+    }
+
+    fn suspects_new(&mut self, lines: &str) -> bool {
+        let suspect = rules::SUSPECTS.is_match(lines);
+        if suspect {
+            // One of those that were kept just now may be the suspect one.
+            self.lines = Lines::default();
+        }
+        suspect
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_is_harmless_that_any_rule_may_apply_to(
+            texts in proptest::collection::vec(
+                "(up [0-9]{2}\n|pass(word|_)[0-9]{2}=[a-z0-9]{9}\n|ya[0-9]{2}\\.|dop_v[0-9]_|\\{S?MD[0-9]\\}|\\$[0-9a-c]{1,3}\\$|\
+                 xox[bp0-9]-|AKIA[0-9]{2}|login\n|\\(|\u{1b}\\[[0-9]m|key[0-9]: |\u{212a}ey|fine\n){0,10}",
+                1..12,
+            ),
+        ) {
+            let mut harmless = Harmless::default();
+            for text in &texts {
+                let by_line = text.lines().any(Redactor::suspects) || Redactor::suspects(text) && has_unseen(text.as_bytes());
+                let (told, whole) = (harmless.suspects(text), Redactor::suspects(text));
+                prop_assert!(told || !by_line, "{text:?}");
+                prop_assert!(whole || !told, "{text:?}");
+            }
+        }
+    }
+}
