@@ -245,8 +245,8 @@ fn sorted_by(places: &[Place], order: impl Fn(&Place, &Place) -> Ordering) -> Op
 
 /// By what they say, names before numbers.
 fn by_values(alike: &Alike, places: &[Place], values: &[Value], text: &str) -> Option<Vec<Place>> {
-    let slots = names_first(places, alike.slots, values);
-    sorted_by(places, by_slots(&slots, values, text))
+    let moving = moving(places, alike.slots, values);
+    sorted_by(places, by_slots(&moving, values, text))
 }
 
 /// Where the places are that other places became.
@@ -436,14 +436,12 @@ impl Draft {
 
     /// Takes over a value of another text.
     fn add(&mut self, value: Value, text: &str) -> Value {
-        let from = size(self.text.len());
-        self.text.push_str(value.of(text));
-        Value { from, to: size(self.text.len()), kind: value.kind }
+        value.moved(text, &mut self.text)
     }
 
     fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) -> (u32, Option<Look>) {
         let (template, values, number, look) = lexicon.read(line, own);
-        if !line.trim_ascii().is_empty() {
+        if !line.bytes().all(|b| b.is_ascii_whitespace()) {
             self.places.push(Place { template, line: size(at), values: size(self.values.len()) });
         }
         for value in values {
@@ -454,19 +452,20 @@ impl Draft {
     }
 }
 
-/// The slots of lines of one template, names before numbers, which move: `eth0` with its traffic stays where it is.
-fn names_first(alike: &[Place], slots: usize, values: &[Value]) -> Vec<usize> {
+/// Which slots of lines of one template hold numbers alone, which move: `eth0` with its traffic stays where it is.
+fn moving(alike: &[Place], slots: usize, values: &[Value]) -> Vec<bool> {
     let kind = |at: &Place, slot: usize| values[at.values as usize + slot].kind;
-    let moves = |slot: &usize| alike.iter().all(|at| matches!(kind(at, *slot), Kind::Number | Kind::Time));
-    let (numbers, names): (Vec<usize>, Vec<usize>) = (0..slots).partition(moves);
-    names.into_iter().chain(numbers).collect()
+    let moves = |slot: usize| alike.iter().all(|at| matches!(kind(at, slot), Kind::Number | Kind::Time));
+    (0..slots).map(moves).collect()
 }
 
-/// How two lines follow each other: by these slots, and then as they stand in the text.
-fn by_slots<'a>(slots: &'a [usize], values: &'a [Value], text: &'a str) -> impl Fn(&Place, &Place) -> Ordering + 'a {
-    let of = |at: &Place, slot: &usize| values[at.values as usize + slot].of(text);
+/// How two lines follow each other: by the slots that hold names, by those that are `moving`, and then as they stand in the
+/// text.
+fn by_slots<'a>(moving: &'a [bool], values: &'a [Value], text: &'a str) -> impl Fn(&Place, &Place) -> Ordering + 'a {
+    let of = |at: &Place, slot: usize| values[at.values as usize + slot].of(text);
     move |a, b| {
-        let mut pairs = slots.iter().map(|slot| by_name(of(a, slot), of(b, slot)));
+        let those = |moves: bool| moving.iter().enumerate().filter(move |(_, it)| **it == moves).map(|(slot, _)| slot);
+        let mut pairs = those(false).chain(those(true)).map(|slot| by_name(of(a, slot), of(b, slot)));
         pairs.find(|order| order.is_ne()).unwrap_or(a.line.cmp(&b.line))
     }
 }

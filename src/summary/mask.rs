@@ -51,6 +51,13 @@ impl Value {
     pub(super) fn of(self, text: &str) -> &str {
         text.get(self.from as usize..self.to as usize).unwrap_or_default()
     }
+
+    /// Where it stands once it is written behind another text.
+    pub(super) fn moved(self, from: &str, to: &mut String) -> Value {
+        let at = size(to.len());
+        to.push_str(self.of(from));
+        Value { from: at, to: size(to.len()), kind: self.kind }
+    }
 }
 
 /// Words end at these. `.`, `-`, `_`, `+`, `~` and `%` stay inside words: they join versions, ids and units.

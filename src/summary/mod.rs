@@ -282,7 +282,14 @@ impl Reader {
             }
         }
         self.make_room();
-        let jobs: Vec<Job<'_>> = self.wanted(rows, sets).collect();
+        // Nearly all or none are wanted: to move them to larger room again and again takes long.
+        let mut jobs: Vec<Job<'_>> = Vec::new();
+        for job in self.wanted(rows, sets) {
+            if jobs.is_empty() {
+                jobs.reserve(sets.successes.len());
+            }
+            jobs.push(job);
+        }
         let mut rest = jobs.as_slice();
         while !rest.is_empty() {
             let (mut some, mut bytes) = (0, 0);

@@ -148,7 +148,7 @@ impl Sets {
 /// The name of the only node among these rows, or of all of them; empty where there are several.
 pub(super) fn one_name<'a>(rows: &[&'a Row], set: &[usize]) -> &'a str {
     let first = set.first().map_or("", |&i| &*rows[i].name);
-    if set.iter().all(|&i| *rows[i].name == *first) { first } else { "" }
+    if set.iter().skip(1).all(|&i| *rows[i].name == *first) { first } else { "" }
 }
 
 /// Of each cut output of which one node's was read whole, and others' were not: the whole one. Not where two of them read

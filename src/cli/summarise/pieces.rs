@@ -66,7 +66,11 @@ impl Pieces {
             let end = memchr::memchr(b'\n', &bytes[behind..]).map_or(bytes.len(), |end| behind + end);
             at = end + 1;
             if let (Some(_), Some(run)) = (whole, runs.last_mut()) {
-                add(&mut text, &bytes[behind..end]);
+                // Most lines end as they have to, and are taken over with their end.
+                match bytes[behind..].get(..at - behind) {
+                    Some(line) if !line.ends_with(b"\r\n") => text.extend_from_slice(line),
+                    _ => add(&mut text, &bytes[behind..end]),
+                }
                 let run: &mut Run = run;
                 run.lines += 1;
                 continue;
