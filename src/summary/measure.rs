@@ -4,6 +4,7 @@
 //! few that set nodes apart are told.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
@@ -149,6 +150,14 @@ const VALUES_MAX: usize = 8;
 const HOT: f64 = 90.0;
 /// In spreads of the middle half: as far from nearly all others, a value is an outlier.
 const FAR: f64 = 3.0;
+
+/// One output that was read, and the nodes that printed it.
+pub(super) struct Output<'a> {
+    pub said: &'a Said,
+    /// Where they stand among the targets.
+    pub nodes: Range<usize>,
+}
+
 /// The values of one name: which output has which.
 struct Series<'a> {
     name: &'a Name,
@@ -158,10 +167,9 @@ struct Series<'a> {
 
 /// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
 ///
-/// `outputs`: what each output says, once, with the nodes that printed it. The order of the outputs decides only where
-/// nothing else does.
-pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], threads: Threads) -> Vec<Measure> {
-    let nodes: u32 = outputs.iter().map(|(_, nodes)| size(nodes.len())).sum();
+/// The order of the outputs decides only where nothing else does.
+pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Name], threads: Threads) -> Vec<Measure> {
+    let nodes = size(targets.len());
     // Outputs that are all equal tell no difference.
     if nodes < NODES_MIN || outputs.len() < 2 {
         return Vec::new();
@@ -172,7 +180,7 @@ pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], thr
     let mut shape_of: Vec<Option<usize>> = Vec::with_capacity(outputs.len());
     let mut shapes: Vec<u64> = Vec::new();
     let mut shape_by_key: HashMap<&str, usize, RandomState> = HashMap::default();
-    for (output, (said, targets)) in outputs.iter().enumerate() {
+    for (output, Output { said, nodes }) in outputs.iter().enumerate() {
         let shape = said.facts().next().and_then(|(name, _)| names.get(name as usize)).map(|name| {
             let next = shape_by_key.len();
             *shape_by_key.entry(&name.key).or_insert(next)
@@ -180,25 +188,26 @@ pub(super) fn found<'a>(outputs: &[(&'a Said, Vec<u32>)], names: &'a [Name], thr
         shape_of.push(shape);
         if let Some(shape) = shape {
             shapes.resize(shapes.len().max(shape + 1), 0);
-            shapes[shape] += targets.len() as u64;
+            shapes[shape] += nodes.len() as u64;
         }
         for ((name, _), nth) in said.facts().zip(0..) {
             let Some(known) = known.get_mut(name as usize) else { continue };
             let at = *known.get_or_insert_with(|| {
-                series.push(Series { name: &names[name as usize], values: Vec::new() });
+                series.push(Series { name: &names[name as usize], values: Vec::with_capacity(outputs.len()) });
                 series.len() - 1
             });
             series[at].values.push((size(output), nth));
         }
     }
     let told = |(order, one): &(usize, Series<'a>)| {
-        let value = |(output, nth): &(u32, u32)| outputs[*output as usize].0.value(*nth);
+        let value = |(output, nth): &(u32, u32)| outputs[*output as usize].said.value(*nth);
+        let nodes = |output: u32| &targets[outputs[output as usize].nodes.clone()];
         let first = value(one.values.first()?);
         if one.values.iter().all(|at| value(at) == first) || is_of_its_own(&one.name.key) {
             return None;
         }
-        let values: Vec<(&str, u32)> =
-            one.values.iter().flat_map(|at| outputs[at.0 as usize].1.iter().map(move |t| (value(at), *t))).collect();
+        let mut values: Vec<(&str, u32)> = Vec::with_capacity(targets.len());
+        values.extend(one.values.iter().flat_map(|at| nodes(at.0).iter().map(move |t| (value(at), *t))));
         let mut of: Vec<usize> = one.values.iter().filter_map(|(output, _)| shape_of[*output as usize]).collect();
         of.dedup();
         let alike: u64 = of.into_iter().collect::<HashSet<_>>().into_iter().map(|shape| shapes[shape]).sum();

@@ -38,11 +38,11 @@ use describe::Describer;
 use group::{Chatter, Told};
 pub use index::Index;
 use lines::{Lexicon, Record};
+use measure::Output;
 pub use names::in_order_of_names;
 use order::Orders;
 use reading::{AT_ONCE, Job, Reading};
 pub use reading::{Reader, Source};
-use said::Said;
 use sets::{Set, Sets, one_name};
 pub use threads::Threads;
 use units::Units;
@@ -334,19 +334,33 @@ fn split_lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
 fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
-    let mut outputs: Vec<(&Said, Vec<u32>)> = Vec::new();
+    let mut outputs: Vec<Output<'_>> = Vec::with_capacity(sets.successes.len());
     let mut place_of: Vec<Option<u32>> = vec![None; reader.printed.count()];
-    for (row, number) in rows.iter().zip(&sets.printed) {
+    let mut output_of: Vec<Option<u32>> = vec![None; rows.len()];
+    for (number, output) in sets.printed.iter().zip(&mut output_of) {
         let Some((number, reading)) = number.and_then(|n| Some((n as usize, reader.success(n as usize)?))) else {
             continue;
         };
         let at = *place_of[number].get_or_insert_with(|| {
-            outputs.push((&reading.said, Vec::new()));
+            outputs.push(Output { said: &reading.said, nodes: 0..0 });
             size(outputs.len() - 1)
         });
-        outputs[at as usize].1.push(row.target);
+        outputs[at as usize].nodes.end += 1;
+        *output = Some(at);
     }
-    measure::found(&outputs, reader.names.all(), reader.threads)
+    let mut from = 0;
+    for output in &mut outputs {
+        let nodes = output.nodes.len();
+        output.nodes = from..from;
+        from += nodes;
+    }
+    let mut targets = vec![0; from];
+    for (row, at) in rows.iter().zip(output_of) {
+        let Some(nodes) = at.map(|at| &mut outputs[at as usize].nodes) else { continue };
+        targets[nodes.end] = row.target;
+        nodes.end += 1;
+    }
+    measure::found(&outputs, &targets, reader.names.all(), reader.threads)
 }
 
 /// An output as a person would have seen it on a terminal: without colours, redrawn lines and invisible characters.

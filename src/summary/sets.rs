@@ -74,8 +74,14 @@ pub(super) struct Set {
 impl Sets {
     pub(super) fn of(rows: &[&Row], printed: &mut Printed) -> Self {
         let examples = examples(rows);
-        let mut sets =
-            Sets { successes: Vec::new(), failures: Vec::new(), printed: vec![None; rows.len()], rows: Vec::new() };
+        // Room that is not used is not touched, and to move them to larger room again and again takes long.
+        printed.all.reserve(rows.len());
+        let mut sets = Sets {
+            successes: Vec::with_capacity(rows.len()),
+            failures: Vec::new(),
+            printed: vec![None; rows.len()],
+            rows: Vec::new(),
+        };
         // By the number of the output, and of those that have none by whether it was cut: which of the sets it is.
         let (mut by_output, mut of_none) = (vec![None; printed.count()], [None; 2]);
         let mut set_of = vec![None; rows.len()];

@@ -305,8 +305,9 @@ impl Gathered {
             if some.is_empty() {
                 break;
             }
-            let without_secrets = redact_all(&some, &self.store, redactor)?;
-            for ((text, raw), (key, redacted)) in some.into_iter().zip(without_secrets) {
+            let left = redact_all(&some, &self.store, redactor);
+            for ((text, raw), left) in some.into_iter().zip(left) {
+                let Left { key, redacted } = left?;
                 self.redacted.resize(text as usize, None);
                 self.redacted.push(Some(key));
                 let Some(redacted) = redacted else {
@@ -452,25 +453,31 @@ impl Source for Gathered {
     }
 }
 
-/// The key of each text without its secrets, and that text where it is another one. On all cores.
+/// What is left of a text: its key, and the text where that is another one.
+struct Left {
+    key: Digest,
+    redacted: Option<Box<Redacted>>,
+}
+
+/// Each text without its secrets, on all cores.
 fn redact_all(
     texts: &[(TextId, Kept)],
     store: &Store,
     redactor: &Redactor,
-) -> Result<Vec<(Digest, Option<Redacted>)>, String> {
+) -> impl Iterator<Item = Result<Left, String>> + use<> {
     let one = |(_, kept): &(TextId, Kept), harmless: &mut Harmless| {
         let raw = store.text(kept)?;
         if std::str::from_utf8(&raw).is_ok_and(|text| !harmless.suspects(text)) {
-            return Ok((Digest::of(&raw), None));
+            return Ok(Left { key: Digest::of(&raw), redacted: None });
         }
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
-        Ok((Digest::of(redacted.text.as_bytes()), Some(redacted)))
+        Ok(Left { key: Digest::of(redacted.text.as_bytes()), redacted: Some(Box::new(redacted)) })
     };
     let shares = Threads::new(super::cores()).share(texts, SHARE, |texts| {
         let mut harmless = Harmless::default();
         texts.iter().map(|text| one(text, &mut harmless)).collect::<Vec<_>>()
     });
-    shares.into_iter().flatten().collect()
+    shares.into_iter().flatten()
 }
 
 #[cfg(test)]

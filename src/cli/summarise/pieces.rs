@@ -21,6 +21,8 @@ pub(super) struct Pieces {
     block: Block,
     /// The lines of nodes, each with its end.
     text: Vec<u8>,
+    /// The names of nodes, each with a [`PROBE`] behind it.
+    names: String,
     pub runs: Vec<Run>,
     /// Lines in which the tool says how it ended on a node.
     ends: Vec<Range<usize>>,
@@ -33,6 +35,7 @@ pub(super) struct Pieces {
 
 /// Lines of one node that stand together.
 pub(super) struct Run {
+    /// Into the names.
     name: Range<usize>,
     text: Range<usize>,
     /// The first line as it came.
@@ -45,8 +48,9 @@ pub(super) struct Run {
 impl Pieces {
     /// In the room of another; `hasher`: makes the hashes of each run.
     pub(super) fn of(block: Block, room: Pieces, hasher: &RandomState) -> Self {
-        let Pieces { mut text, mut runs, mut ends, .. } = room;
+        let Pieces { mut text, mut names, mut runs, mut ends, .. } = room;
         text.clear();
+        names.clear();
         runs.clear();
         ends.clear();
         let (mut nobody, mut first_nobody) = (0, None);
@@ -81,12 +85,15 @@ impl Pieces {
                     // Only in this form no other can be meant by what follows.
                     let blank = line.strip_suffix(b"\r").map_or(line.len(), <[u8]>::len) - rest.len();
                     head = if line[..blank].ends_with(b": ") { &line[..blank] } else { b"" };
-                    match runs.last_mut().filter(|run| bytes[run.name.clone()] == *name.as_bytes()) {
+                    match runs.last_mut().filter(|run| names[run.name.clone()] == *name) {
                         Some(run) => run.lines += 1,
                         None => {
                             let text = text.len()..text.len();
+                            let from_name = names.len();
+                            names.push_str(name);
+                            names.push_str(PROBE);
                             runs.push(Run {
-                                name: from..from + name.len(),
+                                name: from_name..from_name + name.len(),
                                 text,
                                 first: from..end,
                                 lines: 1,
@@ -110,14 +117,11 @@ impl Pieces {
         for run in runs.iter_mut().rev() {
             run.text.end = next;
             next = run.text.start;
-            run.name_hash = hasher.hash_one(&bytes[run.name.clone()]);
+            run.name_hash = hasher.hash_one(&names.as_bytes()[run.name.clone()]);
             run.text_hash = hasher.hash_one(&text[run.text.clone()]);
         }
-        let harmless = (runs.len() * LINES_OF_NODE) as u64 <= lines && {
-            let names = runs.iter().filter_map(|run| std::str::from_utf8(&bytes[run.name.clone()]).ok());
-            !Redactor::suspects(&names.flat_map(|name| [name, PROBE]).collect::<String>())
-        };
-        Pieces { block, text, runs, ends, nobody, first_nobody, harmless }
+        let harmless = (runs.len() * LINES_OF_NODE) as u64 <= lines && !Redactor::suspects(&names);
+        Pieces { block, text, names, runs, ends, nobody, first_nobody, harmless }
     }
 
     /// Lines of which the end was left out.
@@ -131,8 +135,7 @@ impl Pieces {
     }
 
     pub(super) fn name(&self, run: &Run) -> &str {
-        // INVARIANT: it was read as a name before.
-        std::str::from_utf8(&self.block.bytes[run.name.clone()]).unwrap_or_default()
+        &self.names[run.name.clone()]
     }
 
     /// Its lines, each with its end.
