@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use muster::domain::{Digest, Outcome};
 use muster::redact::Redactor;
-use muster::summary::{Input, Reader, Row};
+use muster::summary::{Input, Reader, Row, Threads};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -95,7 +95,7 @@ fn main() {
     for (what, unique) in [("95 % print the same", false), ("every output is unique", true)] {
         let (input, lines) = fleet(unique);
         let redactor = Redactor::new(b"a key");
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = Threads::of_this_machine();
         let (mut redacted, mut first, mut again) = (Vec::new(), Vec::new(), Vec::new());
         let mut findings = 0;
         for _ in 0..ROUNDS {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::domain::{Digest, RunId};
 use crate::message::rows::{self, Attributes};
 use crate::run::Run;
-use crate::summary::{Reader, Summary};
+use crate::summary::{Reader, Summary, Threads};
 
 use super::Services;
 
@@ -37,8 +37,8 @@ impl Readers {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().position(|(id, _)| *id == run);
         let reader = known.map(|at| kept.remove(at).1).unwrap_or_else(|| {
-            let threads = std::thread::available_parallelism().map_or(1, usize::from);
-            let reading = Reading { reader: Reader::with_threads(threads), attributes: Vec::new() };
+            let reader = Reader::with_threads(Threads::of_this_machine());
+            let reading = Reading { reader, attributes: Vec::new() };
             Arc::new(tokio::sync::Mutex::new(reading))
         });
         kept.push((run, reader.clone()));

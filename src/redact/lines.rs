@@ -17,8 +17,8 @@ pub struct Lines<T> {
     kept: Vec<Line<T>>,
     /// Which of them it is, counted from 1, by the place of its hash.
     places: Vec<u32>,
-    /// The hash of the last line that came once, by place: most lines never come again and are not worth keeping.
-    once: Vec<u64>,
+    /// Half the hash of the last line that came once, by place: most lines never come again and are not worth keeping.
+    once: Vec<u32>,
     hasher: RandomState,
     /// The line that was looked for last and is not there: as it would be kept, and its hash.
     looked_for: Vec<u8>,
@@ -117,8 +117,9 @@ impl<T> Lines<T> {
         if line.len() != self.looked_for.len() || self.places.is_empty() || self.count == u32::MAX {
             return;
         }
-        if self.once[place] != self.hash {
-            self.once[place] = self.hash;
+        let half = u32::try_from(self.hash >> 32).unwrap_or(0);
+        if self.once[place] != half {
+            self.once[place] = half;
             return;
         }
         self.count += 1;

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 
 use crate::redact::Lines;
 
+use super::became::Became;
 use super::facts::{Keys, Look};
 use super::mask::{Kind, Value, mask};
 use super::names::by_name;
@@ -249,25 +250,11 @@ fn by_values(alike: &Alike, places: &[Place], values: &[Value], text: &str) -> O
     sorted_by(places, by_slots(&moving, values, text))
 }
 
-/// Where the places are that other places became.
+/// What the places of texts of one lexicon are in another one.
 #[derive(Default)]
-pub(super) struct Became {
-    last: Option<(Arc<[Place]>, Arc<[Place]>)>,
+pub(super) struct Renumbered {
+    became: Became<Place>,
     layouts: Layouts,
-}
-
-impl Became {
-    /// What these become by `change`, which depends on them alone.
-    fn of(&mut self, places: &Arc<[Place]>, change: impl FnOnce(&mut [Place])) -> Arc<[Place]> {
-        if let Some((_, became)) = self.last.as_ref().filter(|(before, _)| Arc::ptr_eq(before, places)) {
-            return Arc::clone(became);
-        }
-        let mut changed = places.to_vec();
-        change(&mut changed);
-        let became = self.layouts.share(&changed);
-        self.last = Some((Arc::clone(places), Arc::clone(&became)));
-        became
-    }
 }
 
 /// Slots of a line of which values are kept; further ones count as if they had none.
@@ -342,13 +329,17 @@ impl Record {
         record
     }
 
-    /// Follows its lexicon into another one; see [`Lexicon::learn`]. `became`: what was renumbered by the same before.
-    pub(super) fn renumber(&mut self, templates: &[Template], became: &mut Became) {
-        self.sorted = became.of(&self.sorted, |sorted| {
+    /// Follows its lexicon into another one; see [`Lexicon::learn`].
+    pub(super) fn renumber(&mut self, templates: &[Template], renumbered: &mut Renumbered) {
+        let Renumbered { became, layouts } = renumbered;
+        let renumber = |sorted: &[Place]| {
+            let mut sorted = sorted.to_vec();
             sorted.iter_mut().for_each(|at| at.template = templates[at.template as usize]);
             // Stable: lines of one template stay as they are.
             sorted.sort_by_key(|at| at.template);
-        });
+            Some(layouts.share(&sorted))
+        };
+        self.sorted = became.of(&self.sorted, renumber).unwrap_or_default();
         self.logs.iter_mut().for_each(|log| log.template = templates[log.template as usize]);
         self.logs.sort_by_key(|log| log.template);
     }
@@ -552,7 +543,7 @@ mod tests {
         let mut first = Lexicon::default();
         Record::of("a 9", "", &mut first);
         other.learn(&first, Vec::new());
-        record.renumber(&other.learn(&one, Vec::new()), &mut Became::default());
+        record.renumber(&other.learn(&one, Vec::new()), &mut Renumbered::default());
         let told = |places: &[Place]| -> Vec<(String, u32, u32)> {
             places.iter().map(|p| (other.shape(p.template).replace(SLOT, "*"), p.line, p.values)).collect()
         };

@@ -181,7 +181,7 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
     let mut shapes: Vec<u64> = Vec::new();
     let mut shape_by_key: HashMap<&str, usize, RandomState> = HashMap::default();
     for (output, Output { said, nodes }) in outputs.iter().enumerate() {
-        let shape = said.facts().next().and_then(|(name, _)| names.get(name as usize)).map(|name| {
+        let shape = said.names().first().and_then(|name| names.get(*name as usize)).map(|name| {
             let next = shape_by_key.len();
             *shape_by_key.entry(&name.key).or_insert(next)
         });
@@ -190,10 +190,10 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
             shapes.resize(shapes.len().max(shape + 1), 0);
             shapes[shape] += nodes.len() as u64;
         }
-        for ((name, _), nth) in said.facts().zip(0..) {
-            let Some(known) = known.get_mut(name as usize) else { continue };
+        for (name, nth) in said.names().iter().zip(0..) {
+            let Some(known) = known.get_mut(*name as usize) else { continue };
             let at = *known.get_or_insert_with(|| {
-                series.push(Series { name: &names[name as usize], values: Vec::with_capacity(outputs.len()) });
+                series.push(Series { name: &names[*name as usize], values: Vec::with_capacity(outputs.len()) });
                 series.len() - 1
             });
             series[at].values.push((size(output), nth));

@@ -5,6 +5,7 @@
 //! (`group`). What sets the nodes of a finding apart beyond chance (`explain`) is told with honest shares (`describe`).
 //! The result depends on the set of rows only, not on their order.
 
+mod became;
 mod cause;
 mod change;
 mod describe;
@@ -39,7 +40,7 @@ use group::{Chatter, Told};
 pub use index::Index;
 use lines::{Lexicon, Record};
 use measure::Output;
-pub use names::in_order_of_names;
+pub use names::put_in_order_of_names;
 use order::Orders;
 use reading::{AT_ONCE, Job, Reading};
 pub use reading::{Reader, Source};

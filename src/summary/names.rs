@@ -38,47 +38,59 @@ fn by_parts(a: &str, b: &str) -> Ordering {
 
 /// What has a name, in the order of [`by_name`]; equal ones stay as they are. For lists so long that to take each name apart
 /// again and again would take most of the time.
-#[must_use]
-pub fn in_order_of_names<T>(items: Vec<T>, name: impl Fn(&T) -> &str) -> Vec<T> {
+pub fn put_in_order_of_names<T>(items: &mut [T], name: impl Fn(&T) -> &str) {
     let mut order: Vec<(u128, usize)> = items.iter().map(|item| key(name(item))).zip(0..).collect();
     order.sort_unstable_by(|(a, i), (b, j)| {
         let same_key = || by_name(name(&items[*i]), name(&items[*j])).then(i.cmp(j));
         a.cmp(b).then_with(same_key)
     });
-    let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
-    order.into_iter().filter_map(|(_, at)| items[at].take()).collect()
+    // Where each is to come from; once it is there, from itself. Each swap puts one where it belongs.
+    let mut from: Vec<usize> = order.into_iter().map(|(_, at)| at).collect();
+    for first in 0..from.len() {
+        let mut at = first;
+        while from[at] != first {
+            let next = from[at];
+            items.swap(at, next);
+            from[at] = at;
+            at = next;
+        }
+        from[at] = at;
+    }
 }
 
 /// Where one name has less of it than another, [`by_name`] says the same.
 fn key(name: &str) -> u128 {
-    let name = name.as_bytes();
-    let (mut key, mut room) = ([0; 16], 0);
-    let mut put = |bytes: &[u8]| {
-        let some = bytes.len().min(key.len() - room);
-        key[room..room + some].copy_from_slice(&bytes[..some]);
-        room += some;
-        room < key.len()
+    let (mut key, mut room) = (0_u128, 16);
+    // False where there was no room.
+    let mut put = |byte: u8| {
+        let fits = room > 0;
+        if fits {
+            key = key << 8 | u128::from(byte);
+            room -= 1;
+        }
+        fits
     };
-    let mut rest = name;
+    let mut rest = name.as_bytes();
     loop {
         let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
         if digits > 0 {
             let zeros = rest[..digits].iter().take_while(|b| **b == b'0').count();
             let length = u8::try_from(digits - zeros).unwrap_or(u8::MAX);
             // No node has a number as long; what is left of the key is the same for all that have.
-            if !put(&[b'0' + 1, length]) || length == u8::MAX || !put(&rest[zeros..digits]) {
+            let whole = put(b'0' + 1) && put(length) && length < u8::MAX;
+            if !whole || !rest[zeros..digits].iter().all(|b| put(*b)) {
                 break;
             }
         }
         rest = &rest[digits..];
         let others = rest.iter().take_while(|b| !b.is_ascii_digit()).count();
         // Nothing is less than the end of a run, and so than a name that ends there.
-        if others == 0 || !rest[..others].iter().all(|b| put(&[b + 1])) || !put(&[0]) {
+        if others == 0 || !rest[..others].iter().all(|b| put(b + 1)) || !put(0) {
             break;
         }
         rest = &rest[others..];
     }
-    u128::from_be_bytes(key)
+    key.checked_shl(8 * room).unwrap_or(0)
 }
 
 /// How many bytes the name has of what it begins with, be it digits or others.
@@ -183,8 +195,18 @@ mod tests {
         #[test]
         fn what_two_names_begin_with_changes_nothing(a in "[a0-1é.-]{0,7}", b in "[a0-1é.-]{0,7}") {
             proptest::prop_assert_eq!(by_name(&a, &b), by_parts(&a, &b));
-            let order = in_order_of_names(vec![&a, &b], |name| name);
+            let mut order = [&a, &b];
+            put_in_order_of_names(&mut order, |name| name);
             proptest::prop_assert_eq!(order, if by_parts(&a, &b).is_gt() { [&b, &a] } else { [&a, &b] });
+        }
+
+        #[test]
+        fn a_long_list_is_put_in_the_order_of_its_names_and_equal_ones_stay(names in proptest::collection::vec("[a-b]{0,2}[0-9]{0,2}", 0..40)) {
+            let named: Vec<(usize, &String)> = names.iter().enumerate().collect();
+            let (mut put, mut sorted) = (named.clone(), named);
+            put_in_order_of_names(&mut put, |(_, name)| name);
+            sorted.sort_by(|(_, a), (_, b)| by_name(a, b));
+            proptest::prop_assert_eq!(put, sorted);
         }
 
         #[test]

@@ -12,22 +12,20 @@ use foldhash::fast::RandomState;
 use crate::domain::Digest;
 use crate::redact::normalise;
 
+use super::became::Became;
 use super::cause::telling_line;
 use super::explain::Known;
 use super::group::{Chatter, UNITS};
-use super::lines::{AlikeOf, Became, Lexicon, Record, Template};
+use super::lines::{AlikeOf, Lexicon, Record, Renumbered, Template};
 use super::order::Orders;
-use super::said::{Names, Renamed, Said};
+use super::said::{Names, Said};
 use super::sets::Printed;
-use super::{Outputs, Threads, size};
+use super::{Outputs, Threads};
 
 /// Texts of fewer bytes than this are read by one thread: starting another takes longer.
 const ALONE: usize = 1 << 20;
 /// Bytes of texts that are read before it is asked which of their lines have to be kept.
 pub(super) const AT_ONCE: usize = 12 << 20;
-
-/// Each thread has tables of its own, and more threads would gain less than those take.
-const THREADS_MAX: usize = 8;
 
 /// Where outputs are read from, by several threads at once.
 pub trait Source: Sync {
@@ -107,10 +105,10 @@ pub(super) struct Job<'a> {
 }
 
 impl Reader {
-    /// Reads with so many threads at once, up to [`THREADS_MAX`]. What it tells is the same with any number.
+    /// Reads with so many threads at once. What it tells is the same with any number.
     #[must_use]
-    pub fn with_threads(threads: usize) -> Self {
-        Reader { threads: Threads::new(threads.min(THREADS_MAX)), ..Reader::default() }
+    pub fn with_threads(threads: Threads) -> Self {
+        Reader { threads, ..Reader::default() }
     }
 
     /// By its number.
@@ -179,7 +177,7 @@ impl Reader {
             for (reading, job) in part.readings.drain(..).zip(jobs) {
                 let Some(mut reading) = reading else { continue };
                 if !same {
-                    reading.record.renumber(&part.templates, &mut part.became);
+                    reading.record.renumber(&part.templates, &mut part.renumbered);
                 }
                 if !named {
                     reading.said.rename(&part.named, &mut part.renamed);
@@ -261,9 +259,9 @@ struct Part {
     /// Where its templates and names stand among those of all.
     templates: Vec<Template>,
     named: Vec<Option<u32>>,
-    /// Where the lines of what it read stand among those of all.
-    became: Became,
-    renamed: Renamed,
+    /// What was renumbered and renamed last.
+    renumbered: Renumbered,
+    renamed: Became<u32>,
 }
 
 impl Part {

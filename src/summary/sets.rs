@@ -1,6 +1,6 @@
 //! The rows of a run -> who printed the same, each output under a number.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use crate::domain::{Digest, Outcome};

@@ -365,7 +365,7 @@ fn fed(reader: &mut Reader, rows: &[Row], outputs: &Outputs) -> usize {
 #[test]
 fn what_is_left_out_of_long_logs_changes_nothing_that_is_told() {
     let input = logs(200, |n| 70 + n * 7 % 50);
-    let mut reader = Reader::with_threads(2);
+    let mut reader = Reader::with_threads(Threads::new(2));
     for step in [5, 30, 31, 90, 200] {
         fed(&mut reader, &input.rows[..step], &input.outputs);
         let rows = input.rows[..step].to_vec();
@@ -400,9 +400,9 @@ fn any_number_of_threads_tells_the_same() {
         })
         .collect();
     let input = made_of(&texts);
-    let one = Reader::with_threads(1).summarise(&input);
+    let one = Reader::with_threads(Threads::new(1)).summarise(&input);
     for threads in [2, 3, 8, 9_999] {
-        assert_eq!(Reader::with_threads(threads).summarise(&input), one, "{threads} threads");
+        assert_eq!(Reader::with_threads(Threads::new(threads)).summarise(&input), one, "{threads} threads");
     }
 }
 

@@ -1,8 +1,13 @@
 //! Work that is shared among threads.
 
+use rayon::prelude::*;
+
 /// How many threads work at once; one by default.
 #[derive(Debug, Clone, Copy)]
 pub struct Threads(usize);
+
+/// Each thread has tables of its own, and more threads would gain less than those take.
+const MOST: usize = 8;
 
 impl Default for Threads {
     fn default() -> Self {
@@ -11,10 +16,16 @@ impl Default for Threads {
 }
 
 impl Threads {
-    /// None means one.
+    /// None means one, and more than [`MOST`] mean so many.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Threads(threads.max(1))
+        Threads(threads.clamp(1, MOST))
+    }
+
+    /// As many as this machine keeps busy.
+    #[must_use]
+    pub fn of_this_machine() -> Self {
+        Threads::new(std::thread::available_parallelism().map_or(1, usize::from))
     }
 
     #[must_use]
@@ -29,17 +40,11 @@ impl Threads {
         least: usize,
         work: impl Fn(&'i [T]) -> R + Sync,
     ) -> Vec<R> {
-        let share = items.len().div_ceil(self.0).max(least);
+        let share = self.share_of(items.len(), least);
         if items.len() <= share {
             return vec![work(items)];
         }
-        std::thread::scope(|scope| {
-            let work = &work;
-            let shares: Vec<_> = items.chunks(share).map(|items| scope.spawn(move || work(items))).collect();
-            // A panic in a thread is a fault in this one too.
-            let fault = |fault| std::panic::resume_unwind(fault);
-            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
-        })
+        items.par_chunks(share).map(&work).collect()
     }
 
     /// The same, where each of these is worked on. `work` is told which of all is the first of its share.
@@ -49,28 +54,24 @@ impl Threads {
         least: usize,
         work: impl Fn(usize, &mut [T]) -> R + Sync,
     ) -> Vec<R> {
-        let share = items.len().div_ceil(self.0).max(least);
+        let share = self.share_of(items.len(), least);
         if items.len() <= share {
             return vec![work(0, items)];
         }
-        std::thread::scope(|scope| {
-            let work = &work;
-            let shares = items.chunks_mut(share).zip((0..).step_by(share));
-            let shares: Vec<_> = shares.map(|(items, from)| scope.spawn(move || work(from, items))).collect();
-            let fault = |fault| std::panic::resume_unwind(fault);
-            shares.into_iter().map(|share| share.join().unwrap_or_else(fault)).collect()
-        })
+        items.par_chunks_mut(share).enumerate().map(|(nth, items)| work(nth * share, items)).collect()
+    }
+
+    fn share_of(self, items: usize, least: usize) -> usize {
+        items.div_ceil(self.0).max(least)
     }
 
     /// Both, side by side where there is more than one thread.
-    pub(super) fn at_once<A, B: Send>(self, one: impl FnOnce() -> A, other: impl FnOnce() -> B + Send) -> (A, B) {
-        if self.0 < 2 {
-            return (one(), other());
-        }
-        std::thread::scope(|scope| {
-            let other = scope.spawn(other);
-            (one(), other.join().unwrap_or_else(|fault| std::panic::resume_unwind(fault)))
-        })
+    pub(super) fn at_once<A: Send, B: Send>(
+        self,
+        one: impl FnOnce() -> A + Send,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        if self.0 < 2 { (one(), other()) } else { rayon::join(one, other) }
     }
 }
 

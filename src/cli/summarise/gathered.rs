@@ -1,7 +1,7 @@
 //! `node: line` text -> one redacted output for each node.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{Read, Write};
 use std::sync::{Arc, mpsc};
 
@@ -10,9 +10,9 @@ use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::{Harmless, Redacted, Redactor};
-use crate::summary::{Index, Input, Reader, Row, Source, Summary, Threads, in_order_of_names, seen};
+use crate::summary::{Index, Input, Reader, Row, Source, Summary, Threads, put_in_order_of_names, seen};
 
-use super::blocks::{Block, Blocks};
+use super::blocks::Blocks;
 use super::inventory::Inventory;
 use super::line::{End, Line, expand, parse};
 use super::pieces::{Pieces, Run, hides};
@@ -25,7 +25,7 @@ const SHARE: usize = 64;
 const NODE_MAX: u32 = 32 << 20;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
-/// Blocks that one thread has before it at once.
+/// Blocks for each thread that are given to them at once.
 const BEFORE_IT: usize = 2;
 
 /// What was read, by node: in the order in which they first came, and by name at the end.
@@ -100,36 +100,27 @@ impl Gathered {
         if blocks.are_over() {
             return self.add_all(&Pieces::of(first, Pieces::default(), &hasher), redactor);
         }
-        std::thread::scope(|scope| {
+        let most = Threads::of_this_machine().count() * BEFORE_IT;
+        rayon::in_place_scope(|scope| {
             let hasher = &hasher;
-            let workers = (0..super::cores()).map(|_| {
-                let (to, work) = mpsc::channel::<(Block, Pieces)>();
-                let (done, from) = mpsc::channel();
-                scope.spawn(move || {
-                    // Whoever has no use for more is gone.
-                    work.into_iter().all(|(block, room)| done.send(Pieces::of(block, room, hasher)).is_ok())
-                });
-                (to, from)
-            });
-            let workers: Vec<_> = workers.collect();
-            let (mut given, mut taken) = (0, 0);
+            // They come back in the order in which they came.
+            let mut given: VecDeque<mpsc::Receiver<Pieces>> = VecDeque::new();
             let mut next = Some(first);
             let mut room = Pieces::default();
-            // In turn, so that they come back in the order in which they came.
-            while given > taken || next.is_some() {
-                if given - taken == workers.len() * BEFORE_IT || next.is_none() {
+            while next.is_some() || !given.is_empty() {
+                if given.len() == most || next.is_none() {
                     // A panic in a thread is a fault in this one too, as soon as all have ended.
-                    let Ok(pieces) = workers[taken % workers.len()].1.recv() else { return Ok(()) };
-                    taken += 1;
+                    let Some(Ok(pieces)) = given.pop_front().map(|done| done.recv()) else { return Ok(()) };
                     self.add_all(&pieces, redactor)?;
                     room = pieces;
                 }
                 if let Some(block) = next.take() {
                     let bytes = room.take_bytes();
-                    if workers[given % workers.len()].0.send((block, std::mem::take(&mut room))).is_err() {
-                        return Ok(());
-                    }
-                    given += 1;
+                    let room = std::mem::take(&mut room);
+                    let (done, pieces) = mpsc::channel();
+                    // Whoever has no use for more is gone.
+                    scope.spawn(move |_| drop(done.send(Pieces::of(block, room, hasher))));
+                    given.push_back(pieces);
                     next = blocks.next(bytes).map_err(unread)?;
                 }
             }
@@ -324,7 +315,7 @@ impl Gathered {
             }
         }
         // Nothing that is told depends on who answered first.
-        self.nodes = in_order_of_names(std::mem::take(&mut self.nodes), |node| &node.name);
+        put_in_order_of_names(&mut self.nodes, |node| &node.name);
         Ok(())
     }
 
@@ -401,7 +392,7 @@ impl Gathered {
 
     /// What it comes to. The texts are in memory a few at a time.
     pub(super) fn summary(&self, input: &Input) -> Result<Summary, String> {
-        let mut reader = Reader::with_threads(super::cores());
+        let mut reader = Reader::with_threads(Threads::of_this_machine());
         let summary = reader.summarise_from(input, self);
         // To give back a million pieces of memory takes as long as to sort them, and the program ends soon.
         std::mem::forget(reader);
@@ -473,7 +464,7 @@ fn redact_all(
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
         Ok(Left { key: Digest::of(redacted.text.as_bytes()), redacted: Some(Box::new(redacted)) })
     };
-    let shares = Threads::new(super::cores()).share(texts, SHARE, |texts| {
+    let shares = Threads::of_this_machine().share(texts, SHARE, |texts| {
         let mut harmless = Harmless::default();
         texts.iter().map(|text| one(text, &mut harmless)).collect::<Vec<_>>()
     });

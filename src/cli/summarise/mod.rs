@@ -112,12 +112,6 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Threads that are worth starting for what takes the processor alone: what one thread does for all of them keeps no more
-/// busy.
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8)
-}
-
 /// Whoever reads may go before the end, as `head` does.
 fn print(text: &str) -> Result<(), String> {
     printed(std::io::stdout().lock().write_all(text.as_bytes()))
