@@ -3,7 +3,7 @@
 use std::io::Read;
 
 /// A line is read up to here, in bytes; nobody reads further, and one node must not take all the memory.
-pub(super) const LINE_MAX: usize = 1 << 20;
+const LINE_MAX: usize = 1 << 20;
 /// Bytes of a block, where no line is longer: what the nearest caches hold.
 const BLOCK: usize = 1 << 17;
 /// Bytes of a line beyond [`LINE_MAX`] that are looked through at once for its end.
