@@ -60,18 +60,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Few lines, so that most come again and again, with other digits.
+    fn text() -> impl Strategy<Value = String> {
+        let line = "(up [0-9]{2}|password=hunter[0-9]{2}|ya[0-9]{2}\\.x|dop_v[0-9]_|\\{S?MD[0-9]\\}|\\$[0-9]\\$|xox[0-9]-|login|\\(|\u{1b}\\[[0-9]m|\
+                    \u{212a}ey[0-9]|fine|)";
+        proptest::collection::vec(line, 0..6).prop_map(|lines| lines.join("\n"))
+    }
+
     proptest! {
         #[test]
-        fn no_text_is_harmless_that_any_rule_may_apply_to(
-            texts in proptest::collection::vec(
-                "(up [0-9]{2}\n|pass(word|_)[0-9]{2}=[a-z0-9]{9}\n|ya[0-9]{2}\\.|dop_v[0-9]_|\\{S?MD[0-9]\\}|\\$[0-9a-c]{1,3}\\$|\
-                 xox[bp0-9]-|AKIA[0-9]{2}|login\n|\\(|\u{1b}\\[[0-9]m|key[0-9]: |\u{212a}ey|fine\n){0,10}",
-                1..12,
-            ),
-        ) {
+        fn no_text_is_harmless_that_any_rule_may_apply_to(texts in proptest::collection::vec(text(), 1..24)) {
             let mut harmless = Harmless::default();
             for text in &texts {
-                let by_line = text.lines().any(Redactor::suspects) || Redactor::suspects(text) && has_unseen(text.as_bytes());
+                let unseen = has_unseen(text.as_bytes());
+                let by_line = text.lines().any(Redactor::suspects) || unseen && Redactor::suspects(text);
                 let (told, whole) = (harmless.suspects(text), Redactor::suspects(text));
                 prop_assert!(told || !by_line, "{text:?}");
                 prop_assert!(whole || !told, "{text:?}");
