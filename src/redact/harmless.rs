@@ -4,10 +4,11 @@ use super::lines::Lines;
 use super::normalise::has_unseen;
 use super::{Redactor, rules};
 
-/// Lines in which no rule finds anything, for the next output of the same command. What it tells is what
+/// Lines of which no rule needs to be tried, for the next output of the same command. What it tells is what
 /// [`Redactor::suspects`] tells of each line by itself, and what is suspect between two lines may be suspect here too.
 #[derive(Default)]
 pub struct Harmless {
+    /// None of them is suspect, but for those that are new in the text at hand until they are looked at.
     lines: Lines<()>,
     /// Lines that were looked at, and those of them that were known.
     looked_at: u32,

@@ -11,6 +11,8 @@ use foldhash::fast::RandomState;
 /// on it.
 const PLACES: usize = 1 << 14;
 const LINE_MAX: usize = 1 << 10;
+/// Bytes of all of them. What is known of a line may take several times as much.
+const BYTES_MAX: usize = 1 << 20;
 
 /// Lines that came more than once, with what is known of them; it may depend on anything but their digits.
 pub struct Lines<T> {
@@ -25,6 +27,8 @@ pub struct Lines<T> {
     hash: u64,
     /// Where the last one stands that was found.
     last: usize,
+    /// Of all that are kept.
+    bytes: usize,
     /// So many were kept, with those that gave way to others.
     count: u32,
 }
@@ -63,6 +67,7 @@ impl<T> Default for Lines<T> {
             looked_for: Vec::new(),
             hash: 0,
             last: 0,
+            bytes: 0,
             count: 0,
         }
     }
@@ -122,7 +127,13 @@ impl<T> Lines<T> {
             self.once[place] = half;
             return;
         }
+        if self.bytes + line.len() > BYTES_MAX {
+            // No number is given twice.
+            *self = Lines { count: self.count, ..Lines::default() };
+            return;
+        }
         self.count += 1;
+        self.bytes += line.len();
         let line = Line {
             line: line.as_bytes().into(),
             blind: self.looked_for.as_slice().into(),
@@ -131,7 +142,10 @@ impl<T> Lines<T> {
             next: 0,
         };
         match (self.places[place] as usize).checked_sub(1) {
-            Some(at) => self.kept[at] = line,
+            Some(at) => {
+                self.bytes -= self.kept[at].line.len();
+                self.kept[at] = line;
+            }
             None => {
                 self.kept.push(line);
                 self.places[place] = u32::try_from(self.kept.len()).unwrap_or(0);
@@ -167,5 +181,26 @@ mod tests {
         let long = "x".repeat(LINE_MAX + 1);
         assert_eq!([&*long; 3].map(&mut told), [None; 3]);
         assert_eq!([""; 3].map(&mut told), [None, None, Some((3, 0))]);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_there_is_room_for_and_no_number_comes_twice() {
+        let mut lines = Lines::default();
+        let mut numbers = Vec::new();
+        for n in 0..3 * BYTES_MAX / LINE_MAX {
+            let line = char::from(b'a' + u8::try_from(n % 26).unwrap()).to_string().repeat(LINE_MAX - n / 26 % 500);
+            for _ in 0..3 {
+                match lines.find(&line) {
+                    Some(found) => numbers.push(lines.get(found).number),
+                    None => lines.keep(&line, || ()),
+                }
+                assert!(
+                    lines.bytes <= BYTES_MAX
+                        && lines.kept.iter().map(|kept| kept.line.len()).sum::<usize>() == lines.bytes
+                );
+            }
+        }
+        let different: std::collections::BTreeSet<u32> = numbers.iter().copied().collect();
+        assert!(numbers.len() > 2 * BYTES_MAX / LINE_MAX && different.len() == numbers.len(), "{}", numbers.len());
     }
 }

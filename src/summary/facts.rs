@@ -55,7 +55,7 @@ const SAMPLE: usize = 6;
 const COLUMNS_MAX: usize = 40;
 
 /// What one line is by itself, whatever stands around it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Look {
     /// There is nothing in it, or too much.
     blank: bool,
@@ -67,7 +67,7 @@ pub(super) struct Look {
 }
 
 /// The keys and values of a line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Held {
     None,
     /// Where in the line the key and its value begin and end.

@@ -323,6 +323,13 @@ fn at_most_two_hundred_facts_and_none_that_is_cut() {
 
 proptest! {
     #[test]
+    fn a_line_that_is_seen_to_be_mute_at_once_is_mute(line in "([a-z]{0,4}|[A-Z]|[0-9]{1,3}|[-:=.,%\"'|├]|  | |\t|Mon |é|load average|=|: ){0,12}") {
+        if let Some(look) = Look::of_a_mute(&line) {
+            prop_assert_eq!(look, Look::at(&line, &mut Keys::default()));
+        }
+    }
+
+    #[test]
     fn any_text_is_read_within_bounds(
         text in "(\\PC|[ -~]|  |\t|\n|: |=| = |[0-9]{1,3}%|NAME|Mounted on|---- ----|├─|load average: |é|日本){0,200}"
     ) {

@@ -30,8 +30,10 @@ pub(super) struct Lexicon {
     known: HashMap<Box<str>, Template, RandomState>,
     seen: Lines<Seen>,
     pub keys: Keys,
-    /// The lines of the text that was read last, or its first ones.
+    /// The lines of the text that was read last, or its first ones where it was too long to be compared.
     pub lines: Vec<Line>,
+    /// They are all of it.
+    pub whole: bool,
     shape: String,
     values: Vec<Value>,
     draft: Draft,
@@ -43,7 +45,7 @@ pub(super) struct Lexicon {
 pub(super) struct Line {
     /// Where it begins.
     pub from: u32,
-    /// Lines of one number differ in nothing but digits; 0 is that of all lines that were not seen before.
+    /// Lines of one number differ in nothing but digits; 0 is that of all lines that are not known.
     pub number: u32,
     /// What is known of it.
     pub look: Option<Look>,
@@ -311,6 +313,7 @@ impl Record {
             from += line.len() + 1;
         }
         lexicon.lines = lines;
+        lexicon.whole = rest.is_empty();
         if !rest.is_empty() {
             let at = draft.places.last().map_or(0, |place| place.line as usize + 1);
             let rest = rest.trim_ascii();

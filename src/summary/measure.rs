@@ -193,7 +193,7 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
         for (name, nth) in said.names().iter().zip(0..) {
             let Some(known) = known.get_mut(*name as usize) else { continue };
             let at = *known.get_or_insert_with(|| {
-                series.push(Series { name: &names[*name as usize], values: Vec::with_capacity(outputs.len()) });
+                series.push(Series { name: &names[*name as usize], values: Vec::new() });
                 series.len() - 1
             });
             series[at].values.push((size(output), nth));
@@ -206,7 +206,8 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
         if one.values.iter().all(|at| value(at) == first) || is_of_its_own(&one.name.key) {
             return None;
         }
-        let mut values: Vec<(&str, u32)> = Vec::with_capacity(targets.len());
+        let count = one.values.iter().map(|at| nodes(at.0).len()).sum();
+        let mut values: Vec<(&str, u32)> = Vec::with_capacity(count);
         values.extend(one.values.iter().flat_map(|at| nodes(at.0).iter().map(move |t| (value(at), *t))));
         let mut of: Vec<usize> = one.values.iter().filter_map(|(output, _)| shape_of[*output as usize]).collect();
         of.dedup();
@@ -217,7 +218,7 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
         judge(one.name, &values).map(|verdict| Told { verdict, order: *order, name: one.name, values })
     };
     let series: Vec<(usize, Series<'_>)> = series.into_iter().enumerate().collect();
-    // Of few nodes all are judged sooner than a thread has begun.
+    // Of few nodes all are judged sooner than others have begun.
     let threads = if (nodes as usize) < UNITS { Threads::default() } else { threads };
     let told = threads.share(&series, 1, |series| series.iter().filter_map(told).collect::<Vec<Told<'_>>>());
     let mut told: Vec<Told<'_>> = told.into_iter().flatten().collect();

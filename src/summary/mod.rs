@@ -283,7 +283,7 @@ impl Reader {
             }
         }
         self.make_room();
-        // Nearly all or none are wanted: to move them to larger room again and again takes long.
+        // Where any are wanted most may be: to move them to larger room again and again takes long.
         let mut jobs: Vec<Job<'_>> = Vec::new();
         for job in self.wanted(rows, sets) {
             if jobs.is_empty() {

@@ -119,7 +119,10 @@ impl Orders {
             alike.retain(|those| !is_log(those.template));
             alike
         };
-        let alike: Vec<Vec<Alike>> = units.layouts.iter().map(|layout| alike(layout.record)).collect();
+        let alike = threads.share(&units.layouts, UNITS, |layouts| {
+            layouts.iter().map(|layout| alike(layout.record)).collect::<Vec<_>>()
+        });
+        let alike: Vec<Vec<Alike>> = alike.into_iter().flatten().collect();
         let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
         for Alike { template, places, .. } in alike.iter().flatten() {
             let most = lines_of.entry(*template).or_default();

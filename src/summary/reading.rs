@@ -22,7 +22,7 @@ use super::said::{Names, Said};
 use super::sets::Printed;
 use super::{Outputs, Threads};
 
-/// Texts of fewer bytes than this are read by one thread: starting another takes longer.
+/// Texts of fewer bytes than this are read by one thread: others would have to learn the same lines.
 const ALONE: usize = 1 << 20;
 /// Bytes of texts that are read before it is asked which of their lines have to be kept.
 pub(super) const AT_ONCE: usize = 12 << 20;
@@ -60,7 +60,7 @@ pub struct Reader {
     pub(super) lexicon: Lexicon,
     pub(super) names: Names,
     pub(super) known: Known,
-    /// What each thread has learnt.
+    /// What was learnt of each share of the outputs.
     parts: Vec<Part>,
     /// Templates of which lines are left out of long outputs, of whole ones and of cut ones.
     logs: [HashSet<Template>; 2],
@@ -249,7 +249,7 @@ impl Reader {
     }
 }
 
-/// What one thread has learnt of all that it read.
+/// What was learnt of one share of the outputs, by whichever thread read it.
 #[derive(Default)]
 struct Part {
     /// Of the jobs that it was given last; the room is used again.

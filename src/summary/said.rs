@@ -27,9 +27,9 @@ impl Said {
     /// `text`: the one that the lexicon has read last.
     pub(super) fn of(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
         let (out, err) = streams(text);
-        if err.is_empty()
-            && let Some(said) = names.again(text, &lexicon.lines)
-        {
+        // What its lines tell by themselves is all that it tells only where they are all of it.
+        let by_lines = err.is_empty() && lexicon.whole;
+        if by_lines && let Some(said) = names.again(text, &lexicon.lines) {
             return said;
         }
         // What is known of the lines of stderr is not said of those of stdout, which all have an end where stderr follows.
@@ -49,7 +49,7 @@ impl Said {
             ends: draft.ends.as_slice().into(),
             text: draft.text.as_str().into(),
         };
-        if err.is_empty() && draft.names.len() == facts {
+        if by_lines && draft.names.len() == facts {
             names.remember(&said.names, lines);
         }
         names.draft = draft;
@@ -124,16 +124,31 @@ pub(super) struct Names {
     before: usize,
 }
 
-/// An output whose lines each say what they say by themselves: one of which the lines have the same numbers says the same,
-/// with other digits.
+/// An output whose lines each say what they say by themselves. One of which the lines have the same numbers says the same with
+/// other digits, if those that are not known say nothing.
 struct Form {
     lines: Box<[u32]>,
     names: Arc<[u32]>,
-    places: Box<[Place]>,
+    places: Box<[Pair]>,
+}
+
+impl Form {
+    /// Writes the values that a text has in this form; `None` where its keys are others.
+    fn fill(&self, text: &str, lines: &[Line], names: &[Name], draft: &mut Draft) -> Option<()> {
+        for (pair, name) in self.places.iter().zip(&*self.names) {
+            let line = text.get(lines[pair.line].from as usize..)?;
+            // Two keys may differ in a digit.
+            if line.get(pair.key.clone())? != &*names[*name as usize].key {
+                return None;
+            }
+            draft.push(*name, line.get(pair.value.clone())?);
+        }
+        Some(())
+    }
 }
 
 /// Where a name and its value stand.
-struct Place {
+struct Pair {
     line: usize,
     key: Range<usize>,
     value: Range<usize>,
@@ -200,19 +215,13 @@ impl Names {
         }
         let mut draft = self.draft();
         let form = &self.forms[self.before];
-        for (place, name) in form.places.iter().zip(&*form.names) {
-            let line = text.get(lines[place.line].from as usize..)?;
-            // Two keys may differ in a digit.
-            if line.get(place.key.clone())? != &*self.all[*name as usize].key {
-                return None;
-            }
-            draft.text.push_str(line.get(place.value.clone())?);
-            draft.ends.push(size(draft.text.len()));
-        }
-        let (ends, text) = (draft.ends.as_slice().into(), draft.text.as_str().into());
-        let said = Said { names: Arc::clone(&form.names), ends, text };
+        let said = form.fill(text, lines, &self.all, &mut draft).map(|()| Said {
+            names: Arc::clone(&form.names),
+            ends: draft.ends.as_slice().into(),
+            text: draft.text.as_str().into(),
+        });
         self.draft = draft;
-        Some(said)
+        said
     }
 
     /// Keeps the form of a text that says these names, if by its lines alone.
@@ -220,24 +229,31 @@ impl Names {
         let looks = || lines.iter().filter_map(|line| line.look);
         let place = |(line, at): (usize, &Line)| {
             let [key, to, value, end] = at.look?.pair()?;
-            Some(Place { line, key: key..to, value: value..end })
+            Some(Pair { line, key: key..to, value: value..end })
         };
         if lines.len() > FACTS_MAX || looks().count() < lines.len() || !Look::are_alone(looks()) {
             return;
         }
-        let places: Box<[Place]> = lines.iter().enumerate().filter_map(place).collect();
+        let places: Box<[Pair]> = lines.iter().enumerate().filter_map(place).collect();
         // Of some of them nothing is said, because of their digits or what stands around them.
         if places.len() != names.len() || places.len() >= FACTS_MAX {
+            return;
+        }
+        let numbers: Box<[u32]> = lines.iter().map(|line| line.number).collect();
+        let form = Form { lines: numbers.clone(), names: Arc::clone(names), places };
+        // One with other digits in its keys gives way.
+        if let Some(at) = self.by_lines.get(&numbers) {
+            self.before = *at;
+            self.forms[*at] = form;
             return;
         }
         if self.forms.len() >= FORMS {
             self.forms.clear();
             self.by_lines.clear();
         }
-        let numbers: Box<[u32]> = lines.iter().map(|line| line.number).collect();
         self.before = self.forms.len();
-        self.by_lines.insert(numbers.clone(), self.before);
-        self.forms.push(Form { lines: numbers, names: Arc::clone(names), places });
+        self.by_lines.insert(numbers, self.before);
+        self.forms.push(form);
     }
 
     fn put(&mut self, name: Name) -> Option<u32> {
@@ -273,6 +289,25 @@ mod tests {
         Record::of(text, "", lexicon);
         let said = Said::of(text, lexicon, names);
         said.facts().map(|(name, value)| (names.all()[name as usize].words(), value.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_text_of_too_many_kinds_of_line_says_all_that_it_says_whatever_was_read_before() {
+        let letters = |n: usize| (0..4).map(|at| char::from(b'g' + (n >> (at * 4) & 15) as u8)).collect::<String>();
+        let first = |memory: &str| "nothing to say\n".repeat(50) + memory;
+        let rest = (0..2_500).map(|n| letters(n) + "\n").collect::<String>() + "Memory: 16 GB";
+        let (mut lexicon, mut names) = (Lexicon::default(), Names::default());
+        for text in ["nothing to say\n".repeat(39) + "nothing to say", first("") + &rest] {
+            for _ in 0..4 {
+                said(&text, &mut lexicon, &mut names);
+            }
+        }
+        let told = [("Memory".to_owned(), "16 GB".to_owned())];
+        assert_eq!(said(&(first("") + &rest), &mut lexicon, &mut names), told);
+        let dash = "Memory: -\n".to_owned() + &first("") + &rest;
+        for _ in 0..4 {
+            assert_eq!(said(&dash, &mut lexicon, &mut names), told);
+        }
     }
 
     proptest! {

@@ -2,11 +2,11 @@
 
 use rayon::prelude::*;
 
-/// How many threads work at once; one by default.
+/// Into how many shares work is parted, each for a thread; one by default.
 #[derive(Debug, Clone, Copy)]
 pub struct Threads(usize);
 
-/// Each thread has tables of its own, and more threads would gain less than those take.
+/// Each share has tables of its own, and more would gain less than those take.
 const MOST: usize = 8;
 
 impl Default for Threads {

@@ -25,7 +25,7 @@ const SHARE: usize = 64;
 const NODE_MAX: u32 = 32 << 20;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
-/// Blocks for each thread that are given to them at once.
+/// Blocks that are given to the threads at once, for each of them.
 const BEFORE_IT: usize = 2;
 
 /// What was read, by node: in the order in which they first came, and by name at the end.
@@ -89,13 +89,13 @@ struct Open {
 }
 
 impl Gathered {
-    /// Reads to the end. Nodes whose lines stand together are put away as soon as the next node begins.
+    /// Reads to the end, on a thread that is not of the pool: it waits for those. Nodes whose lines stand together are put away as soon as the next node begins.
     pub(super) fn read(&mut self, reader: &mut dyn Read, redactor: &Redactor) -> Result<(), String> {
         let mut blocks = Blocks::of(reader);
         let unread = |why: std::io::Error| format!("cannot be read: {why}");
         let hasher = self.texts.hasher.clone();
         self.last = None;
-        // What fits in one block is read sooner than a thread has begun.
+        // What fits in one block is read sooner than another thread has begun.
         let Some(first) = blocks.next(Vec::new()).map_err(unread)? else { return Ok(()) };
         if blocks.are_over() {
             return self.add_all(&Pieces::of(first, Pieces::default(), &hasher), redactor);
