@@ -5,6 +5,7 @@ mod blocks;
 mod gathered;
 mod inventory;
 mod line;
+mod lines;
 mod pieces;
 mod store;
 mod text;

@@ -9,6 +9,7 @@ use crate::redact::Redactor;
 
 use super::blocks::Block;
 use super::line::{Line, parse};
+use super::lines::Lines;
 
 /// No secret by itself, and one behind a name that says so.
 const PROBE: &str = ": Probe1x9Zq7w2\n";
@@ -19,8 +20,8 @@ const LINES_OF_NODE: usize = 4;
 #[derive(Default)]
 pub(super) struct Pieces {
     block: Block,
-    /// The lines of nodes, each with its end.
-    text: Vec<u8>,
+    /// The lines of nodes.
+    lines: Lines,
     /// The names of nodes, each with a [`PROBE`] behind it.
     names: String,
     pub runs: Vec<Run>,
@@ -37,6 +38,7 @@ pub(super) struct Pieces {
 pub(super) struct Run {
     /// Into the names.
     name: Range<usize>,
+    /// Among the lines; that of the run before if that printed the same.
     text: Range<usize>,
     /// The first line as it came.
     pub first: Range<usize>,
@@ -48,18 +50,13 @@ pub(super) struct Run {
 impl Pieces {
     /// In the room of another; `hasher`: makes the hashes of each run.
     pub(super) fn of(block: Block, room: Pieces, hasher: &RandomState) -> Self {
-        let Pieces { mut text, mut names, mut runs, mut ends, .. } = room;
-        text.clear();
+        let Pieces { lines, mut names, mut runs, mut ends, .. } = room;
+        let mut lines = lines.again(block.bytes.len());
         names.clear();
         runs.clear();
         ends.clear();
         let (mut nobody, mut first_nobody) = (0, None);
         let bytes = block.bytes.as_slice();
-        text.reserve(bytes.len());
-        let add = |text: &mut Vec<u8>, line: &[u8]| {
-            text.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
-            text.push(b'\n');
-        };
         // `node: ` as the line before began: most lines are of the same node as the one before.
         let mut head: &[u8] = b"";
         let mut at = 0;
@@ -67,15 +64,23 @@ impl Pieces {
             let from = at;
             let whole = bytes[from..].starts_with(head).then_some(head.len()).filter(|head| *head > 0);
             let behind = from + whole.unwrap_or(0);
+            if let (Some(_), Some(run)) = (whole, runs.last_mut())
+                && let Some(line) = lines.expected().filter(|line| bytes[behind..].starts_with(line))
+            {
+                at = behind + line.len();
+                lines.take_expected();
+                let run: &mut Run = run;
+                run.lines += 1;
+                continue;
+            }
             let end = memchr::memchr(b'\n', &bytes[behind..]).map_or(bytes.len(), |end| behind + end);
             at = end + 1;
             if let (Some(_), Some(run)) = (whole, runs.last_mut()) {
                 // Most lines end as they have to, and are taken over with their end.
                 match bytes[behind..].get(..at - behind) {
-                    Some(line) if !line.ends_with(b"\r\n") => text.extend_from_slice(line),
-                    _ => add(&mut text, &bytes[behind..end]),
+                    Some(line) if !line.ends_with(b"\r\n") => lines.add_whole(line),
+                    _ => lines.add(bare(&bytes[behind..end])),
                 }
-                let run: &mut Run = run;
                 run.lines += 1;
                 continue;
             }
@@ -88,13 +93,13 @@ impl Pieces {
                     match runs.last_mut().filter(|run| names[run.name.clone()] == *name) {
                         Some(run) => run.lines += 1,
                         None => {
-                            let text = text.len()..text.len();
+                            runs.last_mut().into_iter().for_each(|run| run.text = lines.end_of_node());
                             let from_name = names.len();
                             names.push_str(name);
                             names.push_str(PROBE);
                             runs.push(Run {
                                 name: from_name..from_name + name.len(),
-                                text,
+                                text: 0..0,
                                 first: from..end,
                                 lines: 1,
                                 name_hash: 0,
@@ -102,7 +107,7 @@ impl Pieces {
                             });
                         }
                     }
-                    add(&mut text, rest);
+                    lines.add(bare(rest));
                 }
                 Line::End(..) => ends.push(from..end),
                 Line::Nobody if line.iter().all(u8::is_ascii_whitespace) => {}
@@ -112,16 +117,18 @@ impl Pieces {
                 }
             }
         }
-        let lines = runs.iter().map(|run| run.lines).sum::<u64>();
-        let mut next = text.len();
-        for run in runs.iter_mut().rev() {
-            run.text.end = next;
-            next = run.text.start;
+        runs.last_mut().into_iter().for_each(|run| run.text = lines.end_of_node());
+        let mut before = (0..0, 0);
+        for run in &mut runs {
             run.name_hash = hasher.hash_one(&names.as_bytes()[run.name.clone()]);
-            run.text_hash = hasher.hash_one(&text[run.text.clone()]);
+            if before.0 != run.text {
+                before = (run.text.clone(), hasher.hash_one(lines.text(&run.text)));
+            }
+            run.text_hash = before.1;
         }
-        let harmless = (runs.len() * LINES_OF_NODE) as u64 <= lines && !Redactor::suspects(&names);
-        Pieces { block, text, names, runs, ends, nobody, first_nobody, harmless }
+        let count = runs.iter().map(|run| run.lines).sum::<u64>();
+        let harmless = (runs.len() * LINES_OF_NODE) as u64 <= count && !Redactor::suspects(&names);
+        Pieces { block, lines, names, runs, ends, nobody, first_nobody, harmless }
     }
 
     /// Lines of which the end was left out.
@@ -140,7 +147,7 @@ impl Pieces {
 
     /// Its lines, each with its end.
     pub(super) fn text(&self, run: &Run) -> &[u8] {
-        &self.text[run.text.clone()]
+        self.lines.text(&run.text)
     }
 
     pub(super) fn ends(&self) -> impl Iterator<Item = &[u8]> {
@@ -151,6 +158,11 @@ impl Pieces {
     pub(super) fn take_bytes(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.block.bytes)
     }
+}
+
+/// A line as terminals show it.
+fn bare(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 /// Whether the name is a secret, or says that its value is one: `password: …` is of no node.
@@ -170,7 +182,7 @@ mod tests {
     }
 
     fn told(pieces: &Pieces) -> Vec<(&str, &str, u64)> {
-        let text = |run: &Run| std::str::from_utf8(&pieces.text[run.text.clone()]).unwrap();
+        let text = |run: &Run| std::str::from_utf8(pieces.text(run)).unwrap();
         pieces.runs.iter().map(|run| (pieces.name(run), text(run), run.lines)).collect()
     }
 
