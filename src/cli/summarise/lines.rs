@@ -121,7 +121,8 @@ mod tests {
                     places.push(lines.end_of_node());
                 }
                 for (node, place) in nodes.iter().zip(&places) {
-                    prop_assert_eq!(lines.text(place), (node.join("\n") + "\n").as_bytes());
+                    let wanted = node.join("\n") + "\n";
+                    prop_assert_eq!(lines.text(place), wanted.as_bytes());
                 }
             }
         }
