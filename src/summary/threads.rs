@@ -22,10 +22,10 @@ impl Threads {
         Threads(threads.clamp(1, MOST))
     }
 
-    /// As many as this machine keeps busy.
+    /// As many as the pool has, which is one for each core.
     #[must_use]
     pub fn of_this_machine() -> Self {
-        Threads::new(std::thread::available_parallelism().map_or(1, usize::from))
+        Threads::new(rayon::current_num_threads())
     }
 
     #[must_use]
