@@ -194,6 +194,11 @@ impl Digest {
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
+    /// Its first bytes, which are as good a hash as any.
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        self.0.first_chunk().map_or(0, |first| u64::from_ne_bytes(*first))
+    }
 }
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

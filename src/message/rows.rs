@@ -175,13 +175,13 @@ fn row(run: &Run, target: u32, planned: &PlannedTarget, state: &TargetState) -> 
         target,
         outcome: state.outcome,
         exit_code: report.and_then(|r| r.exit_code),
-        cause,
-        step: step.map(|s| s.name.clone()).unwrap_or_default(),
+        cause: cause.map(Into::into),
+        step: step.map(|s| s.name.as_str().into()).unwrap_or_default(),
         output: output_key(state),
         cut: is_cut(state),
-        listed: listed(state),
+        listed: listed(state).map(Box::new),
         extracted,
-        unmet: report.map(|r| r.unmet.clone()).unwrap_or_default(),
+        unmet: report.map(|r| r.unmet.as_slice().into()).unwrap_or_default(),
         name: planned.name.as_str().into(),
         ..Row::default()
     }

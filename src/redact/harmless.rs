@@ -1,6 +1,6 @@
 //! Outputs in which there is nothing to take out, told by the lines that they have in common.
 
-use super::lines::Lines;
+use super::known_lines::KnownLines;
 use super::normalise::has_unseen;
 use super::{Redactor, rules};
 
@@ -9,7 +9,7 @@ use super::{Redactor, rules};
 #[derive(Default)]
 pub struct Harmless {
     /// None of them is suspect, but for those that are new in the text at hand until they are looked at.
-    lines: Lines<()>,
+    lines: KnownLines<()>,
     /// Lines that were looked at, and those of them that were known.
     looked_at: u32,
     known: u32,
@@ -32,14 +32,17 @@ impl Harmless {
         for end in memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]) {
             let line = &text[from..end];
             self.looked_at = self.looked_at.saturating_add(1);
-            if self.lines.find(line).is_some() {
-                self.known = self.known.saturating_add(1);
-                if new.take().is_some_and(|new| self.suspects_new(&text[new..from])) {
-                    return true;
+            match self.lines.find(line) {
+                Ok(_) => {
+                    self.known = self.known.saturating_add(1);
+                    if new.take().is_some_and(|new| self.suspects_new(&text[new..from])) {
+                        return true;
+                    }
                 }
-            } else {
-                self.lines.keep(line, || ());
-                new.get_or_insert(from);
+                Err(missed) => {
+                    self.lines.keep(line, missed, || ());
+                    new.get_or_insert(from);
+                }
             }
             from = end + 1;
         }
@@ -47,10 +50,10 @@ impl Harmless {
     }
 
     fn suspects_new(&mut self, lines: &str) -> bool {
-        let suspect = rules::SUSPECTS.is_match(lines);
+        let suspect = rules::SUSPECT.is_match(lines);
         if suspect {
             // One of those that were kept just now may be the suspect one.
-            self.lines = Lines::default();
+            self.lines = KnownLines::default();
         }
         suspect
     }

@@ -9,7 +9,7 @@
 
 mod block;
 mod harmless;
-mod lines;
+mod known_lines;
 mod normalise;
 mod rules;
 mod value;
@@ -23,9 +23,10 @@ use regex::Regex;
 use sha2::Sha256;
 
 pub use harmless::Harmless;
-pub use lines::Lines;
-pub use normalise::{normalise, streams};
-use rules::{CURL_GOES_ON, RULES, Rule, SUSPECTS};
+pub use known_lines::{Found, KnownLines, Missed};
+use normalise::has_unseen;
+pub use normalise::{begins_stderr, normalise, streams};
+use rules::{CURL_GOES_ON, RULES, Rule, SUSPECT, SUSPECTS};
 
 /// Longest line that is read closely, in bytes. A longer one that may hold a secret is withheld whole.
 const LONGEST_LINE: usize = 64 << 10;
@@ -94,7 +95,13 @@ impl Redactor {
     /// several lines is suspect by itself.
     #[must_use]
     pub fn suspects(text: &str) -> bool {
-        SUSPECTS.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECTS.is_match(&seen))
+        SUSPECT.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECT.is_match(&seen))
+    }
+
+    /// Whether there is nothing in the text to take out: no secret, and nothing that is not seen.
+    #[must_use]
+    pub fn finds_nothing(text: &str) -> bool {
+        !has_unseen(text.as_bytes()) && !SUSPECT.is_match(text)
     }
 
     fn as_written(&self, text: &str) -> Redacted {
@@ -110,7 +117,7 @@ impl Redactor {
             curl = bare.trim_end().ends_with('\\') && (goes_on || bare.contains("curl"));
             if bare.len() > LONGEST_LINE {
                 context = block::Context::default();
-                if goes_on || SUSPECTS.is_match(bare) {
+                if goes_on || SUSPECT.is_match(bare) {
                     *found.entry("line").or_default() += 1;
                     out.push_str(WITHHELD);
                 } else {
@@ -128,7 +135,7 @@ impl Redactor {
     /// Applies the rules until nothing changes any more, so that redacting again changes nothing either.
     /// `goes_on`: with a `curl` of the line before.
     fn line(&self, line: &str, goes_on: bool, out: &mut String, found: &mut BTreeMap<&'static str, u32>) {
-        if !goes_on && !SUSPECTS.is_match(line) {
+        if !goes_on && !SUSPECT.is_match(line) {
             out.push_str(line);
             return;
         }

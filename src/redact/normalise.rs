@@ -60,6 +60,12 @@ pub fn normalise(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Whether this line of a normalised output, with all that follows, is where its stderr begins.
+#[must_use]
+pub fn begins_stderr(line: &[u8]) -> bool {
+    line.starts_with(STDERR_MARK.as_bytes())
+}
+
 /// Whether anything may have to be taken out. Looks at bytes, as most outputs are plain: 0xC2 opens the C1 controls, 0xE2 and
 /// 0xEF the invisible characters, beside many that are seen (`●`, `├`).
 pub(super) fn has_unseen(bytes: &[u8]) -> bool {

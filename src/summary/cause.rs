@@ -70,7 +70,7 @@ pub(super) fn cause(row: &Row, outcome: Outcome, told: Option<&str>) -> String {
         }
         Outcome::Unknown => said.unwrap_or_else(|| "AWS gave no answer; it may have run".to_owned()),
         Outcome::Cancelled => said.unwrap_or_else(|| "cancelled while it ran".to_owned()),
-        Outcome::TimedOut => said.unwrap_or_else(|| match row.step.as_str() {
+        Outcome::TimedOut => said.unwrap_or_else(|| match &*row.step {
             "" => "timed out".to_owned(),
             step => format!("timed out in step `{step}`"),
         }),
@@ -162,9 +162,9 @@ mod tests {
     #[test]
     fn a_wrong_value_tells_more_than_the_output_and_a_missing_one_less() {
         let mut r = row(3);
-        r.unmet = vec![("state".into(), "active".into(), Some("failed".into()))];
+        r.unmet = [("state".into(), "active".into(), Some("failed".into()))].into();
         assert_eq!(cause(&r, Outcome::Failed, Some("failed")), "`state` is `failed`, expected `active`");
-        r.unmet = vec![("state".into(), "active".into(), None)];
+        r.unmet = [("state".into(), "active".into(), None)].into();
         assert_eq!(cause(&r, Outcome::Failed, Some("Unit x.service not found.")), "Unit x.service not found.");
         r.exit_code = Some(0);
         assert_eq!(cause(&r, Outcome::Failed, Some("all fine")), "`state` not found in the output, expected `active`");

@@ -11,9 +11,10 @@ use crate::redact::{normalise, untagged};
 
 use super::group::{Chatter, Shown, told_line};
 use super::lines::{Lexicon, Place, Record, Template};
-use super::mask::{Kind, Value};
+use super::mask::Kind;
 use super::threads::Threads;
 use super::units::Units;
+use super::values::{Value, View};
 
 /// One node's redacted output, before and now.
 #[derive(Debug, Clone, Copy)]
@@ -46,7 +47,7 @@ pub fn changes(pairs: &[Pair<'_>]) -> Vec<Change> {
     let mut lexicon = Lexicon::default();
     let mut read = |text: &str, name: &str| Record::of(&normalise(text), name, &mut lexicon);
     let records: Vec<[Record; 2]> = pairs.iter().map(|p| [read(p.old, p.name), read(p.new, p.name)]).collect();
-    let units: Units<'_> = records.iter().flatten().map(|record| (record, 1)).collect();
+    let units: Units<'_> = records.iter().flatten().zip(0..).map(|(record, first)| (record, 1, first)).collect();
     let chatter = Chatter::of(&lexicon, &units, Threads::default());
     let differences: Vec<Difference<'_>> =
         records.iter().map(|[old, new]| Difference::between(old, new, &lexicon, &chatter)).collect();
@@ -78,13 +79,19 @@ pub fn changes(pairs: &[Pair<'_>]) -> Vec<Change> {
 #[derive(Clone, Copy)]
 struct Line<'r> {
     template: Template,
-    values: &'r [Value],
-    text: &'r str,
+    all: View<'r>,
+    /// Where its own values begin among all of the text, and how many there are.
+    from: u32,
+    slots: usize,
 }
 
 impl<'r> Line<'r> {
+    fn values(&self) -> impl Iterator<Item = Value<'r>> + use<'r> {
+        self.all.range(self.from, self.slots)
+    }
+
     fn words(&self) -> Vec<&'r str> {
-        self.values.iter().map(|value| value.of(self.text)).collect()
+        self.values().map(|value| value.text).collect()
     }
 }
 
@@ -145,8 +152,8 @@ fn by_template<'r>(record: &'r Record, lexicon: &Lexicon, chatter: &Chatter) -> 
     let mut places: Vec<Place> = record.sorted.iter().filter(|at| !chatter.holds(at.template)).copied().collect();
     places.sort_by_key(|at| at.line);
     for Place { template, values, .. } in places {
-        let values = &record.values[values as usize..][..lexicon.slots(template)];
-        lines.entry(template).or_default().push(Line { template, values, text: &record.text });
+        let line = Line { template, all: record.values.view(), from: values, slots: lexicon.slots(template) };
+        lines.entry(template).or_default().push(line);
     }
     lines
 }
@@ -187,7 +194,9 @@ impl<'r> Moves<'r> {
             .filter_map(|(slot, from, to)| {
                 let ways = self.moved.get(&(old.template, slot))?;
                 let nodes: usize = ways.values().sum();
-                let version = old.values[slot].kind == Kind::Version && new.values[slot].kind == Kind::Version;
+                let version =
+                    |line: &Line<'_>| line.values().nth(slot).is_some_and(|value| value.kind == Kind::Version);
+                let version = version(old) && version(new);
                 let alike = ways.len() <= WAYS && ways.len() * 2 <= nodes;
                 let told = held < NODES_MIN || version || alike || nodes * 5 <= held;
                 told.then_some((slot, (ways.len() <= WAYS).then_some((from, to))))
@@ -198,11 +207,10 @@ impl<'r> Moves<'r> {
 
 /// The values of a line that differ and are no times; a node's own name is the same wherever it stands.
 fn moved<'r>(old: &Line<'r>, new: &Line<'r>) -> impl Iterator<Item = (usize, &'r str, &'r str)> {
-    let values = old.values.iter().zip(new.values).enumerate();
-    let (before, now) = (old.text, new.text);
+    let values = old.values().zip(new.values()).enumerate();
     values
         .filter(|(_, (a, b))| a.kind != b.kind || !matches!(a.kind, Kind::Time | Kind::Own))
-        .map(move |(slot, (a, b))| (slot, a.of(before), b.of(now)))
+        .map(|(slot, (a, b))| (slot, a.text, b.text))
         .filter(|(_, a, b)| a != b)
 }
 
@@ -225,8 +233,8 @@ impl<'r> Found<'r> {
         for (side, line) in [(&mut self.old, old), (&mut self.new, new)] {
             let Some(line) = line else { continue };
             let (_, shown) =
-                side.get_or_insert_with(|| (line.template, line.values.iter().map(|_| Shown::default()).collect()));
-            shown.iter_mut().zip(line.values).for_each(|(slot, value)| slot.add(*value, line.text));
+                side.get_or_insert_with(|| (line.template, line.values().map(|_| Shown::default()).collect()));
+            shown.iter_mut().zip(line.values()).for_each(|(slot, value)| slot.add(value));
         }
         if self.pairs.last() != Some(&pair) {
             self.pairs.push(pair);

@@ -3,7 +3,7 @@
 //! Texts of one shape belong together; a slot that holds few values is then put back, because those values
 //! are the answer: `nginx/1.18.0` on two nodes of a hundred must never hide behind a star. Slots that stay
 //! masked are shown as a range or by what they are. Nothing here depends on the order of the input beyond
-//! the order in which the units stand, and no text is looked at twice.
+//! which node is the first of each unit, and no text is looked at twice.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -13,13 +13,14 @@ use foldhash::fast::RandomState;
 
 use super::cause::sounds_bad;
 use super::lines::{FEW, Lexicon, Record, SLOTS_MAX, Template};
-use super::mask::{Kind, SLOT, Value, digits};
+use super::mask::{Kind, SLOT, digits};
 use super::units::{Unit, Units};
+use super::values::Value;
 use super::{Threads, size, when};
 
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Indices into the units, ascending.
+    /// Indices into the units.
     pub units: Vec<usize>,
     /// The first lines as they read for all of them.
     pub lines: Vec<Told>,
@@ -63,9 +64,9 @@ const MASKED: &str = "\u{1}";
 /// What a node without any line that counts is told by.
 const ONLY_CHATTER: &str = "lines of logs alone, another number of them on each node";
 
-/// Sets of units that say the same but for values of which each has its own. Ordered by their first unit.
+/// Sets of units that say the same but for values of which each has its own. Ordered by their first node.
 pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &Units<'_>, threads: Threads) -> Vec<Group> {
-    let mut shapes: Vec<Shape> = Vec::new();
+    let mut shapes: Vec<(Key, Vec<usize>)> = Vec::new();
     let mut known: HashMap<Key, usize, RandomState> = HashMap::default();
     let mut starts: Vec<Vec<u32>> = Vec::new();
     // Used again for the next unit: most of them have the shape of one before.
@@ -76,7 +77,7 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &Units<'_>, thr
         let shape = by_layout[unit.layout()].unwrap_or_else(|| {
             starts.extend(chatter.key(unit.record, &mut key));
             known.get(&key).copied().unwrap_or_else(|| {
-                shapes.push(Shape::of(&key, unit.record, lexicon));
+                shapes.push((key.clone(), Vec::new()));
                 known.insert(key.clone(), shapes.len() - 1);
                 shapes.len() - 1
             })
@@ -84,24 +85,25 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &Units<'_>, thr
         if chatter.0.is_empty() {
             by_layout[unit.layout()] = Some(shape);
         }
-        shapes[shape].members.push(i);
+        shapes[shape].1.push(i);
     }
+    let shapes: Vec<Shape> = shapes.into_iter().map(|(key, members)| Shape::of(key, members, units, lexicon)).collect();
     let all = Values { units, starts };
     let everywhere = in_all(&shapes);
     let few = of_few(&shapes, units);
     let mut groups = Vec::new();
     for shape in &shapes {
-        let Split { sets, slots } = split(&all, shape, threads);
-        let wanted = shape.telling(&everywhere, &slots);
-        for class in sets {
-            let mut lines = read(shape, &wanted, &slots, lexicon, &all, &class, threads);
+        let mut split = split(&all, shape, threads);
+        let wanted = shape.telling(&everywhere, &split.slots);
+        for class in std::mem::take(&mut split.sets) {
+            let mut lines = read(shape, &wanted, &split, lexicon, &all, &class, threads);
             lines.extend(shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)));
             let chatter = chatter.among(class.iter().map(|&i| units.all[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
         }
     }
-    groups.sort_by_key(|g| g.units.first().copied());
+    groups.sort_by_cached_key(|g| g.units.iter().map(|&i| units.all[i].first).min());
     groups
 }
 
@@ -114,25 +116,19 @@ struct Values<'u, 'r> {
 }
 
 impl<'r> Values<'_, 'r> {
-    fn of(&self, unit: usize, slot: Slot) -> (Value, &'r str) {
+    fn of(&self, unit: usize, slot: Slot) -> Value<'r> {
         let record = self.units.all[unit].record;
         let at = match self.starts.get(unit) {
             None => record.sorted.get(slot.line).map(|place| place.values),
             Some(starts) => starts.get(slot.line).copied(),
         };
-        let value = at.and_then(|at| record.values.get(at as usize + slot.nth));
         // INVARIANT: units of one shape have the same lines with the same slots.
-        (value.copied().unwrap_or(Value { from: 0, to: 0, kind: Kind::Id }), &record.text)
-    }
-
-    fn said(&self, unit: usize, slot: Slot) -> &'r str {
-        let (value, text) = self.of(unit, slot);
-        said(value, text)
+        record.values.view().get(at.map_or(usize::MAX, |at| at as usize + slot.nth))
     }
 }
 
 /// A slot of a shape: the line it stands in, and which of its slots it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Slot {
     line: usize,
     nth: usize,
@@ -173,7 +169,7 @@ impl Mark {
 struct Shape {
     /// Its lines, by their template.
     lines: Vec<Template>,
-    /// The lines in the order in which the first unit has them.
+    /// The lines in the order in which the first node has them.
     order: Vec<usize>,
     /// By the text of their lines, so that nothing depends on which template came first.
     slots: Vec<Slot>,
@@ -183,11 +179,12 @@ struct Shape {
 }
 
 impl Shape {
-    fn of((lines, marks): &Key, first: &Record, lexicon: &Lexicon) -> Self {
+    fn of((lines, marks): Key, members: Vec<usize>, units: &Units<'_>, lexicon: &Lexicon) -> Self {
+        let first = members.iter().map(|&i| &units.all[i]).min_by_key(|unit| unit.first);
         // Lines that do not count are in the record and not among these.
         let mut counted = lines.iter().peekable();
         let mut places: Vec<(u32, usize)> = Vec::with_capacity(lines.len());
-        for at in first.sorted.iter() {
+        for at in first.iter().flat_map(|first| first.record.sorted.iter()) {
             if counted.next_if_eq(&&at.template).is_some() {
                 places.push((at.line, places.len()));
             }
@@ -197,11 +194,11 @@ impl Shape {
         by_text.sort_by_key(|line| lexicon.shape(lines[*line]));
         let slots = by_text.iter().flat_map(|&line| (0..lexicon.slots(lines[line])).map(move |nth| Slot { line, nth }));
         Shape {
-            lines: lines.to_vec(),
             order: places.into_iter().map(|(_, line)| line).collect(),
             slots: slots.collect(),
-            marks: marks.clone(),
-            members: Vec::new(),
+            lines,
+            marks,
+            members,
         }
     }
 
@@ -346,7 +343,7 @@ impl Chatter {
             }
             for at in those {
                 for (slot, rare) in &kept.rare {
-                    let value = record.values.get(at.values as usize + slot).map_or("", |v| v.of(&record.text));
+                    let value = record.values.view().get(at.values as usize + slot).text;
                     if rare.contains(value) {
                         marks.insert(Mark::Rare(template, *slot, value.to_owned()));
                     }
@@ -358,7 +355,7 @@ impl Chatter {
             marks.extend(kept.present.then_some(Mark::Present(log.template)));
             marks.extend((log.lines > kept.many).then_some(Mark::Many(log.template)));
             for (slot, value) in &log.held {
-                let (slot, value) = (*slot as usize, value.of(&record.text));
+                let (slot, value) = (*slot as usize, record.values.view().get(*value as usize).text);
                 let is_rare = kept.rare.get(&slot).is_some_and(|rare| rare.contains(value));
                 marks.extend(is_rare.then(|| Mark::Rare(log.template, slot, value.to_owned())));
             }
@@ -389,16 +386,15 @@ impl Chatter {
             let record = unit.record;
             let mut seen: BTreeSet<(Template, usize, &str)> = BTreeSet::new();
             for at in record.sorted.iter().filter(|at| self.holds(at.template)) {
-                let values = record.values[at.values as usize..]
-                    .iter()
-                    .take(lexicon.slots(at.template).min(SLOTS_MAX))
-                    .enumerate();
+                let slots = lexicon.slots(at.template).min(SLOTS_MAX);
+                let values = record.values.view().range(at.values, slots).enumerate();
                 let values = values.filter(|(_, value)| value.kind != Kind::Time);
-                seen.extend(values.map(|(slot, value)| (at.template, slot, value.of(&record.text))));
+                seen.extend(values.map(|(slot, value)| (at.template, slot, value.text)));
             }
             for log in &record.logs {
-                let held = log.held.iter();
-                seen.extend(held.map(|(slot, value)| (log.template, *slot as usize, value.of(&record.text))));
+                let held =
+                    log.held.iter().map(|(slot, value)| (*slot as usize, record.values.view().get(*value as usize)));
+                seen.extend(held.map(|(slot, value)| (log.template, slot, value.text)));
                 many.extend(log.many().map(|slot| (log.template, slot)));
             }
             for (template, slot, value) in seen {
@@ -488,13 +484,15 @@ impl<'a> Divide<'a> {
 struct Split {
     sets: Vec<Vec<usize>>,
     slots: Vec<Slot>,
+    /// Slots that hold the same on all of them.
+    constant: HashSet<Slot>,
 }
 
 /// Splits the units of one shape by the slots that have few values.
 fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
     let members = &shape.members;
     if members.len() == 1 {
-        return Split { sets: vec![members.clone()], slots: Vec::new() };
+        return Split { sets: vec![members.clone()], slots: Vec::new(), constant: HashSet::new() };
     }
     let nodes: u32 = members.iter().map(|&i| all.units.all[i].nodes).sum();
     // Unit by unit, because what belongs to one stands together in memory.
@@ -505,8 +503,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
         }
         for &i in members {
             for (slot, tally) in tallies.iter_mut().filter(|(_, tally)| !tally.hopeless) {
-                let (value, text) = all.of(i, *slot);
-                tally.add(value, text, all.units.all[i].nodes, nodes);
+                tally.add(all.of(i, *slot), all.units.all[i].nodes, nodes);
             }
         }
         tallies
@@ -515,7 +512,9 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
         tallies.iter_mut().zip(others).for_each(|((_, tally), (_, other))| tally.merge(other, nodes));
         tallies
     });
-    let tallies = tallies.into_iter().flatten();
+    let tallies: Vec<(Slot, Tally<'_>)> = tallies.into_iter().flatten().collect();
+    let constant = tallies.iter().filter(|(_, tally)| tally.is_constant()).map(|(slot, _)| *slot).collect();
+    let tallies = tallies.into_iter();
     let mut divides: Vec<Divide<'_>> = tallies.filter_map(|(slot, tally)| tally.verdict(slot, nodes)).collect();
     // Fewest values first: the coarse distinctions are the ones that people name.
     // Versions before all, so that none of them is left out for lack of room. Stable: by the text of the lines.
@@ -531,7 +530,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
             .iter()
             .zip(&classes)
             .map(|(&i, &class)| {
-                let said = all.said(i, divide.slot);
+                let said = all.of(i, divide.slot).said();
                 let same = before.filter(|(of, value, _)| (*of, *value) == (class, said));
                 let finer = same.map_or_else(
                     || {
@@ -551,7 +550,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
         } else if let Some(usual) = divide.usual {
             // No room for a class of their own, and still they are not as the others.
             for (&i, rest) in members.iter().zip(&mut rest) {
-                *rest |= divide.class(all.said(i, divide.slot)) != Some(usual);
+                *rest |= divide.class(all.of(i, divide.slot).said()) != Some(usual);
             }
         }
     }
@@ -566,7 +565,7 @@ fn split(all: &Values<'_, '_>, shape: &Shape, threads: Threads) -> Split {
         sets[class].push(i);
     }
     sets.retain(|set| !set.is_empty());
-    Split { sets, slots: divides.into_iter().map(|divide| divide.slot).collect() }
+    Split { sets, slots: divides.into_iter().map(|divide| divide.slot).collect(), constant }
 }
 
 /// Gives up those slots of which a first look at some of the units shows that there are too many values: not one of them has
@@ -580,9 +579,9 @@ fn give_up_early(tallies: &mut [(Slot, Tally<'_>)], all: &Values<'_, '_>, member
         seen.fill(0);
         let (mut different, mut kinds) = (0, Kinds::default());
         for (looked_at, &i) in members.iter().take(enough * 2).enumerate() {
-            let (value, text) = all.of(i, *slot);
+            let value = all.of(i, *slot);
             kinds.add(value.kind);
-            let place = usize::try_from(hasher.hash_one(said(value, text))).unwrap_or(0) % places;
+            let place = usize::try_from(hasher.hash_one(value.said())).unwrap_or(0) % places;
             // Different places are different values; the other way round it need not be so.
             different += usize::from(seen[place / 64] >> (place % 64) & 1 == 0);
             seen[place / 64] |= 1 << (place % 64);
@@ -599,11 +598,6 @@ fn give_up_early(tallies: &mut [(Slot, Tally<'_>)], all: &Values<'_, '_>, member
 /// So many units show whether nearly each has a value of its own.
 const FIRST: usize = 1_000;
 
-/// A value as it is compared: all nodes that say their own name say the same.
-pub(super) fn said(value: Value, text: &str) -> &str {
-    if value.kind == Kind::Own { Kind::Own.word() } else { value.of(text) }
-}
-
 /// The values of one slot with their nodes, for as long as they can still lead to a split.
 #[derive(Default)]
 struct Tally<'a> {
@@ -615,9 +609,9 @@ struct Tally<'a> {
 }
 
 impl<'a> Tally<'a> {
-    fn add(&mut self, value: Value, text: &'a str, count: u32, nodes: u32) {
+    fn add(&mut self, value: Value<'a>, count: u32, nodes: u32) {
         self.kinds.add(value.kind);
-        self.count(said(value, text), count);
+        self.count(value.said(), count);
         self.look_for_hope(nodes);
     }
 
@@ -637,6 +631,13 @@ impl<'a> Tally<'a> {
             Some((first, sum)) if *first == text => *sum += count,
             Some(_) => *self.others.entry(text).or_default() += count,
         }
+    }
+
+    /// It holds the same text of the same kind on all.
+    fn is_constant(&self) -> bool {
+        !self.hopeless
+            && self.others.is_empty()
+            && Kind::ALL.iter().any(|kind| self.kinds.only(*kind) && *kind != Kind::Own)
     }
 
     fn look_for_hope(&mut self, nodes: u32) {
@@ -706,7 +707,7 @@ impl Kinds {
 fn read(
     shape: &Shape,
     wanted: &[usize],
-    split_by: &[Slot],
+    Split { slots: split_by, constant, .. }: &Split,
     lexicon: &Lexicon,
     all: &Values<'_, '_>,
     class: &[usize],
@@ -715,13 +716,15 @@ fn read(
     let text = |line: usize| lexicon.shape(shape.lines[line]);
     let of_line = |line: usize| (0..lexicon.slots(shape.lines[line])).map(move |nth| Slot { line, nth });
     let slots: Vec<Slot> = wanted.iter().flat_map(|&line| of_line(line)).collect();
+    let varying: Vec<(usize, Slot)> =
+        (0..).zip(&slots).filter(|(_, slot)| !constant.contains(slot)).map(|(at, slot)| (at, *slot)).collect();
     let shown = threads.share(class, UNITS, |class| {
         let mut shown: Vec<Shown<'_>> = slots.iter().map(|_| Shown::default()).collect();
-        for &i in class {
-            for (slot, shown) in slots.iter().zip(&mut shown) {
-                let (value, text) = all.of(i, *slot);
-                shown.add(value, text);
-            }
+        for &i in class.iter().take(1) {
+            slots.iter().zip(&mut shown).for_each(|(slot, shown)| shown.add(all.of(i, *slot)));
+        }
+        for &i in class.iter().skip(1) {
+            varying.iter().for_each(|(at, slot)| shown[*at].add(all.of(i, *slot)));
         }
         shown
     });
@@ -788,9 +791,8 @@ pub(super) struct Shown<'a> {
 }
 
 impl<'a> Shown<'a> {
-    pub(super) fn add(&mut self, value: Value, text: &'a str) {
-        self.kinds.add(value.kind);
-        let text = value.of(text);
+    pub(super) fn add(&mut self, Value { kind, text }: Value<'a>) {
+        self.kinds.add(kind);
         if self.distinct.last() == Some(&text) {
             return;
         }
@@ -803,7 +805,7 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// What another thread has seen of the units that follow.
+    /// What another thread has seen of other units.
     fn merge(&mut self, other: Shown<'a>) {
         self.kinds.0 |= other.kinds.0;
         self.mixed |= other.mixed;
@@ -820,7 +822,10 @@ impl<'a> Shown<'a> {
     fn reaches(&mut self, n: Number<'a>) {
         let (low, high) = self.range.unwrap_or((n, n));
         self.mixed |= low.unit != n.unit;
-        self.range = Some((if n.value < low.value { n } else { low }, if n.value > high.value { n } else { high }));
+        // Of two that are written otherwise and are one number, it is always the same one.
+        let less =
+            |a: Number<'_>, b: Number<'_>| a.value.total_cmp(&b.value).then_with(|| a.digits.cmp(b.digits)).is_lt();
+        self.range = Some((if less(n, low) { n } else { low }, if less(high, n) { n } else { high }));
     }
 
     /// The only value.
@@ -878,7 +883,13 @@ impl<'a> Number<'a> {
         if unit_text.len() > 4 || !unit_text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'%') {
             return None;
         }
-        Some(Number { value: digits.parse().ok()?, digits, unit })
+        let value = if end == whole {
+            // Most are, and each of these steps is exact: there are few digits.
+            bytes[..end].iter().fold(0.0, |value, digit| value * 10.0 + f64::from(digit - b'0'))
+        } else {
+            digits.parse().ok()?
+        };
+        Some(Number { value, digits, unit })
     }
 }
 
@@ -889,7 +900,7 @@ mod tests {
     fn sets(texts: &[(&str, u32)]) -> Vec<(u32, String)> {
         let mut lexicon = Lexicon::default();
         let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
-        let units: Units<'_> = records.iter().zip(texts.iter().map(|(_, nodes)| *nodes)).collect();
+        let units: Units<'_> = records.iter().zip(0..).map(|(record, at)| (record, texts[at].1, at)).collect();
         group(&lexicon, &Chatter::of(&lexicon, &units, Threads::default()), &units, Threads::default())
             .into_iter()
             .map(|g| {
@@ -1030,5 +1041,33 @@ mod tests {
     #[test]
     fn words_without_digits_always_count() {
         assert_eq!(sets(&[("active", 3), ("inactive", 1)]).len(), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn groups_are_the_same_in_whichever_order_the_units_stand(
+            texts in proptest::collection::vec(
+                ("((n = 0{0,2}[1-3]|State: (up|down)|nginx/1\\.(18|24)\\.0|[bc] [0-9]{1,2} x|load 0\\.[0-9]0?)\n){1,4}", proptest::prelude::any::<u8>()),
+                2..40,
+            ),
+        ) {
+            let mut lexicon = Lexicon::default();
+            let records: Vec<Record> = texts.iter().map(|(text, _)| Record::of(text, "", &mut lexicon)).collect();
+            let groups_of = |order: &[usize]| -> Vec<(Vec<usize>, Vec<Told>)> {
+                let units: Units<'_> = order.iter().map(|at| (&records[*at], 1, *at)).collect();
+                let chatter = Chatter::of(&lexicon, &units, Threads::default());
+                let firsts = |group: &Group| {
+                    let mut firsts: Vec<usize> = group.units.iter().map(|i| units.all[*i].first).collect();
+                    firsts.sort_unstable();
+                    firsts
+                };
+                let groups = group(&lexicon, &chatter, &units, Threads::default()).into_iter();
+                groups.map(|group| (firsts(&group), group.lines)).collect()
+            };
+            let mut order: Vec<usize> = (0..texts.len()).collect();
+            let straight = groups_of(&order);
+            order.sort_by_key(|at| texts[*at].1);
+            proptest::prop_assert_eq!(groups_of(&order), straight);
+        }
     }
 }

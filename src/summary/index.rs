@@ -29,6 +29,11 @@ impl Index {
         Err(Free(place))
     }
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        self.places.reserve(more);
+    }
+
     pub fn put(&mut self, free: Free, number: u32) {
         self.places.insert(free.0, number);
     }

@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::redact::Lines;
+use crate::redact::{Found, KnownLines, Missed, Redactor};
 
 use super::became::Became;
 use super::facts::{Keys, Look};
-use super::mask::{Kind, Value, mask};
+use super::mask::{Kind, Span, mask};
 use super::names::by_name;
 use super::order::Orders;
+use super::values::{self, Value, Values, View};
 use super::{size, split_lines};
 
 /// A line without its values: its place in a [`Lexicon`].
@@ -28,14 +29,17 @@ pub(super) struct Lexicon {
     /// Each with the number of its values.
     shapes: Vec<(Box<str>, usize)>,
     known: HashMap<Box<str>, Template, RandomState>,
-    seen: Lines<Seen>,
+    /// Of normalised texts.
+    seen: KnownLines<Seen>,
+    /// Since lines were looked up others became known.
+    learnt: bool,
     pub keys: Keys,
     /// The lines of the text that was read last, or its first ones where it was too long to be compared.
     pub lines: Vec<Line>,
     /// They are all of it.
     pub whole: bool,
     shape: String,
-    values: Vec<Value>,
+    spans: Vec<Span>,
     draft: Draft,
     layouts: Layouts,
 }
@@ -43,19 +47,28 @@ pub(super) struct Lexicon {
 /// A line of the text that was read last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
-    /// Where it begins.
+    /// Where it begins and ends.
     pub from: u32,
-    /// Lines of one number differ in nothing but digits; 0 is that of all lines that are not known.
-    pub number: u32,
+    to: u32,
+    found: Result<Found, Missed>,
     /// What is known of it.
     pub look: Option<Look>,
+}
+
+impl Line {
+    /// Lines of one number differ in nothing but digits; 0 is that of all lines that are not known.
+    pub(super) fn number(&self) -> u32 {
+        self.found.map_or(0, |found| found.number.get())
+    }
 }
 
 /// What is known of a line that came more than once.
 struct Seen {
     template: Template,
-    values: Box<[Value]>,
+    spans: Box<[Span]>,
     look: Look,
+    /// See [`Redactor::suspects`].
+    suspect: bool,
 }
 
 impl Lexicon {
@@ -100,7 +113,7 @@ impl Lexicon {
             layouts.by_template = layouts.share(&by_template);
         }
         let Layouts { by_template, alike, .. } = &mut layouts;
-        let by_values = |alike: &Alike, places: &[Place]| by_values(alike, places, &draft.values, &draft.text);
+        let by_values = |alike: &Alike, places: &[Place]| by_values(alike, places, draft.values.view());
         let layout = match in_order(by_template, alike.of(by_template, self), by_values) {
             None => Arc::clone(by_template),
             Some(ordered) => layouts.share(&ordered),
@@ -109,23 +122,93 @@ impl Lexicon {
         layout
     }
 
-    /// The template of a line, its values, its number (see [`Line`]), and what is known of it besides.
-    fn read(&mut self, line: &str, own: &str) -> (Template, &[Value], u32, Option<Look>) {
-        // A line with the node's own name in it reads otherwise for every node.
-        let kept = own.is_empty() || !line.contains(own);
-        if kept && let Some(at) = self.seen.find(line) {
-            let seen = self.seen.get(at);
-            return (seen.known.template, &seen.known.values, seen.number, Some(seen.known.look));
+    /// Looks for the lines of a text among those that are known, and keeps what it found for [`Record::of_found`].
+    pub(super) fn look_up(&mut self, text: &str, own: &str) {
+        self.learnt = false;
+        let mut lines = std::mem::take(&mut self.lines);
+        lines.clear();
+        let mut from = 0;
+        loop {
+            let rest = &text[from..];
+            let next = if own.is_empty() { self.seen.find_next(rest) } else { None };
+            let (found, length) = next.map_or_else(
+                || {
+                    let length = memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len());
+                    (self.find(&rest[..length], own), length)
+                },
+                |(found, length)| (Ok(found), length),
+            );
+            let to = from + length;
+            lines.push(Line { from: size(from), to: size(to), found, look: None });
+            if to == text.len() {
+                break;
+            }
+            from = to + 1;
         }
-        mask(line, own, &mut self.shape, &mut self.values);
+        self.lines = lines;
+    }
+
+    /// Whether there is nothing to take out of the text whose lines were looked up last, neither secrets nor what is not seen.
+    /// Those that are known were asked about before.
+    pub(super) fn is_harmless(&self, text: &str) -> bool {
+        let mut rest = self.lines.as_slice();
+        while let Some(first) = rest.first() {
+            if let Ok(found) = first.found {
+                if self.seen.get(found).is_none_or(|seen| seen.suspect) {
+                    return false;
+                }
+                rest = &rest[1..];
+                continue;
+            }
+            // New lines that follow each other are looked at as one.
+            let (new, others) = rest.split_at(rest.iter().take_while(|line| line.found.is_err()).count());
+            let end = others.first().map_or(text.len(), |line| line.from as usize);
+            let new = new.first().map_or("", |new| &text[new.from as usize..end]);
+            if !Redactor::finds_nothing(new) {
+                return false;
+            }
+            rest = others;
+        }
+        true
+    }
+
+    /// A line with the node's own name in it reads otherwise for every node, and is never known.
+    fn find(&mut self, line: &str, own: &str) -> Result<Found, Missed> {
+        if own.is_empty() || !line.contains(own) { self.seen.find(line) } else { Err(Missed::FOR_EVER) }
+    }
+
+    /// Writes a line into the draft, as the one `at` this place; what is known of it besides. `found`: by
+    /// [`Lexicon::look_up`].
+    fn read(
+        &mut self,
+        at: usize,
+        line: &str,
+        own: &str,
+        found: &mut Result<Found, Missed>,
+        draft: &mut Draft,
+    ) -> Option<Look> {
+        if self.learnt {
+            *found = self.find(line, own);
+        }
+        if let Some(seen) = found.ok().and_then(|found| self.seen.get(found)) {
+            draft.push(at, line, seen.template, &seen.spans);
+            return Some(seen.look);
+        }
+        mask(line, own, &mut self.shape, &mut self.spans);
         let shape = std::mem::take(&mut self.shape);
-        let template = self.put(&shape, self.values.len());
+        let template = self.put(&shape, self.spans.len());
         self.shape = shape;
-        if kept {
-            let values = || self.values.as_slice().into();
-            self.seen.keep(line, || Seen { template, values: values(), look: Look::at(line, &mut self.keys) });
+        draft.push(at, line, template, &self.spans);
+        if let Err(missed) = *found {
+            let (spans, keys) = (self.spans.as_slice(), &mut self.keys);
+            self.learnt |= self.seen.keep(line, missed, || Seen {
+                template,
+                spans: spans.into(),
+                look: Look::at(line, keys),
+                suspect: Redactor::suspects(line),
+            });
         }
-        (template, &self.values, 0, Look::of_a_mute(line))
+        Look::of_a_mute(line)
     }
 }
 
@@ -137,9 +220,7 @@ pub(super) struct Record {
     pub sorted: Arc<[Place]>,
     /// Lines that were left out, by their template; see [`Record::leave_out`].
     pub logs: Box<[Log]>,
-    /// Into `text`.
-    pub values: Box<[Value]>,
-    pub text: Box<str>,
+    pub values: Values,
 }
 
 /// Where a line stands in a [`Record`].
@@ -247,9 +328,9 @@ fn sorted_by(places: &[Place], order: impl Fn(&Place, &Place) -> Ordering) -> Op
 }
 
 /// By what they say, names before numbers.
-fn by_values(alike: &Alike, places: &[Place], values: &[Value], text: &str) -> Option<Vec<Place>> {
+fn by_values(alike: &Alike, places: &[Place], values: View<'_>) -> Option<Vec<Place>> {
     let moving = moving(places, alike.slots, values);
-    sorted_by(places, by_slots(&moving, values, text))
+    sorted_by(places, by_slots(&moving, values))
 }
 
 /// What the places of texts of one lexicon are in another one.
@@ -266,8 +347,8 @@ pub(super) const SLOTS_MAX: usize = 64;
 pub(super) struct Log {
     pub template: Template,
     pub lines: u32,
-    /// By slot: the values that came in it, but times.
-    pub held: Box<[(u32, Value)]>,
+    /// By slot: the values that came in it, but times, by their number.
+    pub held: Box<[(u32, u32)]>,
     /// The slots in which more than [`FEW`] came, as bits.
     many: u64,
 }
@@ -287,30 +368,32 @@ const LINES_MAX: usize = 20_000;
 const KINDS_MAX: usize = 2_000;
 const FIRST_LINES: usize = 40;
 /// With fewer lines it is not worth while to leave any out.
-const LONG: usize = 64;
+pub(super) const LONG: usize = 64;
 
 /// The lines and values of one text while they are read: the room is used again for the next one.
 #[derive(Default)]
 struct Draft {
     /// As the lines came.
     places: Vec<Place>,
-    values: Vec<Value>,
-    text: String,
+    values: values::Draft,
 }
 
 impl Record {
     /// `own` is the node's own name, which is a value wherever it stands; empty where there is none.
     pub(super) fn of(text: &str, own: &str, lexicon: &mut Lexicon) -> Self {
-        let mut draft = std::mem::take(&mut lexicon.draft);
         let compared = compared(text, own, lexicon);
         let (first, rest) = text.split_at(compared.unwrap_or(text.len()));
+        lexicon.look_up(first, own);
+        Self::of_found(first, rest, own, lexicon)
+    }
+
+    /// `first`: the text whose lines the lexicon has looked up last; `rest`: what is not compared line by line.
+    pub(super) fn of_found(first: &str, rest: &str, own: &str, lexicon: &mut Lexicon) -> Self {
+        let mut draft = std::mem::take(&mut lexicon.draft);
         let mut lines = std::mem::take(&mut lexicon.lines);
-        lines.clear();
-        let mut from = 0;
-        for line in split_lines(first) {
-            let (number, look) = draft.push(lines.len(), line, own, lexicon);
-            lines.push(Line { from: size(from), number, look });
-            from += line.len() + 1;
+        for (at, line) in lines.iter_mut().enumerate() {
+            let text = &first[line.from as usize..line.to as usize];
+            line.look = lexicon.read(at, text, own, &mut line.found, &mut draft);
         }
         lexicon.lines = lines;
         lexicon.whole = rest.is_empty();
@@ -318,15 +401,10 @@ impl Record {
             let at = draft.places.last().map_or(0, |place| place.line as usize + 1);
             let rest = rest.trim_ascii();
             let note = format!("{} more lines, too many to be compared: {}", rest.lines().count(), told_apart(rest));
-            draft.push(at, &note, "", lexicon);
+            lexicon.read(at, &note, "", &mut Err(Missed::FOR_EVER), &mut draft);
         }
         let sorted = lexicon.layout(&draft);
-        let record = Record {
-            sorted,
-            logs: Box::default(),
-            values: draft.values.as_slice().into(),
-            text: draft.text.as_str().into(),
-        };
+        let record = Record { sorted, logs: Box::default(), values: Values::from(&draft.values) };
         draft.clear();
         lexicon.draft = draft;
         record
@@ -361,11 +439,11 @@ impl Record {
 
     /// Puts the lines of each template in the order in which they are compared with those of others.
     pub(super) fn put_in_order(&mut self, orders: &Orders, lexicon: &Lexicon, alike: &mut AlikeOf) {
-        let Record { sorted, values, text, .. } = self;
+        let Record { sorted, values, .. } = self;
         let ordered = in_order(sorted, alike.of(sorted, lexicon), |alike, places| {
-            match orders.of_lines(alike.template, values, text) {
+            match orders.of_lines(alike.template, values.view()) {
                 Some(order) => sorted_by(places, order),
-                None => by_values(alike, places, values, text),
+                None => by_values(alike, places, values.view()),
             }
         });
         if let Some(ordered) = ordered {
@@ -391,11 +469,9 @@ impl Record {
             if is_log(template) {
                 let (mut held, mut many) = (Vec::new(), 0);
                 for slot in 0..slots.min(SLOTS_MAX) {
-                    let values = those.iter().map(|at| self.values[at.values as usize + slot]);
-                    match few(values, &self.text) {
-                        Some(values) => {
-                            held.extend(values.iter().map(|value| (size(slot), kept.add(*value, &self.text))));
-                        }
+                    let values = those.iter().map(|at| self.values.view().get(at.values as usize + slot));
+                    match few(values) {
+                        Some(values) => held.extend(values.into_iter().map(|value| (size(slot), kept.add(value)))),
                         None => many |= 1 << slot,
                     }
                 }
@@ -404,20 +480,12 @@ impl Record {
             }
             for at in those {
                 let values = size(kept.values.len());
-                for value in &self.values[at.values as usize..][..slots] {
-                    let value = kept.add(*value, &self.text);
-                    kept.values.push(value);
-                }
+                self.values.view().range(at.values, slots).for_each(|value| _ = kept.add(value));
                 kept.places.push(Place { values, ..*at });
             }
         }
         logs.sort_by_key(|log| log.template);
-        *self = Record {
-            sorted: kept.places.into(),
-            logs: logs.into(),
-            values: kept.values.into(),
-            text: kept.text.into(),
-        };
+        *self = Record { sorted: kept.places.into(), logs: logs.into(), values: Values::from(&kept.values) };
     }
 }
 
@@ -425,38 +493,33 @@ impl Draft {
     fn clear(&mut self) {
         self.places.clear();
         self.values.clear();
-        self.text.clear();
     }
 
-    /// Takes over a value of another text.
-    fn add(&mut self, value: Value, text: &str) -> Value {
-        value.moved(text, &mut self.text)
+    /// Takes over a value of another text: its number here.
+    fn add(&mut self, value: Value<'_>) -> u32 {
+        self.values.push(value.kind, value.text);
+        size(self.values.len() - 1)
     }
 
-    fn push(&mut self, at: usize, line: &str, own: &str, lexicon: &mut Lexicon) -> (u32, Option<Look>) {
-        let (template, values, number, look) = lexicon.read(line, own);
+    fn push(&mut self, at: usize, line: &str, template: Template, spans: &[Span]) {
         if !line.bytes().all(|b| b.is_ascii_whitespace()) {
             self.places.push(Place { template, line: size(at), values: size(self.values.len()) });
         }
-        for value in values {
-            let value = self.add(*value, line);
-            self.values.push(value);
-        }
-        (number, look)
+        spans.iter().for_each(|span| self.values.push(span.kind, span.of(line)));
     }
 }
 
 /// Which slots of lines of one template hold numbers alone, which move: `eth0` with its traffic stays where it is.
-fn moving(alike: &[Place], slots: usize, values: &[Value]) -> Vec<bool> {
-    let kind = |at: &Place, slot: usize| values[at.values as usize + slot].kind;
+fn moving(alike: &[Place], slots: usize, values: View<'_>) -> Vec<bool> {
+    let kind = |at: &Place, slot: usize| values.get(at.values as usize + slot).kind;
     let moves = |slot: usize| alike.iter().all(|at| matches!(kind(at, slot), Kind::Number | Kind::Time));
     (0..slots).map(moves).collect()
 }
 
 /// How two lines follow each other: by the slots that hold names, by those that are `moving`, and then as they stand in the
 /// text.
-fn by_slots<'a>(moving: &'a [bool], values: &'a [Value], text: &'a str) -> impl Fn(&Place, &Place) -> Ordering + 'a {
-    let of = |at: &Place, slot: usize| values[at.values as usize + slot].of(text);
+fn by_slots<'a>(moving: &'a [bool], values: View<'a>) -> impl Fn(&Place, &Place) -> Ordering + 'a {
+    let of = move |at: &Place, slot: usize| values.get(at.values as usize + slot).text;
     move |a, b| {
         let those = |moves: bool| moving.iter().enumerate().filter(move |(_, it)| **it == moves).map(|(slot, _)| slot);
         let mut pairs = those(false).chain(those(true)).map(|slot| by_name(of(a, slot), of(b, slot)));
@@ -472,7 +535,7 @@ fn compared(text: &str, own: &str, lexicon: &mut Lexicon) -> Option<usize> {
     let mut kinds = HashSet::with_hasher(RandomState::default());
     let hasher = RandomState::default();
     for line in split_lines(text).take(LINES_MAX) {
-        mask(line, own, &mut lexicon.shape, &mut lexicon.values);
+        mask(line, own, &mut lexicon.shape, &mut lexicon.spans);
         kinds.insert(hasher.hash_one(lexicon.shape.as_str()));
         if kinds.len() > KINDS_MAX {
             return end_of(FIRST_LINES - 1).filter(|end| *end < last);
@@ -487,10 +550,10 @@ fn told_apart(text: &str) -> String {
 }
 
 /// The different values but times; `None` if there are more than [`FEW`].
-fn few(values: impl Iterator<Item = Value>, text: &str) -> Option<Vec<Value>> {
-    let mut different: Vec<Value> = Vec::new();
+fn few<'a>(values: impl Iterator<Item = Value<'a>>) -> Option<Vec<Value<'a>>> {
+    let mut different: Vec<Value<'_>> = Vec::new();
     for value in values.filter(|value| value.kind != Kind::Time) {
-        if different.iter().all(|known| known.of(text) != value.of(text)) {
+        if different.iter().all(|known| known.text != value.text) {
             if different.len() == FEW {
                 return None;
             }
@@ -513,7 +576,8 @@ mod tests {
         for line in lines {
             let told = |record: &Record, lexicon: &Lexicon| {
                 let shape = record.sorted.first().map(|at| lexicon.shape(at.template).to_owned());
-                (shape, record.values.iter().map(|v| v.of(&record.text).to_owned()).collect::<Vec<_>>())
+                let values = record.values.view();
+                (shape, values.range(0, values.len()).map(|value| value.text.to_owned()).collect::<Vec<_>>())
             };
             let mut alone = Lexicon::default();
             fresh.push(told(&Record::of(line, "web-2", &mut alone), &alone));
@@ -566,10 +630,11 @@ mod tests {
         let mut after: Vec<(Template, u32)> = record.counts().collect();
         after.sort_unstable();
         assert_eq!(after, before);
-        assert_eq!((record.sorted.len(), record.values.len()), (1, 1));
-        assert_eq!(record.values[0].of(&record.text), "1.2.3");
+        let values = record.values.view();
+        assert_eq!((record.sorted.len(), values.len()), (1, 3));
+        assert_eq!(values.get(record.sorted[0].values as usize).text, "1.2.3");
         let told: Vec<(u32, &str)> =
-            record.logs[0].held.iter().map(|(slot, value)| (*slot, value.of(&record.text))).collect();
+            record.logs[0].held.iter().map(|(slot, value)| (*slot, values.get(*value as usize).text)).collect();
         assert_eq!(told, [(1, "200"), (1, "500")]);
         assert_eq!(record.logs[0].many().collect::<Vec<_>>(), [2]);
     }
@@ -580,7 +645,7 @@ mod tests {
             let mut lexicon = Lexicon::default();
             let record = Record::of(text, "", &mut lexicon);
             let last = record.sorted.iter().max_by_key(|at| at.line).copied().unwrap();
-            let value = record.values.get(last.values as usize).map_or("", |value| value.of(&record.text)).to_owned();
+            let value = record.values.view().get(last.values as usize).text.to_owned();
             (record.sorted.len(), value, lexicon.shape(last.template).replace(SLOT, "*"))
         };
         let note = || "* more lines, too many to be compared: *".to_owned();

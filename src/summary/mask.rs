@@ -41,22 +41,15 @@ impl Kind {
 
 /// A value that was masked: a range of the text and what it looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct Span {
     pub from: u32,
     pub to: u32,
     pub kind: Kind,
 }
 
-impl Value {
+impl Span {
     pub(super) fn of(self, text: &str) -> &str {
         text.get(self.from as usize..self.to as usize).unwrap_or_default()
-    }
-
-    /// Where it stands once it is written behind another text.
-    pub(super) fn moved(self, from: &str, to: &mut String) -> Value {
-        let at = size(to.len());
-        to.push_str(self.of(from));
-        Value { from: at, to: size(to.len()), kind: self.kind }
     }
 }
 
@@ -80,14 +73,14 @@ pub(super) fn ends_word(b: u8) -> bool {
 /// Writes the shape of `text` into `shape` and its values, in the order of the slots, into `values`; both are cleared first.
 ///
 /// `own` is the node's own name, masked where it stands as a whole word; empty where there is none.
-pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<Value>) {
+pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<Span>) {
     shape.clear();
     values.clear();
     shape.reserve(text.len());
     let bytes = text.as_bytes();
     let mut slot = |shape: &mut String, from: usize, to: usize, kind: Kind| {
         shape.push(SLOT);
-        values.push(Value { from: size(from), to: size(to), kind });
+        values.push(Span { from: size(from), to: size(to), kind });
     };
     let own = if own.len() >= 3 { own.as_bytes() } else { b"" };
     let mut at = 0;

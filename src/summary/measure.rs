@@ -41,9 +41,11 @@ pub(super) fn measures(rows: &[&Row]) -> Vec<Measure> {
 
 fn categories(values: &[(&str, u32)]) -> Shape {
     let mut by_value: BTreeMap<&str, Vec<u32>> = BTreeMap::new();
-    for (value, target) in values {
-        by_value.entry(value).or_default().push(*target);
+    // Nodes that printed the same stand beside each other.
+    for same in values.chunk_by(|a, b| a.0 == b.0) {
+        by_value.entry(same[0].0).or_default().extend(same.iter().map(|(_, target)| *target));
     }
+    by_value.values_mut().for_each(|targets| targets.sort_unstable());
     let mut sets: Vec<(String, Vec<u32>)> = by_value.into_iter().map(|(v, t)| (v.to_owned(), t)).collect();
     // By their text as it is in each run: the marks of secrets are not.
     sets.sort_by_cached_key(|(value, targets)| {
@@ -144,6 +146,8 @@ const FOUND: usize = 5;
 const SPREADS: usize = 2;
 /// Fewer nodes are read one by one.
 const NODES_MIN: u32 = 5;
+/// Names that outputs of one short command have.
+const NAMES_FEW: usize = 64;
 /// A category with more values says no more than the outputs do.
 const VALUES_MAX: usize = 8;
 /// Per cent of something at which it is nearly used up.
@@ -161,13 +165,15 @@ pub(super) struct Output<'a> {
 /// The values of one name: which output has which.
 struct Series<'a> {
     name: &'a Name,
+    /// The first target that has it, and which of its facts it is.
+    first: (u32, u32),
     /// The output, and which of its facts it is.
     values: Vec<(u32, u32)>,
 }
 
 /// What is worth telling of the outputs, the most telling first, at most [`FOUND`].
 ///
-/// The order of the outputs decides only where nothing else does.
+/// Which target says something first, and what it said before, decides only where nothing else does.
 pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Name], threads: Threads) -> Vec<Measure> {
     let nodes = size(targets.len());
     // Outputs that are all equal tell no difference.
@@ -175,6 +181,8 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
         return Vec::new();
     }
     let mut series: Vec<Series<'_>> = Vec::new();
+    // Of few names nearly all outputs have each: to move them to larger room again and again takes long.
+    let room = if names.len() <= NAMES_FEW { outputs.len() } else { 0 };
     let mut known: Vec<Option<usize>> = vec![None; names.len()];
     // Outputs of one command begin with one fact. It stands for their shape, and how many nodes have it is counted.
     let mut shape_of: Vec<Option<usize>> = Vec::with_capacity(outputs.len());
@@ -190,16 +198,19 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
             shapes.resize(shapes.len().max(shape + 1), 0);
             shapes[shape] += nodes.len() as u64;
         }
+        let target = targets.get(nodes.start).copied().unwrap_or(u32::MAX);
         for (name, nth) in said.names().iter().zip(0..) {
             let Some(known) = known.get_mut(*name as usize) else { continue };
             let at = *known.get_or_insert_with(|| {
-                series.push(Series { name: &names[*name as usize], values: Vec::new() });
+                let values = Vec::with_capacity(room);
+                series.push(Series { name: &names[*name as usize], first: (target, nth), values });
                 series.len() - 1
             });
+            series[at].first = series[at].first.min((target, nth));
             series[at].values.push((size(output), nth));
         }
     }
-    let told = |(order, one): &(usize, Series<'a>)| {
+    let told = |one: &Series<'a>| {
         let value = |(output, nth): &(u32, u32)| outputs[*output as usize].said.value(*nth);
         let nodes = |output: u32| &targets[outputs[output as usize].nodes.clone()];
         let first = value(one.values.first()?);
@@ -215,14 +226,13 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
         if size(values.len()) < NODES_MIN || (values.len() as u64) * 10 < alike * 9 {
             return None;
         }
-        judge(one.name, &values).map(|verdict| Told { verdict, order: *order, name: one.name, values })
+        judge(one.name, &values).map(|verdict| Told { verdict, first: one.first, name: one.name, values })
     };
-    let series: Vec<(usize, Series<'_>)> = series.into_iter().enumerate().collect();
     // Of few nodes all are judged sooner than others have begun.
     let threads = if (nodes as usize) < UNITS { Threads::default() } else { threads };
     let told = threads.share(&series, 1, |series| series.iter().filter_map(told).collect::<Vec<Told<'_>>>());
     let mut told: Vec<Told<'_>> = told.into_iter().flatten().collect();
-    told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.order.cmp(&b.order)));
+    told.sort_by(|a, b| b.verdict.score.total_cmp(&a.verdict.score).then(a.first.cmp(&b.first)));
     let mut apart: HashSet<Vec<u32>> = HashSet::new();
     let mut spreads: HashSet<&str> = HashSet::new();
     // The size, the used part and the per cent of one disk say one thing of the same nodes; it is told once.
@@ -239,7 +249,7 @@ pub(super) fn found<'a>(outputs: &[Output<'a>], targets: &[u32], names: &'a [Nam
 
 struct Told<'a> {
     verdict: Verdict,
-    order: usize,
+    first: (u32, u32),
     name: &'a Name,
     values: Vec<(&'a str, u32)>,
 }
@@ -323,7 +333,7 @@ fn rare(values: &[(&str, u32)]) -> Option<Verdict> {
     apart.sort_unstable();
     #[expect(clippy::cast_precision_loss, reason = "a share of nodes, to rank by")]
     let share = usual as f64 / values.len() as f64;
-    let timed = values.first().is_some_and(|(value, _)| holds_clock(value));
+    let timed = values.iter().min_by_key(|(_, target)| *target).is_some_and(|(value, _)| holds_clock(value));
     (!apart.is_empty() && usual > few && usual * 2 >= values.len() && !timed).then_some(Verdict {
         score: 10.0 + 10.0 * share,
         apart,

@@ -5,6 +5,7 @@
 //! (`group`). What sets the nodes of a finding apart beyond chance (`explain`) is told with honest shares (`describe`).
 //! The result depends on the set of rows only, not on their order.
 
+mod ahead;
 mod became;
 mod cause;
 mod change;
@@ -23,6 +24,7 @@ mod said;
 mod sets;
 mod threads;
 mod units;
+mod values;
 mod when;
 
 use std::borrow::Cow;
@@ -34,17 +36,18 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Counts, Digest, Millis, Outcome};
 use crate::redact::{normalise, untagged};
 
+pub use ahead::{Ahead, Hand, Read};
 pub use change::{Change, Pair, changes};
 use describe::Describer;
 use group::{Chatter, Told};
-pub use index::Index;
+pub use index::{Free, Index};
 use lines::{Lexicon, Record};
 use measure::Output;
 pub use names::put_in_order_of_names;
 use order::Orders;
-use reading::{AT_ONCE, Job, Reading};
-pub use reading::{Reader, Source};
-use sets::{Set, Sets, one_name};
+use reading::{AT_ONCE, Job};
+pub use reading::{Reader, Reading, Source};
+use sets::{Set, Sets, one_name, together};
 pub use threads::Threads;
 use units::Units;
 
@@ -59,18 +62,18 @@ pub struct Row {
     pub outcome: Option<Outcome>,
     pub exit_code: Option<i32>,
     /// Why, in a fragment, where the outcome alone does not say (`AccessDenied: …`).
-    pub cause: Option<String>,
+    pub cause: Option<Box<str>>,
     /// The step it ended in.
-    pub step: String,
+    pub step: Arc<str>,
     /// Key of its redacted output.
     pub output: Option<Digest>,
     /// The output was cut; it is never counted as equal to another.
     pub cut: bool,
     /// Key of the part that is listed of it, where it was read whole and others that list the same may not have been.
-    pub listed: Option<Digest>,
+    pub listed: Option<Box<Digest>>,
     pub extracted: BTreeMap<String, String>,
     /// Expectations that were not met: name, wanted, found.
-    pub unmet: Vec<(String, String, Option<String>)>,
+    pub unmet: Box<[(String, String, Option<String>)]>,
     /// What it is described by: `account` (its name), `region`, `platform`, the account's labels, tags as `tag:NAME`.
     pub attributes: Arc<BTreeMap<String, String>>,
     pub name: Arc<str>,
@@ -177,7 +180,7 @@ impl Reader {
             return summary;
         }
         let rows = distinct(&input.rows);
-        let sets = Sets::of(&rows, &mut self.printed);
+        let sets = Sets::of(&rows, &mut self.printed, self.threads);
         let chatter = self.settle_all(&sets);
         self.told(input, &rows, &sets, &chatter)
     }
@@ -188,7 +191,7 @@ impl Reader {
     /// Those of the source.
     pub fn summarise_from<S: Source>(&mut self, input: &Input, source: &S) -> Result<Summary, S::Error> {
         let rows = distinct(&input.rows);
-        let sets = Sets::of(&rows, &mut self.printed);
+        let sets = Sets::of(&rows, &mut self.printed, self.threads);
         let (mut before, mut settled) = (Vec::new(), None);
         loop {
             let read = self.read(&rows, &sets, source)?;
@@ -250,13 +253,13 @@ impl Reader {
     #[must_use]
     pub fn wants(&mut self, rows: &[Row]) -> BTreeSet<Digest> {
         let rows = distinct(rows);
-        let sets = Sets::of(&rows, &mut self.printed);
+        let sets = Sets::of(&rows, &mut self.printed, self.threads);
         let successes = self.wanted(&rows, &sets).map(|job| job.output);
         successes.chain(self.wanted_of_failures(&rows, &sets)).collect()
     }
 
     fn wanted<'a>(&self, rows: &[&'a Row], sets: &Sets) -> impl Iterator<Item = Job<'a>> {
-        sets.jobs(rows, &self.printed).filter(|job| !self.has_success(job))
+        sets.jobs(rows, &self.printed, |output, own| self.has_success(output, own))
     }
 
     fn wanted_of_failures(&self, rows: &[&Row], sets: &Sets) -> impl Iterator<Item = Digest> {
@@ -267,7 +270,7 @@ impl Reader {
     /// Reads what is at hand of the outputs of these rows, so that a summary needs them no more.
     pub fn learn(&mut self, rows: &[Row], outputs: &Outputs) {
         let rows = distinct(rows);
-        let sets = Sets::of(&rows, &mut self.printed);
+        let sets = Sets::of(&rows, &mut self.printed, self.threads);
         let Ok(_) = self.read(&rows, &sets, outputs);
         if self.holds_long_ones() {
             self.settle_all(&sets);
@@ -283,14 +286,7 @@ impl Reader {
             }
         }
         self.make_room();
-        // Where any are wanted most may be: to move them to larger room again and again takes long.
-        let mut jobs: Vec<Job<'_>> = Vec::new();
-        for job in self.wanted(rows, sets) {
-            if jobs.is_empty() {
-                jobs.reserve(sets.successes.len());
-            }
-            jobs.push(job);
-        }
+        let jobs: Vec<Job<'_>> = self.wanted(rows, sets).collect();
         let mut rest = jobs.as_slice();
         while !rest.is_empty() {
             let (mut some, mut bytes) = (0, 0);
@@ -311,12 +307,13 @@ impl Reader {
     fn settle_all(&mut self, sets: &Sets) -> [Chatter; 2] {
         [false, true].map(|cut| {
             let sets_of = || sets.successes.iter().filter(|set| set.cut == cut);
-            let read = |set: &Set| Some((self.success(set.output?)?, size(sets.rows(set).len())));
+            let read = |set: &Set| Some((self.success(set.output()?)?, sets.rows(set)));
             let speaking = sets_of().filter_map(read).filter(|(reading, _)| reading.speaks);
-            let units: Units<'_> = speaking.map(|(reading, nodes)| (&reading.record, nodes)).collect();
+            let units: Units<'_> =
+                speaking.map(|(reading, rows)| (&reading.record, size(rows.len()), rows[0])).collect();
             let chatter = Chatter::of(&self.lexicon, &units, self.threads);
             let orders = Orders::of(&self.lexicon, &units, self.threads, |template| chatter.holds(template));
-            self.settle(sets_of().filter_map(|set| set.output), cut, &chatter, &orders);
+            self.settle(sets_of().filter_map(Set::output), cut, &chatter, &orders);
             chatter
         })
     }
@@ -335,32 +332,13 @@ fn split_lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// What the outputs of the successful nodes hold by themselves, each different output read once.
 fn found(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Measure> {
-    let mut outputs: Vec<Output<'_>> = Vec::with_capacity(sets.successes.len());
-    let mut place_of: Vec<Option<u32>> = vec![None; reader.printed.count()];
-    let mut output_of: Vec<Option<u32>> = vec![None; rows.len()];
-    for (number, output) in sets.printed.iter().zip(&mut output_of) {
-        let Some((number, reading)) = number.and_then(|n| Some((n as usize, reader.success(n as usize)?))) else {
-            continue;
-        };
-        let at = *place_of[number].get_or_insert_with(|| {
-            outputs.push(Output { said: &reading.said, nodes: 0..0 });
-            size(outputs.len() - 1)
-        });
-        outputs[at as usize].nodes.end += 1;
-        *output = Some(at);
-    }
-    let mut from = 0;
-    for output in &mut outputs {
-        let nodes = output.nodes.len();
-        output.nodes = from..from;
-        from += nodes;
-    }
-    let mut targets = vec![0; from];
-    for (row, at) in rows.iter().zip(output_of) {
-        let Some(nodes) = at.map(|at| &mut outputs[at as usize].nodes) else { continue };
-        targets[nodes.end] = row.target;
-        nodes.end += 1;
-    }
+    // By number: what was read one after the other stands together in memory.
+    let reading = |number: u32| reader.success(number as usize);
+    let printed = sets.printed.iter().map(|output| output.filter(|number| reading(*number).is_some()));
+    let (nodes, targets) = together(printed.zip(rows.iter().map(|row| row.target)), reader.printed.count());
+    let read = (0..).zip(nodes).filter_map(|(number, nodes)| Some((reading(number)?, nodes)));
+    let read = read.filter(|(_, nodes)| !nodes.is_empty());
+    let outputs: Vec<Output<'_>> = read.map(|(reading, nodes)| Output { said: &reading.said, nodes }).collect();
     measure::found(&outputs, &targets, reader.names.all(), reader.threads)
 }
 
@@ -429,7 +407,8 @@ fn unsuccessful(rows: &[&Row], sets: &Sets, reader: &Reader) -> Vec<Draft> {
         let mut lexicon = Lexicon::default();
         let records: Vec<Record> =
             sets.iter().map(|(text, set)| Record::of(text, one_name(rows, set), &mut lexicon)).collect();
-        let units: Units<'_> = records.iter().zip(sets.iter().map(|(_, set)| size(set.len()))).collect();
+        let units: Units<'_> =
+            records.iter().zip(&sets).map(|(record, (_, set))| (record, size(set.len()), set[0])).collect();
         let threads = Threads::default();
         for group in group::group(&lexicon, &Chatter::of(&lexicon, &units, threads), &units, threads) {
             let mut members: Vec<usize> = group.units.iter().flat_map(|&u| sets[u].1.iter().copied()).collect();
@@ -450,14 +429,13 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2
         let mut silent: Vec<(&Set, Option<&Reading>)> = Vec::new();
         let mut read: Vec<(&Record, &[usize])> = Vec::new();
         for set in sets.successes.iter().filter(|set| set.cut == cut) {
-            match set.output.map(|output| reader.success(output)) {
+            match set.output().map(|output| reader.success(output)) {
                 Some(None) => {
                     let lines = vec![Told::note("its output is no longer kept")];
                     found.push((draft(rows, sets.rows(set).to_vec(), !cut), lines));
                 }
                 Some(Some(reading)) if reading.speaks => read.push((&reading.record, sets.rows(set))),
-                Some(reading) => silent.push((set, reading)),
-                None => silent.push((set, None)),
+                reading => silent.push((set, reading.flatten())),
             }
         }
         if !silent.is_empty() {
@@ -468,7 +446,7 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2
             members.sort_unstable();
             found.push((draft(rows, members, identical), Vec::new()));
         }
-        let units: Units<'_> = read.iter().map(|(record, set)| (*record, size(set.len()))).collect();
+        let units: Units<'_> = read.iter().map(|(record, set)| (*record, size(set.len()), set[0])).collect();
         for group in group::group(&reader.lexicon, &chatter[usize::from(cut)], &units, reader.threads) {
             // Cut outputs may differ in what is missing.
             let identical = group.units.len() == 1 && !cut;
@@ -477,6 +455,7 @@ fn successful(rows: &[&Row], sets: &Sets, reader: &Reader, chatter: &[Chatter; 2
             found.push((Draft { chatter: group.chatter, ..draft(rows, members, identical) }, group.lines));
         }
     }
+    found.sort_by_key(|(draft, _)| draft.rows.first().copied());
     title_by_difference(found, rows)
 }
 

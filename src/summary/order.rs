@@ -8,14 +8,15 @@
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use foldhash::fast::RandomState;
 
-use super::group::{UNITS, said};
+use super::group::UNITS;
 use super::lines::{Alike, Lexicon, Place, Record, Template};
-use super::mask::Value;
 use super::names::by_name;
 use super::units::{Unit, Units};
+use super::values::{Value, View};
 use super::{Threads, size};
 
 /// Fewer nodes have nothing that is usual: their lines are compared by their values.
@@ -48,8 +49,16 @@ struct Tally<'a> {
 
 /// Nodes, by value and number.
 type Often<'a> = HashMap<(&'a str, u32), u32, RandomState>;
-/// By template, one for each of its slots.
-type BySlot<T> = HashMap<Template, Vec<T>, RandomState>;
+/// By template, as they are [`Listed`], and by slot.
+type BySlot<T> = Vec<Vec<T>>;
+
+/// A template of which any text has several lines.
+struct Listed {
+    template: Template,
+    /// That one text has at most.
+    lines: usize,
+    slots: usize,
+}
 
 impl<'a> Tally<'a> {
     /// `lines`: that one node has at most. Values that no two nodes share fill the places far less than a usual one does.
@@ -122,50 +131,47 @@ impl Orders {
         let alike = threads.share(&units.layouts, UNITS, |layouts| {
             layouts.iter().map(|layout| alike(layout.record)).collect::<Vec<_>>()
         });
-        let alike: Vec<Vec<Alike>> = alike.into_iter().flatten().collect();
-        let mut lines_of: HashMap<Template, usize, RandomState> = HashMap::default();
-        for Alike { template, places, .. } in alike.iter().flatten() {
-            let most = lines_of.entry(*template).or_default();
-            *most = places.len().max(*most);
-        }
-        if lines_of.is_empty() {
+        let mut all: Vec<Listed> = Vec::new();
+        let mut known: HashMap<Template, usize, RandomState> = HashMap::default();
+        let mut listed = |those: Alike| {
+            let Alike { template, slots, places } = those;
+            let at = *known.entry(template).or_insert_with(|| {
+                all.push(Listed { template, lines: 0, slots });
+                all.len() - 1
+            });
+            all[at].lines = all[at].lines.max(places.len());
+            (at, places)
+        };
+        // By layout: which of all, and its lines.
+        let alike: Vec<Vec<(usize, Range<usize>)>> =
+            alike.into_iter().flatten().map(|those| those.into_iter().map(&mut listed).collect()).collect();
+        if all.is_empty() {
             return Orders { columns: HashMap::default(), hasher };
         }
         let estimated = threads.share(&units.all, UNITS, |units| {
-            let none = |(template, lines): (&Template, &usize)| {
-                (*template, (0..lexicon.slots(*template)).map(|_| Tally::new(*lines)).collect::<Vec<_>>())
-            };
-            let mut tallies: BySlot<Tally<'_>> = lines_of.iter().map(none).collect();
-            sorted_values(units, &alike, |template, slot, values, nodes| {
-                if let Some(tallies) = tallies.get_mut(&template) {
-                    tallies[slot].estimate(values, nodes, &hasher);
-                }
+            let none = |of: &Listed| (0..of.slots).map(|_| Tally::new(of.lines)).collect();
+            let mut tallies: BySlot<Tally<'_>> = all.iter().map(none).collect();
+            sorted_values(units, &alike, &all, |at, slot, values, nodes| {
+                tallies[at][slot].estimate(values, nodes, &hasher)
             });
             tallies
         });
         let estimated = estimated.into_iter().reduce(|mut tallies, others| {
-            for (template, others) in others {
-                let tallies = tallies.get_mut(&template).into_iter().flatten();
-                tallies.zip(others).for_each(|(tally, other)| tally.merge(&other));
-            }
+            let both = tallies.iter_mut().flatten().zip(others.iter().flatten());
+            both.for_each(|(tally, other)| tally.merge(other));
             tallies
         });
         let mut tallies = estimated.unwrap_or_default();
         let counted = threads.share(&units.all, UNITS, |units| {
-            let none = |(template, tallies): (&Template, &Vec<Tally<'_>>)| {
-                (*template, tallies.iter().map(|_| Often::default()).collect())
-            };
-            let mut often: BySlot<Often<'_>> = tallies.iter().map(none).collect();
-            sorted_values(units, &alike, |template, slot, values, nodes| {
-                if let Some((tallies, often)) = tallies.get(&template).zip(often.get_mut(&template)) {
-                    tallies[slot].count(values, nodes, &hasher, &mut often[slot]);
-                }
+            let none = |of: &Listed| vec![Often::default(); of.slots];
+            let mut often: BySlot<Often<'_>> = all.iter().map(none).collect();
+            sorted_values(units, &alike, &all, |at, slot, values, nodes| {
+                tallies[at][slot].count(values, nodes, &hasher, &mut often[at][slot]);
             });
             often
         });
-        for (template, often) in counted.into_iter().flatten() {
-            let tallies = tallies.get_mut(&template).into_iter().flatten();
-            for (tally, often) in tallies.zip(often) {
+        for often in counted {
+            for (tally, often) in tallies.iter_mut().flatten().zip(often.into_iter().flatten()) {
                 often.into_iter().for_each(|(value, nodes)| *tally.often.entry(value).or_default() += nodes);
             }
         }
@@ -178,8 +184,8 @@ impl Orders {
             usual.into_iter().map(|(slot, (values, _))| Column { slot, usual: hashed(values) }).collect()
         };
         let enough = |tallies: &Vec<Tally<'_>>| tallies.iter().any(|tally| tally.nodes >= NODES_MIN);
-        let known = tallies.into_iter().filter(|(_, tallies)| enough(tallies));
-        let columns = known.map(|(template, tallies)| (template, columns(tallies))).collect();
+        let known = all.iter().zip(tallies).filter(|(_, tallies)| enough(tallies));
+        let columns = known.map(|(of, tallies)| (of.template, columns(tallies))).collect();
         Orders { columns, hasher }
     }
 
@@ -188,13 +194,12 @@ impl Orders {
     pub(super) fn of_lines<'r>(
         &'r self,
         template: Template,
-        values: &'r [Value],
-        text: &'r str,
+        values: View<'r>,
     ) -> Option<impl Fn(&Place, &Place) -> Ordering + 'r> {
         let columns = self.columns.get(&template)?;
         Some(move |a: &Place, b: &Place| {
             let by = |column: &Column| {
-                let of = |at: &Place| said(values[at.values as usize + column.slot], text);
+                let of = |at: &Place| values.get(at.values as usize + column.slot).said();
                 let (a, b) = (of(a), of(b));
                 let is_usual = |value: &str| column.usual.contains(&self.hasher.hash_one(value));
                 match (is_usual(a), is_usual(b)) {
@@ -210,19 +215,20 @@ impl Orders {
 /// Of each unit and each template of which it has several lines: the values of each slot, sorted, and the unit's nodes.
 fn sorted_values<'r>(
     units: &'r [Unit<'_>],
-    alike: &[Vec<Alike>],
-    mut add: impl FnMut(Template, usize, &[&'r str], u32),
+    alike: &[Vec<(usize, Range<usize>)>],
+    all: &[Listed],
+    mut add: impl FnMut(usize, usize, &[&'r str], u32),
 ) {
     let mut words: Vec<&str> = Vec::new();
     for unit in units {
-        let Record { sorted, values, text, .. } = unit.record;
-        for Alike { template, slots, places } in &alike[unit.layout()] {
-            for slot in 0..*slots {
-                let values = sorted[places.clone()].iter().map(|at| values[at.values as usize + slot]);
+        let Record { sorted, values, .. } = unit.record;
+        for (at, places) in &alike[unit.layout()] {
+            for slot in 0..all[*at].slots {
+                let values = sorted[places.clone()].iter().map(|at| values.view().get(at.values as usize + slot));
                 words.clear();
-                words.extend(values.map(|value| said(value, text)));
+                words.extend(values.map(Value::said));
                 words.sort_unstable();
-                add(*template, slot, &words, unit.nodes);
+                add(*at, slot, &words, unit.nodes);
             }
         }
     }

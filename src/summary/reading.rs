@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 use crate::domain::Digest;
 use crate::redact::normalise;
 
+use super::ahead::{Ahead, Hand, Read};
 use super::became::Became;
 use super::cause::telling_line;
 use super::explain::Known;
@@ -71,19 +72,21 @@ pub struct Reader {
     unsettled: usize,
     /// The outputs that were asked for, and what was read of them, by number.
     pub(super) printed: Printed,
-    readings: Vec<Option<Reading>>,
+    readings: Vec<Option<Box<Reading>>>,
     /// The line that tells why it failed, by output.
     failures: HashMap<Digest, Failure, RandomState>,
 }
 
 /// What a node printed that succeeded.
-pub(super) struct Reading {
-    pub record: Record,
-    pub said: Said,
+pub struct Reading {
+    pub(super) record: Record,
+    pub(super) said: Said,
     /// There is something to see.
-    pub speaks: bool,
+    pub(super) speaks: bool,
     /// There is not a byte.
-    pub empty: bool,
+    pub(super) empty: bool,
+    /// By whom it was read, if that was ahead.
+    hand: u32,
     /// The name with which it was read, where that stands in it.
     own: Box<str>,
 }
@@ -113,7 +116,7 @@ impl Reader {
 
     /// By its number.
     pub(super) fn success(&self, output: usize) -> Option<&Reading> {
-        self.readings.get(output)?.as_ref()
+        self.readings.get(output)?.as_deref()
     }
 
     pub(super) fn success_of(&self, output: Digest, cut: bool) -> Option<&Reading> {
@@ -131,9 +134,9 @@ impl Reader {
     }
 
     /// Whether it is there, nothing of it is missed, and it was read with the right name in mind.
-    pub(super) fn has_success(&self, job: &Job<'_>) -> bool {
-        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *job.own;
-        self.success(job.number).is_some_and(named) && !self.missed.contains(&job.number)
+    pub(super) fn has_success<'a>(&self, output: usize, own: &dyn Fn() -> &'a str) -> bool {
+        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *own();
+        self.success(output).is_some_and(named) && (self.missed.is_empty() || !self.missed.contains(&output))
     }
 
     pub(super) fn read_failure(&mut self, output: Digest, text: &str) {
@@ -149,44 +152,43 @@ impl Reader {
         source: &S,
     ) -> Result<(), S::Error> {
         let threads = if bytes < ALONE { 1 } else { self.threads.count().clamp(1, jobs.len().max(1)) };
-        if threads == 1 {
-            for job in jobs {
-                let Some(text) = source.text(&job.output)? else { continue };
-                let mut reading = Reading::of(job, &text, &mut self.lexicon, &mut self.names);
-                let logs = &self.logs[usize::from(job.cut)];
-                reading.record.leave_out(|template| logs.contains(&template), &self.lexicon);
-                self.keep(job, reading);
-            }
-            return Ok(());
-        }
         self.parts.resize_with(self.parts.len().max(threads), Part::default);
         let mut parts = std::mem::take(&mut self.parts);
         let logs = &self.logs;
-        let share = jobs.len().div_ceil(threads);
+        let share = jobs.len().div_ceil(threads).max(1);
         let mut shares: Vec<_> = jobs.chunks(share).zip(&mut parts).collect();
         let read = self.threads.share_mut(&mut shares, 1, |_, shares| {
             shares.iter_mut().try_for_each(|(jobs, part)| part.read(jobs, source, logs))
         });
         let read = read.into_iter().collect::<Result<Vec<()>, S::Error>>();
         for (jobs, part) in shares {
-            part.templates = self.lexicon.learn(&part.lexicon, std::mem::take(&mut part.templates));
-            part.named = self.names.learn(&part.names, std::mem::take(&mut part.named));
-            // Outputs of one command teach every thread the same in the same order.
-            let same = part.templates.iter().zip(0..).all(|(template, own)| *template == own);
-            let named = part.named.iter().zip(0..).all(|(name, own)| *name == Some(own));
-            for (reading, job) in part.readings.drain(..).zip(jobs) {
+            part.learn(&mut self.lexicon, &mut self.names);
+            for (reading, job) in std::mem::take(&mut part.readings).into_iter().zip(jobs) {
                 let Some(mut reading) = reading else { continue };
-                if !same {
-                    reading.record.renumber(&part.templates, &mut part.renumbered);
-                }
-                if !named {
-                    reading.said.rename(&part.named, &mut part.renamed);
-                }
-                self.keep(job, reading);
+                part.follow(&mut reading);
+                self.keep(job.number, reading);
             }
         }
         self.parts = parts;
         read.map(drop)
+    }
+
+    /// Takes over what was read ahead, and what was learnt by it. To be called before anything else is read.
+    pub fn take_over(&mut self, ahead: Ahead, read: impl IntoIterator<Item = Read>) {
+        let part = |hand: Hand| Part { hand, ..Part::default() };
+        let mut parts: Vec<Part> = ahead.into_hands().into_iter().map(part).collect();
+        parts.iter_mut().for_each(|part| part.learn(&mut self.lexicon, &mut self.names));
+        let read = read.into_iter();
+        self.printed.make_room(read.size_hint().1.unwrap_or(0));
+        for (output, mut reading) in read {
+            let number = self.printed.number(output, false);
+            self.make_room();
+            if let Some(part) = parts.get_mut(reading.hand as usize) {
+                part.follow(&mut reading);
+            }
+            self.keep(number, reading);
+        }
+        self.parts = parts;
     }
 
     /// Makes room for all that were asked for, at once: to move them to larger room again and again takes long.
@@ -194,15 +196,15 @@ impl Reader {
         self.readings.resize_with(self.printed.count(), || None);
     }
 
-    fn keep(&mut self, job: &Job<'_>, reading: Reading) {
+    fn keep(&mut self, output: usize, reading: Box<Reading>) {
         if !self.missed.is_empty() {
-            self.missed.remove(&job.number);
+            self.missed.remove(&output);
         }
         if reading.record.is_long() {
             self.long += 1;
             self.unsettled += 1;
         }
-        if let Some(place) = self.readings.get_mut(job.number) {
+        if let Some(place) = self.readings.get_mut(output) {
             *place = Some(reading);
         }
     }
@@ -241,7 +243,7 @@ impl Reader {
         let missing = self.threads.share_mut(&mut self.readings, UNITS, |from, readings| {
             let mut alike = AlikeOf::default();
             let those = (from..).zip(readings).filter(|(at, _)| asked[*at]);
-            let those = those.filter_map(|(at, reading)| Some((at, reading.as_mut()?)));
+            let those = those.filter_map(|(at, reading)| Some((at, reading.as_deref_mut()?)));
             those.filter_map(|(at, reading)| settle(reading, &mut alike).then_some(at)).collect::<Vec<_>>()
         });
         self.missed.extend(missing.into_iter().flatten());
@@ -252,13 +254,14 @@ impl Reader {
 /// What was learnt of one share of the outputs, by whichever thread read it.
 #[derive(Default)]
 struct Part {
-    /// Of the jobs that it was given last; the room is used again.
-    readings: Vec<Option<Reading>>,
-    lexicon: Lexicon,
-    names: Names,
+    hand: Hand,
+    /// Of the jobs that it was given last.
+    readings: Vec<Option<Box<Reading>>>,
     /// Where its templates and names stand among those of all.
     templates: Vec<Template>,
     named: Vec<Option<u32>>,
+    /// They stand where they stand: outputs of one command teach every thread the same in the same order.
+    same: bool,
     /// What was renumbered and renamed last.
     renumbered: Renumbered,
     renamed: Became<u32>,
@@ -266,20 +269,36 @@ struct Part {
 
 impl Part {
     fn read<S: Source>(&mut self, jobs: &[Job<'_>], source: &S, logs: &[HashSet<Template>; 2]) -> Result<(), S::Error> {
-        let Part { readings, lexicon, names, templates, .. } = self;
+        let Part { readings, hand: Hand { lexicon, names, .. }, templates, .. } = self;
         readings.reserve_exact(jobs.len());
         for job in jobs {
             let Some(text) = source.text(&job.output)? else {
                 readings.push(None);
                 continue;
             };
-            let mut reading = Reading::of(job, &text, lexicon, names);
+            let mut reading = Box::new(Reading::of(job, &text, lexicon, names));
             let logs = &logs[usize::from(job.cut)];
             let is_log = |own: Template| templates.get(own as usize).is_some_and(|template| logs.contains(template));
             reading.record.leave_out(is_log, lexicon);
             readings.push(Some(reading));
         }
         Ok(())
+    }
+
+    /// Teaches what it has learnt to all.
+    fn learn(&mut self, lexicon: &mut Lexicon, names: &mut Names) {
+        self.templates = lexicon.learn(&self.hand.lexicon, std::mem::take(&mut self.templates));
+        self.named = names.learn(&self.hand.names, std::mem::take(&mut self.named));
+        self.same = self.templates.iter().zip(0..).all(|(template, own)| *template == own)
+            && self.named.iter().zip(0..).all(|(name, own)| *name == Some(own));
+    }
+
+    /// Makes of its templates and names those of all.
+    fn follow(&mut self, reading: &mut Reading) {
+        if !self.same {
+            reading.record.renumber(&self.templates, &mut self.renumbered);
+            reading.said.rename(&self.named, &mut self.renamed);
+        }
     }
 }
 
@@ -294,13 +313,25 @@ impl Reading {
             text => text,
         };
         let own = if job.own.is_empty() || !text.contains(job.own) { "" } else { job.own };
-        // What was seen of its lines is known for what they say of the node.
         let record = Record::of(&text, own, lexicon);
+        Reading { empty: output.is_empty(), ..Self::with(record, &text, own, 0, lexicon, names) }
+    }
+
+    /// Of the normalised text of an output that is not empty. The lexicon has looked up its lines last, and there are not too
+    /// many of them.
+    pub(super) fn of_found(text: &str, own: &str, hand: u32, lexicon: &mut Lexicon, names: &mut Names) -> Self {
+        let record = Record::of_found(text, "", own, lexicon);
+        Self::with(record, text, own, hand, lexicon, names)
+    }
+
+    /// What was seen of the lines of the record is known for what they say of the node.
+    fn with(record: Record, text: &str, own: &str, hand: u32, lexicon: &mut Lexicon, names: &mut Names) -> Self {
         Reading {
             record,
-            said: Said::of(&text, lexicon, names),
+            said: Said::of(text, lexicon, names),
             speaks: !text.trim().is_empty(),
-            empty: output.is_empty(),
+            empty: false,
+            hand,
             own: own.into(),
         }
     }

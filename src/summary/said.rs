@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::redact::streams;
+use crate::redact::{begins_stderr, streams};
 
 use super::became::Became;
 use super::facts::{FACTS_MAX, Fact, Look, facts};
@@ -26,7 +26,10 @@ pub(super) struct Said {
 impl Said {
     /// `text`: the one that the lexicon has read last.
     pub(super) fn of(text: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
-        let (out, err) = streams(text);
+        // Most outputs have no stderr, which their lines tell.
+        let begins = |line: &Line| text.as_bytes().get(line.from as usize..).is_some_and(begins_stderr);
+        let one = lexicon.whole && !lexicon.lines.iter().any(begins);
+        let (out, err) = if one { (text, "") } else { streams(text) };
         // What its lines tell by themselves is all that it tells only where they are all of it.
         let by_lines = err.is_empty() && lexicon.whole;
         if by_lines && let Some(said) = names.again(text, &lexicon.lines) {
@@ -203,14 +206,15 @@ impl Names {
 
     /// What a text says that has the form of one before; `None` where that cannot be told by its lines.
     fn again(&mut self, text: &str, lines: &[Line]) -> Option<Said> {
-        let is_it =
-            |form: &Form| form.lines.len() == lines.len() && form.lines.iter().zip(lines).all(|(a, b)| *a == b.number);
+        let is_it = |form: &Form| {
+            form.lines.len() == lines.len() && form.lines.iter().zip(lines).all(|(a, b)| *a == b.number())
+        };
         // A line that is not known has to be one that says nothing.
         if lines.len() > FACTS_MAX || lines.iter().any(|line| line.look.is_none()) {
             return None;
         }
         if !self.forms.get(self.before).is_some_and(is_it) {
-            let numbers: Vec<u32> = lines.iter().map(|line| line.number).collect();
+            let numbers: Vec<u32> = lines.iter().map(Line::number).collect();
             self.before = *self.by_lines.get(&*numbers)?;
         }
         let mut draft = self.draft();
@@ -239,7 +243,7 @@ impl Names {
         if places.len() != names.len() || places.len() >= FACTS_MAX {
             return;
         }
-        let numbers: Box<[u32]> = lines.iter().map(|line| line.number).collect();
+        let numbers: Box<[u32]> = lines.iter().map(Line::number).collect();
         let form = Form { lines: numbers.clone(), names: Arc::clone(names), places };
         // One with other digits in its keys gives way.
         if let Some(at) = self.by_lines.get(&numbers) {

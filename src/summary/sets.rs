@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use crate::domain::{Digest, Outcome};
 
+use super::group::UNITS;
 use super::reading::Job;
-use super::{Index, Row, size};
+use super::{Free, Index, Row, Threads, size};
 
 /// Outputs, whole or cut, numbered in the order in which they first came.
 #[derive(Default)]
@@ -19,12 +20,10 @@ pub(super) struct Printed {
 
 impl Printed {
     pub(super) fn number(&mut self, output: Digest, cut: bool) -> usize {
-        // Most print what the one before has printed, or something of their own.
         if self.all.get(self.last) == Some(&(output, cut)) {
             return self.last;
         }
-        let number = self.known.find(Self::hash(output, cut), |at| self.all[at as usize] == (output, cut));
-        let number = number.unwrap_or_else(|free| {
+        let number = self.look_up(output, cut).unwrap_or_else(|free| {
             let number = size(self.all.len());
             self.known.put(free, number);
             self.all.push((output, cut));
@@ -35,8 +34,35 @@ impl Printed {
     }
 
     pub(super) fn find(&self, output: Digest, cut: bool) -> Option<usize> {
-        let found = self.known.find(Self::hash(output, cut), |at| self.all[at as usize] == (output, cut));
-        found.ok().map(|at| at as usize)
+        self.look_up(output, cut).ok().map(|at| at as usize)
+    }
+
+    fn look_up(&self, output: Digest, cut: bool) -> Result<u32, Free> {
+        self.known.find(Self::hash(output, cut), |at| self.all[at as usize] == (output, cut))
+    }
+
+    /// Makes room for so many more, at once: to move them to larger room again and again takes long.
+    pub(super) fn make_room(&mut self, more: usize) {
+        self.all.reserve(more);
+        self.known.reserve(more);
+    }
+
+    /// Of each of these rows its output, if that has a number: all threads look for them at once.
+    fn of_rows(&self, rows: &[&Row], threads: Threads) -> Vec<Option<u32>> {
+        let found = threads.share(rows, UNITS, |rows| {
+            let mut numbers = Vec::with_capacity(rows.len());
+            for (at, row) in rows.iter().enumerate() {
+                // Most print what the one before has printed, or something of their own.
+                let before = at.checked_sub(1).filter(|before| rows[*before].output == row.output);
+                let number = match before.filter(|before| rows[*before].cut == row.cut) {
+                    Some(before) => numbers[before],
+                    None => row.output.and_then(|output| self.look_up(output, row.cut).ok()),
+                };
+                numbers.push(number);
+            }
+            numbers
+        });
+        found.concat()
     }
 
     pub(super) fn count(&self) -> usize {
@@ -44,14 +70,13 @@ impl Printed {
     }
 
     fn hash(output: Digest, cut: bool) -> u64 {
-        let start = output.bytes().first_chunk::<8>().copied();
-        start.map_or(0, u64::from_ne_bytes) ^ u64::from(cut)
+        output.hash() ^ u64::from(cut)
     }
 }
 
 /// The rows by what they printed.
 pub(super) struct Sets {
-    /// In the order of their first row.
+    /// By the number of the output.
     pub successes: Vec<Set>,
     /// Rows that did not succeed, each with what one of its like printed that was read whole.
     pub failures: Vec<(usize, Option<Digest>)>,
@@ -63,92 +88,113 @@ pub(super) struct Sets {
 
 /// Successes that printed the same.
 pub(super) struct Set {
-    /// By number; none where there is no output.
-    pub output: Option<usize>,
+    output: Option<u32>,
     pub cut: bool,
-    /// The one among them that was read whole, by number.
-    pub whole: Option<usize>,
+    whole: Option<u32>,
     rows: Range<usize>,
 }
 
+impl Set {
+    /// By number; none where there is no output.
+    pub(super) fn output(&self) -> Option<usize> {
+        self.output.map(|output| output as usize)
+    }
+
+    /// The one among them that was read whole, by number.
+    pub(super) fn whole(&self) -> Option<usize> {
+        self.whole.map(|whole| whole as usize)
+    }
+}
+
 impl Sets {
-    pub(super) fn of(rows: &[&Row], printed: &mut Printed) -> Self {
+    pub(super) fn of(rows: &[&Row], printed: &mut Printed, threads: Threads) -> Self {
         let examples = examples(rows);
-        // Room that is not used is not touched, and to move them to larger room again and again takes long.
-        printed.all.reserve(rows.len());
-        let mut sets = Sets {
-            successes: Vec::with_capacity(rows.len()),
-            failures: Vec::new(),
-            printed: vec![None; rows.len()],
-            rows: Vec::new(),
-        };
-        // By the number of the output, and of those that have none by whether it was cut: which of the sets it is.
-        let (mut by_output, mut of_none) = (vec![None; printed.count()], [None; 2]);
+        let mut of_rows = printed.of_rows(rows, threads);
+        printed.make_room(of_rows.iter().filter(|number| number.is_none()).count());
+        let mut failures = Vec::new();
+        // The sets of those that have no output, whole or cut, and then by the number of the output.
+        let mut sets: Vec<Option<Set>> = Vec::with_capacity(rows.len() + 2);
         let mut set_of = vec![None; rows.len()];
         for (i, row) in rows.iter().enumerate() {
             match row.outcome {
-                None => {}
+                None => of_rows[i] = None,
                 Some(Outcome::Succeeded) => {
-                    let own = row.output.map(|output| printed.number(output, row.cut));
-                    let listed = row.listed.filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
+                    let own = of_rows[i].or_else(|| row.output.map(|output| size(printed.number(output, row.cut))));
+                    let listed = row
+                        .listed
+                        .as_deref()
+                        .copied()
+                        .filter(|k| examples.get(&(Outcome::Succeeded, *k)) == row.output.as_ref());
                     let (output, cut, whole) = match listed {
                         None => (own, row.cut, None),
                         Some(listed) => {
-                            let whole = row.output.map(|output| printed.number(output, false));
-                            (Some(printed.number(listed, true)), true, whole)
+                            let whole = row.output.map(|output| size(printed.number(output, false)));
+                            (Some(size(printed.number(listed, true))), true, whole)
                         }
                     };
-                    by_output.resize(printed.count(), None);
-                    let at = match output {
-                        Some(output) => &mut by_output[output],
-                        None => &mut of_none[usize::from(cut)],
-                    };
-                    let at = *at.get_or_insert_with(|| {
-                        sets.successes.push(Set { output, cut, whole: None, rows: 0..0 });
-                        sets.successes.len() - 1
-                    });
-                    let set = &mut sets.successes[at];
-                    set.rows.end += 1;
+                    let at = output.map_or(usize::from(cut), |output| output as usize + 2);
+                    sets.resize_with(sets.len().max(at + 1), || None);
+                    let set = sets[at].get_or_insert(Set { output, cut, whole, rows: 0..0 });
                     set.whole = set.whole.or(whole);
-                    set_of[i] = Some(size(at));
-                    sets.printed[i] = own.map(size);
+                    (of_rows[i], set_of[i]) = (own, Some(size(at)));
                 }
                 Some(outcome) => {
+                    of_rows[i] = None;
                     // What one of its like tells further on is the best there is to tell of a cut one.
                     let whole = row.output.filter(|_| row.cut).and_then(|key| examples.get(&(outcome, key)).copied());
-                    sets.failures.push((i, whole));
+                    failures.push((i, whole));
                 }
             }
         }
-        let mut from = 0;
-        for set in &mut sets.successes {
-            let rows = set.rows.len();
-            set.rows = from..from;
-            from += rows;
-        }
-        sets.rows = vec![0; from];
-        for (i, set) in set_of.into_iter().enumerate().filter_map(|(i, set)| Some((i, set?))) {
-            let rows = &mut sets.successes[set as usize].rows;
-            sets.rows[rows.end] = i;
-            rows.end += 1;
-        }
-        sets
+        let (ranges, of_sets) = together((0..rows.len()).zip(&set_of).map(|(i, set)| (*set, i)), sets.len());
+        let sets = sets.into_iter().zip(ranges).filter_map(|(set, rows)| set.map(|set| Set { rows, ..set }));
+        Sets { successes: sets.collect(), failures, printed: of_rows, rows: of_sets }
     }
 
     pub(super) fn rows(&self, set: &Set) -> &[usize] {
         &self.rows[set.rows.clone()]
     }
 
-    /// What is to be read for them.
-    pub(super) fn jobs<'a>(&self, rows: &[&'a Row], printed: &Printed) -> impl Iterator<Item = Job<'a>> {
-        self.successes.iter().flat_map(move |set| {
-            let own = one_name(rows, self.rows(set));
-            set.output.into_iter().chain(set.whole).map(move |number| {
+    /// What is to be read for them, but for those outputs of which this is said: by number, and with the name of the only node
+    /// that printed it.
+    pub(super) fn jobs<'a>(
+        &self,
+        rows: &[&'a Row],
+        printed: &Printed,
+        is_read: impl Fn(usize, &dyn Fn() -> &'a str) -> bool,
+    ) -> impl Iterator<Item = Job<'a>> {
+        let each =
+            self.successes.iter().flat_map(|set| set.output().into_iter().chain(set.whole()).map(move |n| (set, n)));
+        each.filter_map(move |(set, number)| {
+            let own = || one_name(rows, self.rows(set));
+            (!is_read(number, &own)).then(|| {
                 let (output, cut) = printed.all[number];
-                Job { number, output, cut, own }
+                Job { number, output, cut, own: own() }
             })
         })
     }
+}
+
+/// Items by the place of each among so many: where those of each place stand, and all of them, in their order.
+pub(super) fn together<T: Copy + Default>(
+    items: impl Iterator<Item = (Option<u32>, T)> + Clone,
+    places: usize,
+) -> (Vec<Range<usize>>, Vec<T>) {
+    let mut ranges = vec![0..0; places];
+    for place in items.clone().filter_map(|(place, _)| place) {
+        ranges[place as usize].end += 1;
+    }
+    let mut from = 0;
+    for range in &mut ranges {
+        (*range, from) = (from..from, from + range.len());
+    }
+    let mut all = vec![T::default(); from];
+    for (place, item) in items.filter_map(|(place, item)| Some((place?, item))) {
+        let range = &mut ranges[place as usize];
+        all[range.end] = item;
+        range.end += 1;
+    }
+    (ranges, all)
 }
 
 /// The name of the only node among these rows, or of all of them; empty where there are several.
@@ -167,7 +213,7 @@ fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
     }
     let mut wholes: HashMap<(Outcome, Digest), BTreeSet<Digest>> = HashMap::new();
     for row in rows {
-        if let (Some(outcome), Some(listed), Some(output)) = (row.outcome, row.listed, row.output)
+        if let (Some(outcome), Some(listed), Some(output)) = (row.outcome, row.listed.as_deref().copied(), row.output)
             && cut.contains(&(outcome, listed))
         {
             wholes.entry((outcome, listed)).or_default().insert(output);
@@ -175,4 +221,16 @@ fn examples(rows: &[&Row]) -> HashMap<(Outcome, Digest), Digest> {
     }
     let only = |set: BTreeSet<Digest>| set.into_iter().next();
     wholes.into_iter().filter(|(_, set)| set.len() == 1).filter_map(|(key, set)| Some((key, only(set)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_of_one_place_stand_together_in_their_order() {
+        let items = [(Some(2), 'a'), (None, 'b'), (Some(0), 'c'), (Some(2), 'd')];
+        assert_eq!(together(items.into_iter(), 4), (vec![0..1, 1..1, 1..3, 3..3], vec!['c', 'a', 'd']));
+        assert_eq!(together(items[1..2].iter().copied(), 0), (vec![], vec![]));
+    }
 }

@@ -11,6 +11,8 @@ use super::size;
 pub(super) struct Unit<'r> {
     pub record: &'r Record,
     pub nodes: u32,
+    /// The first of them. No other unit has it.
+    pub first: usize,
     /// Which of [`Units::layouts`] it has.
     layout: u32,
 }
@@ -28,6 +30,7 @@ pub(super) struct Layout<'r> {
     pub nodes: u32,
 }
 
+/// In whichever order they are gone through soonest, which is the one in which they were read.
 #[derive(Default)]
 pub(super) struct Units<'r> {
     pub all: Vec<Unit<'r>>,
@@ -36,15 +39,15 @@ pub(super) struct Units<'r> {
     pub nodes: u32,
 }
 
-/// Each text, with how many nodes said it.
-impl<'r> FromIterator<(&'r Record, u32)> for Units<'r> {
-    fn from_iter<T: IntoIterator<Item = (&'r Record, u32)>>(texts: T) -> Self {
+/// Each text, with how many nodes said it and the first of them.
+impl<'r> FromIterator<(&'r Record, u32, usize)> for Units<'r> {
+    fn from_iter<T: IntoIterator<Item = (&'r Record, u32, usize)>>(texts: T) -> Self {
         let texts = texts.into_iter();
         let mut units = Units { all: Vec::with_capacity(texts.size_hint().0), ..Units::default() };
         // By where the places are that they share. Most have the layout of the one before.
         let mut known: HashMap<usize, u32, RandomState> = HashMap::default();
         let mut before = None;
-        for (record, nodes) in texts {
+        for (record, nodes, first) in texts {
             let next = size(units.layouts.len());
             let place = record.sorted.as_ptr().addr();
             let layout = match before {
@@ -59,7 +62,7 @@ impl<'r> FromIterator<(&'r Record, u32)> for Units<'r> {
             before = record.logs.is_empty().then_some((place, layout));
             units.layouts[layout as usize].nodes += nodes;
             units.nodes += nodes;
-            units.all.push(Unit { record, nodes, layout });
+            units.all.push(Unit { record, nodes, first, layout });
         }
         units
     }

@@ -29,7 +29,7 @@ pub(super) struct Moved {
     pub nodes: Vec<String>,
 }
 
-pub(super) fn since(old: &Gathered, new: &Gathered) -> Result<Changes, String> {
+pub(super) fn since(old: &mut Gathered, new: &mut Gathered) -> Result<Changes, String> {
     let (before, after) = (Side::of(old)?, Side::of(new)?);
     let was: HashMap<&str, usize> = old.nodes.iter().zip(0..).map(|(node, at)| (&*node.name, at)).collect();
     let now: HashSet<&str> = new.nodes.iter().map(|node| &*node.name).collect();
@@ -78,7 +78,7 @@ struct Side {
 }
 
 impl Side {
-    fn of(gathered: &Gathered) -> Result<Self, String> {
+    fn of(gathered: &mut Gathered) -> Result<Self, String> {
         let input = gathered.input(&Inventory::default(), None)?;
         let failed = |row: &Row| row.outcome != Some(Outcome::Succeeded);
         let summary = input.rows.iter().any(failed).then(|| gathered.summary(&input)).transpose()?;
@@ -114,7 +114,7 @@ mod tests {
         let new: String = (1..21)
             .map(|n| format!("web-{n}: up since 11:00:{n:02}, nginx/1.{}.0\n", if n < 4 { 24 } else { 18 }))
             .collect();
-        let changes = since(&gather(&old), &gather(&new)).unwrap();
+        let changes = since(&mut gather(&old), &mut gather(&new)).unwrap();
         assert_eq!(
             (changes.new.as_slice(), changes.gone.as_slice()),
             (&["web-20".to_owned()][..], &["web-0".to_owned()][..])
@@ -130,7 +130,7 @@ mod tests {
     fn who_failed_and_who_is_well_again_is_told() {
         let (well, ill) = ("a: 1\nb: 1\n", "a: 1\nb: 1\npdsh@x: b: ssh exited with exit code 3\n");
         let told = |old: &str, new: &str| {
-            let moved = since(&gather(old), &gather(new)).unwrap().moved;
+            let moved = since(&mut gather(old), &mut gather(new)).unwrap().moved;
             let [one] = moved.as_slice() else { panic!("{moved:?}") };
             (one.from.clone().unwrap(), one.to.clone().unwrap(), one.nodes.clone())
         };
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn the_same_again_is_no_change() {
         let text = "a: 1\nb: 1\nc: down\n";
-        let found = since(&gather(text), &gather(text)).unwrap();
+        let found = since(&mut gather(text), &mut gather(text)).unwrap();
         assert_eq!(found, Changes { moved: Vec::new(), new: Vec::new(), gone: Vec::new(), unchanged: 3 });
     }
 }

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::io::{Read, Write};
 use std::sync::{Arc, mpsc};
 
-use foldhash::fast::RandomState;
 use regex::Regex;
 
 use crate::domain::{Digest, Outcome};
 use crate::redact::{Harmless, Redacted, Redactor};
-use crate::summary::{Index, Input, Reader, Row, Source, Summary, Threads, put_in_order_of_names, seen};
+use crate::summary::{Ahead, Index, Input, Reader, Row, Source, Summary, Threads, put_in_order_of_names, seen};
 
 use super::blocks::Blocks;
 use super::inventory::Inventory;
@@ -23,6 +22,8 @@ use super::texts::{TextId, Texts};
 const SHARE: usize = 64;
 /// What one node printed is kept up to here, in bytes; nobody reads further, and it is redacted as one text.
 const NODE_MAX: u32 = 32 << 20;
+/// Room for so many nodes is made at once: what of it is not used is not touched, and to move them to larger room takes long.
+const NODES: usize = 50_000;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
 /// Blocks that are given to the threads at once, for each of them.
@@ -35,13 +36,15 @@ pub(super) struct Gathered {
     known: Index,
     /// Names that are of no node.
     hiding: HashSet<Box<str>>,
-    /// What came in of nodes whose lines seem to have ended.
+    /// What came in of nodes whose lines seem to have ended. It is redacted at the end, because a key block may begin here and
+    /// end there.
     texts: Texts,
-    /// The redacted outputs, each once; empty until the end, because a key block may begin here and end there.
-    outputs: HashMap<Digest, Kept, RandomState>,
-    /// By the number of what came in: what it is without its secrets.
-    redacted: Vec<Option<Digest>>,
     store: Store,
+    /// Reads outputs while they come in; and what came of it.
+    ahead: Ahead,
+    reader: Reader,
+    /// Nodes of which lines came when there had been other ones.
+    came_back: usize,
     /// The node of the last line.
     last: Option<usize>,
     /// Bytes of nodes that are not put away.
@@ -91,6 +94,15 @@ struct Open {
 impl Gathered {
     /// Reads to the end, on a thread that is not of the pool: it waits for those. Nodes whose lines stand together are put away as soon as the next node begins.
     pub(super) fn read(&mut self, reader: &mut dyn Read, redactor: &Redactor) -> Result<(), String> {
+        let ahead = std::mem::take(&mut self.ahead);
+        let read = self.read_with(&ahead, reader, redactor);
+        self.ahead = ahead;
+        read
+    }
+
+    fn read_with(&mut self, ahead: &Ahead, reader: &mut dyn Read, redactor: &Redactor) -> Result<(), String> {
+        self.nodes.reserve(NODES);
+        self.known.reserve(NODES);
         let mut blocks = Blocks::of(reader);
         let unread = |why: std::io::Error| format!("cannot be read: {why}");
         let hasher = self.texts.hasher.clone();
@@ -98,7 +110,8 @@ impl Gathered {
         // What fits in one block is read sooner than another thread has begun.
         let Some(first) = blocks.next(Vec::new()).map_err(unread)? else { return Ok(()) };
         if blocks.are_over() {
-            return self.add_all(&Pieces::of(first, Pieces::default(), &hasher), redactor);
+            let pieces = ahead.with(|hand| Pieces::of(first, Pieces::default(), &hasher, Some(hand)));
+            return self.add_all(pieces, redactor).map(drop);
         }
         let most = Threads::of_this_machine().count() * BEFORE_IT;
         rayon::in_place_scope(|scope| {
@@ -111,15 +124,18 @@ impl Gathered {
                 if given.len() == most || next.is_none() {
                     // A panic in a thread is a fault in this one too, as soon as all have ended.
                     let Some(Ok(pieces)) = given.pop_front().map(|done| done.recv()) else { return Ok(()) };
-                    self.add_all(&pieces, redactor)?;
-                    room = pieces;
+                    room = self.add_all(pieces, redactor)?;
                 }
                 if let Some(block) = next.take() {
                     let bytes = room.take_bytes();
                     let room = std::mem::take(&mut room);
                     let (done, pieces) = mpsc::channel();
                     // Whoever has no use for more is gone.
-                    scope.spawn(move |_| drop(done.send(Pieces::of(block, room, hasher))));
+                    let reads = self.reads_ahead();
+                    scope.spawn(move |_| {
+                        let pieces = ahead.with(|hand| Pieces::of(block, room, hasher, reads.then_some(hand)));
+                        drop(done.send(pieces));
+                    });
                     given.push_back(pieces);
                     next = blocks.next(bytes).map_err(unread)?;
                 }
@@ -128,14 +144,21 @@ impl Gathered {
         })
     }
 
-    /// What stands in the next block.
-    fn add_all(&mut self, pieces: &Pieces, redactor: &Redactor) -> Result<(), String> {
-        let (mut skipped, mut first_skipped) = (pieces.nobody, pieces.first_nobody.as_ref());
+    /// Whether outputs are read while they come in: not where those of most nodes go on later.
+    fn reads_ahead(&self) -> bool {
+        self.came_back * 2 <= self.nodes.len()
+    }
+
+    /// What stands in the next block. Gives back its room.
+    fn add_all(&mut self, mut pieces: Pieces, redactor: &Redactor) -> Result<Pieces, String> {
+        let mut runs = std::mem::take(&mut pieces.runs);
+        let (mut skipped, mut first_skipped) = (pieces.nobody, pieces.first_nobody.clone());
         self.cut += pieces.cut();
-        for (nth, run) in pieces.runs.iter().enumerate() {
-            let Some(at) = self.node(pieces.name(run), run.name_hash, redactor, pieces.harmless) else {
+        let last = runs.len().saturating_sub(1);
+        for (nth, run) in runs.drain(..).enumerate() {
+            let Some(at) = self.node(pieces.name(&run), run.name_hash, redactor, pieces.harmless) else {
                 skipped += run.lines;
-                first_skipped = first_skipped.filter(|first| first.start < run.first.start).or(Some(&run.first));
+                first_skipped = first_skipped.filter(|first| first.start < run.first.start).or(Some(run.first));
                 continue;
             };
             if self.last != Some(at) {
@@ -146,9 +169,9 @@ impl Gathered {
             }
             self.take_back(at)?;
             self.nodes[at].cut |= pieces.cut() > 0;
-            let ends_here = nth + 1 < pieces.runs.len();
-            self.add(at, pieces.text(run), run, ends_here)?;
+            self.add(at, pieces.text(&run), run, nth < last)?;
         }
+        pieces.runs = runs;
         for line in pieces.ends() {
             self.ends += 1;
             let Line::End(names, end) = parse(line) else { continue };
@@ -165,19 +188,19 @@ impl Gathered {
         if self.first_skipped.is_none()
             && let Some(first) = first_skipped
         {
-            let redacted = redactor.redact(&String::from_utf8_lossy(pieces.line(first))).text;
+            let redacted = redactor.redact(&String::from_utf8_lossy(pieces.line(&first))).text;
             self.first_skipped = Some(seen(&redacted).chars().take(200).collect());
         }
-        Ok(())
+        Ok(pieces)
     }
 
     /// `ends_here`: the next line is of another node, so that this is all unless the node comes back.
-    fn add(&mut self, at: usize, text: &[u8], run: &Run, ends_here: bool) -> Result<(), String> {
+    fn add(&mut self, at: usize, text: &[u8], run: Run, ends_here: bool) -> Result<(), String> {
         let node = &mut self.nodes[at];
         self.lines += run.lines;
         if node.bytes == 0 && ends_here {
             node.bytes = bytes(text);
-            node.kept = Some(self.texts.put(text, run.text_hash, &mut self.store)?);
+            node.kept = Some(self.texts.put(text, run.text_hash, run.read, &mut self.store)?);
             return Ok(());
         }
         let open = node.open.get_or_insert_default();
@@ -261,7 +284,7 @@ impl Gathered {
         }
         if !lines.is_empty() {
             let hash = self.texts.hash(&lines);
-            node.kept = Some(self.texts.put(&lines, hash, &mut self.store)?);
+            node.kept = Some(self.texts.put(&lines, hash, None, &mut self.store)?);
         }
         Ok(())
     }
@@ -270,6 +293,7 @@ impl Gathered {
     fn take_back(&mut self, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
         if let Some(text) = node.kept.take() {
+            self.came_back += usize::from(!node.came_back);
             node.came_back = true;
             let lines = self.texts.take_back(text, &mut self.store)?;
             self.open += lines.len();
@@ -283,39 +307,31 @@ impl Gathered {
         for at in 0..self.nodes.len() {
             self.put_away(at)?;
         }
-        let mut rest = std::mem::take(&mut self.texts).into_all();
-        self.outputs.reserve(rest.size_hint().1.unwrap_or(0));
-        loop {
-            let (mut some, mut bytes) = (Vec::new(), 0);
-            while bytes < AT_ONCE
-                && let Some((text, raw)) = rest.next()
-            {
-                bytes += raw.len();
-                some.push((text, raw));
-            }
-            if some.is_empty() {
-                break;
-            }
-            let left = redact_all(&some, &self.store, redactor);
-            for ((text, raw), left) in some.into_iter().zip(left) {
-                let Left { key, redacted } = left?;
-                self.redacted.resize(text as usize, None);
-                self.redacted.push(Some(key));
-                let Some(redacted) = redacted else {
-                    self.outputs.insert(key, raw);
-                    continue;
-                };
-                for (kind, n) in redacted.found {
-                    *self.secrets.entry(kind).or_default() += n;
-                }
-                self.store.drop(raw);
-                if !self.outputs.contains_key(&key) {
-                    self.outputs.insert(key, self.store.keep(redacted.text.as_bytes())?);
-                }
-            }
-        }
+        self.reader = Reader::with_threads(Threads::of_this_machine());
+        self.reader.take_over(std::mem::take(&mut self.ahead), self.texts.take_read());
         // Nothing that is told depends on who answered first.
         put_in_order_of_names(&mut self.nodes, |node| &node.name);
+        let all = self.texts.without_key();
+        let mut rest = all.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let has_room = |id: &&TextId| {
+                let has_room = bytes < AT_ONCE;
+                bytes += self.texts.get(**id).map_or(0, Kept::len);
+                has_room
+            };
+            let (some, others) = rest.split_at(rest.iter().take_while(has_room).count());
+            rest = others;
+            let left = redact_all(some, &self.texts, &self.store, redactor);
+            for (text, left) in some.iter().zip(left) {
+                let Left { key, redacted } = left?;
+                for (kind, n) in redacted.iter().flat_map(|redacted| &redacted.found) {
+                    *self.secrets.entry(kind).or_default() += n;
+                }
+                let redacted = redacted.as_ref().map(|redacted| redacted.text.as_str());
+                self.texts.set(*text, key, redacted, &mut self.store)?;
+            }
+        }
         Ok(())
     }
 
@@ -354,12 +370,12 @@ impl Gathered {
         // Asked once for each different output: what it lacks, where it is not as expected.
         let mut unmet: HashMap<Digest, String> = HashMap::new();
         if let Some(regex) = expect {
-            for (key, kept) in &self.outputs {
+            for (key, kept) in self.texts.redacted() {
                 let text = self.read_kept(kept)?;
                 let text = seen(&text);
                 if !regex.is_match(&text) {
                     let last = text.lines().rev().find(|line| !line.trim().is_empty()).map(str::trim);
-                    unmet.insert(*key, last.unwrap_or_default().to_owned());
+                    unmet.insert(key, last.unwrap_or_default().to_owned());
                 }
             }
         }
@@ -379,23 +395,25 @@ impl Gathered {
                 target,
                 outcome: Some(if good { Outcome::Succeeded } else { Outcome::Failed }),
                 exit_code: failed,
-                cause: node.trouble.as_deref().map(str::to_owned).or(unmet),
+                cause: node.trouble.clone().or(unmet.map(Into::into)),
+                step: Arc::default(),
                 output,
                 cut: node.cut,
+                listed: None,
+                extracted: BTreeMap::new(),
+                unmet: Box::default(),
                 attributes: inventory.of(&node.name),
                 name: node.name.clone(),
-                ..Row::default()
             }
         };
         Ok(Input { rows: (0..).zip(&self.nodes).map(row).collect(), ..Input::default() })
     }
 
     /// What it comes to. The texts are in memory a few at a time.
-    pub(super) fn summary(&self, input: &Input) -> Result<Summary, String> {
-        let mut reader = Reader::with_threads(Threads::of_this_machine());
+    pub(super) fn summary(&mut self, input: &Input) -> Result<Summary, String> {
+        let mut reader = std::mem::take(&mut self.reader);
         let summary = reader.summarise_from(input, self);
-        // To give back a million pieces of memory takes as long as to sort them, and the program ends soon.
-        std::mem::forget(reader);
+        self.reader = reader;
         summary
     }
 
@@ -406,11 +424,11 @@ impl Gathered {
     }
 
     fn output_of(&self, node: &Node) -> Option<Digest> {
-        *self.redacted.get(node.kept? as usize)?
+        self.texts.key(node.kept?)
     }
 
     pub(super) fn output(&self, key: &Digest) -> Result<Option<Arc<str>>, String> {
-        self.outputs.get(key).map(|kept| self.read_kept(kept).map(Arc::from)).transpose()
+        self.texts.of(key).map(|kept| self.read_kept(kept).map(Arc::from)).transpose()
     }
 
     fn read_kept<'k>(&self, kept: &'k Kept) -> Result<Cow<'k, str>, String> {
@@ -436,11 +454,11 @@ impl Source for Gathered {
     type Error = String;
 
     fn bytes(&self, output: &Digest) -> usize {
-        self.outputs.get(output).map_or(0, Kept::len)
+        self.texts.of(output).map_or(0, Kept::len)
     }
 
     fn text(&self, output: &Digest) -> Result<Option<Cow<'_, str>>, String> {
-        self.outputs.get(output).map(|kept| self.read_kept(kept)).transpose()
+        self.texts.of(output).map(|kept| self.read_kept(kept)).transpose()
     }
 }
 
@@ -452,21 +470,22 @@ struct Left {
 
 /// Each text without its secrets, on all cores.
 fn redact_all(
-    texts: &[(TextId, Kept)],
+    those: &[TextId],
+    texts: &Texts,
     store: &Store,
     redactor: &Redactor,
 ) -> impl Iterator<Item = Result<Left, String>> + use<> {
-    let one = |(_, kept): &(TextId, Kept), harmless: &mut Harmless| {
-        let raw = store.text(kept)?;
+    let one = |id: &TextId, harmless: &mut Harmless| {
+        let raw = texts.get(*id).map_or(Ok(Cow::Borrowed(&[][..])), |kept| store.text(kept))?;
         if std::str::from_utf8(&raw).is_ok_and(|text| !harmless.suspects(text)) {
             return Ok(Left { key: Digest::of(&raw), redacted: None });
         }
         let redacted = redactor.redact(&String::from_utf8_lossy(&raw));
         Ok(Left { key: Digest::of(redacted.text.as_bytes()), redacted: Some(Box::new(redacted)) })
     };
-    let shares = Threads::of_this_machine().share(texts, SHARE, |texts| {
+    let shares = Threads::of_this_machine().share(those, SHARE, |those| {
         let mut harmless = Harmless::default();
-        texts.iter().map(|text| one(text, &mut harmless)).collect::<Vec<_>>()
+        those.iter().map(|id| one(id, &mut harmless)).collect::<Vec<_>>()
     });
     shares.into_iter().flatten()
 }
@@ -499,7 +518,7 @@ mod tests {
         let together = gather(b"a: 1\na: 2\nb: 1\nb: 2\nc: 3\n");
         let mixed = gather(b"a: 1\nb: 1\nc: 3\nb: 2\na: 2\n");
         assert_eq!(told(&together), told(&mixed));
-        assert_eq!((together.outputs.len(), mixed.outputs.len()), (2, 2));
+        assert_eq!((together.texts.redacted().count(), mixed.texts.redacted().count()), (2, 2));
         assert_eq!(told(&together)[1], ("b".to_owned(), "1\n2\n".to_owned()));
     }
 
@@ -529,7 +548,7 @@ mod tests {
     #[test]
     fn secrets_go_before_anything_is_kept_and_equal_ones_still_look_equal() {
         let gathered = gather(b"a: DB_PASSWORD=hunter2hunter2\nb: DB_PASSWORD=hunter2hunter2\nc: fine\n");
-        assert_eq!(gathered.outputs.len(), 2);
+        assert_eq!(gathered.texts.redacted().count(), 2);
         assert!(!again(&gathered).contains("hunter2"), "{}", again(&gathered));
         assert_eq!(gathered.secrets, [("password", 1)].into());
     }

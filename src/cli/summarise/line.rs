@@ -62,17 +62,19 @@ pub(super) fn parse(line: &[u8]) -> Line<'_> {
 /// A host, an address, a container, `user@host`: nothing that only looks like the start of a sentence in brackets, and no
 /// folded set of nodes, which would count as one.
 fn is_name(name: &str) -> bool {
-    let between = |c: char| matches!(c, '.' | '-' | '_' | ':' | '@' | '/' | '%' | '[' | ']' | '#');
-    let (mut says, mut folded) = (false, false);
-    for (at, c) in name.char_indices() {
-        if c.is_ascii_alphanumeric() || c.is_alphanumeric() {
-            says = true;
-        } else if !between(c) {
-            return false;
-        }
-        folded |= c == '[' && at > 0 && !name.starts_with('[');
+    let between = |b: u8| matches!(b, b'.' | b'-' | b'_' | b':' | b'@' | b'/' | b'%' | b'[' | b']' | b'#');
+    let (mut says, mut folded, mut others) = (false, false, false);
+    for b in name.bytes() {
+        let alphanumeric = b.is_ascii_alphanumeric();
+        says |= alphanumeric;
+        folded |= b == b'[';
+        others |= !alphanumeric && !between(b);
     }
-    says && !folded && name.len() <= NAME_MAX && !TOOLS.contains(&name)
+    if others {
+        let other = |c: char| !c.is_alphanumeric() && !u8::try_from(c).is_ok_and(between);
+        (says, others) = (name.contains(char::is_alphanumeric), name.contains(other));
+    }
+    says && !others && (!folded || name.starts_with('[')) && name.len() <= NAME_MAX && !TOOLS.contains(&name)
 }
 
 /// `web-[1-3,07]` as its nodes; any other text as itself.

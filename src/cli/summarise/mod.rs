@@ -91,11 +91,11 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
         return redact(args, &redactor);
     }
     let inventory = args.inventory.as_deref().map(Inventory::read).transpose()?.unwrap_or_default();
-    let gathered = gather(&args.files, &redactor)?;
+    let mut gathered = gather(&args.files, &redactor)?;
     let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
     let input = gathered.input(&inventory, args.expect.as_ref())?;
     let summary = gathered.summary(&input)?;
-    let changes = old.map(|old| against::since(&old, &gathered)).transpose()?;
+    let changes = old.map(|mut old| against::since(&mut old, &mut gathered)).transpose()?;
     let told = Told { gathered, input, summary };
     if let Some(file) = &args.groups {
         std::fs::write(file, text::groups(&told))

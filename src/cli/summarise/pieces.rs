@@ -6,13 +6,15 @@ use foldhash::fast::RandomState;
 use std::hash::BuildHasher as _;
 
 use crate::redact::Redactor;
+use crate::summary::{Hand, Read};
 
 use super::blocks::Block;
 use super::line::{Line, parse};
 use super::lines::Lines;
 
-/// No secret by itself, and one behind a name that says so.
+/// No secret by itself, and one behind a name that says so; whether any says so is seen by its start.
 const PROBE: &str = ": Probe1x9Zq7w2\n";
+const PROBE_START: &str = ": \n";
 /// Names of nodes are looked at together where there are fewer than lines by this.
 const LINES_OF_NODE: usize = 4;
 
@@ -22,7 +24,7 @@ pub(super) struct Pieces {
     block: Block,
     /// The lines of nodes.
     lines: Lines,
-    /// The names of nodes, each with a [`PROBE`] behind it.
+    /// The names of nodes, each with the start of a [`PROBE`] behind it.
     names: String,
     pub runs: Vec<Run>,
     /// Lines in which the tool says how it ended on a node.
@@ -45,11 +47,13 @@ pub(super) struct Run {
     pub lines: u64,
     pub name_hash: u64,
     pub text_hash: u64,
+    /// What was read of the text, if that was not done before.
+    pub read: Option<Read>,
 }
 
 impl Pieces {
-    /// In the room of another; `hasher`: makes the hashes of each run.
-    pub(super) fn of(block: Block, room: Pieces, hasher: &RandomState) -> Self {
+    /// In the room of another; `hasher`: makes the hashes of each run; `hand`: reads those that begin and end here.
+    pub(super) fn of(block: Block, room: Pieces, hasher: &RandomState, hand: Option<&mut Hand>) -> Self {
         let Pieces { lines, mut names, mut runs, mut ends, .. } = room;
         let mut lines = lines.again(block.bytes.len());
         names.clear();
@@ -96,7 +100,7 @@ impl Pieces {
                             runs.last_mut().into_iter().for_each(|run| run.text = lines.end_of_node());
                             let from_name = names.len();
                             names.push_str(name);
-                            names.push_str(PROBE);
+                            names.push_str(PROBE_START);
                             runs.push(Run {
                                 name: from_name..from_name + name.len(),
                                 text: 0..0,
@@ -104,6 +108,7 @@ impl Pieces {
                                 lines: 1,
                                 name_hash: 0,
                                 text_hash: 0,
+                                read: None,
                             });
                         }
                     }
@@ -125,6 +130,9 @@ impl Pieces {
                 before = (run.text.clone(), hasher.hash_one(lines.text(&run.text)));
             }
             run.text_hash = before.1;
+        }
+        if let Some(hand) = hand.filter(|_| !block.cut) {
+            read(&mut runs, &names, &lines, hand);
         }
         let count = runs.iter().map(|run| run.lines).sum::<u64>();
         let harmless = (runs.len() * LINES_OF_NODE) as u64 <= count && !Redactor::suspects(&names);
@@ -160,6 +168,18 @@ impl Pieces {
     }
 }
 
+/// Reads the texts that are whole: the first and the last may have other lines in the blocks beside this one.
+fn read(runs: &mut [Run], names: &str, lines: &Lines, hand: &mut Hand) {
+    let mut before = 0..0;
+    for run in runs.iter_mut().rev().skip(1).rev().skip(1) {
+        if run.text != before && run.lines < Hand::LINES as u64 {
+            before = run.text.clone();
+            let text = std::str::from_utf8(lines.text(&run.text));
+            run.read = text.ok().and_then(|text| hand.read(&names[run.name.clone()], text, run.text_hash));
+        }
+    }
+}
+
 /// A line as terminals show it.
 fn bare(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
@@ -178,7 +198,7 @@ mod tests {
 
     fn pieces(text: &str) -> Pieces {
         let block = Block { bytes: text.into(), cut: false };
-        Pieces::of(block, Pieces::default(), &RandomState::default())
+        Pieces::of(block, Pieces::default(), &RandomState::default(), None)
     }
 
     fn told(pieces: &Pieces) -> Vec<(&str, &str, u64)> {
@@ -199,7 +219,7 @@ mod tests {
     fn equal_texts_have_one_hash_and_a_suspect_name_is_noticed_among_others() {
         let lines = |name: &str, what: &str| format!("{name}: {what}\n").repeat(5);
         let hasher = RandomState::default();
-        let of = |text: String| Pieces::of(Block { bytes: text.into(), cut: false }, Pieces::default(), &hasher);
+        let of = |text: String| Pieces::of(Block { bytes: text.into(), cut: false }, Pieces::default(), &hasher, None);
         let good = of(lines("web-1", "up") + &lines("web-2", "up") + &lines("web-3", "down"));
         assert!(good.harmless && good.runs[0].text_hash == good.runs[1].text_hash);
         assert!(good.runs[1].text_hash != good.runs[2].text_hash && good.runs[0].name_hash != good.runs[1].name_hash);

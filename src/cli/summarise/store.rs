@@ -28,6 +28,12 @@ pub(super) enum Kept {
     Away(u64, usize),
 }
 
+impl Default for Kept {
+    fn default() -> Self {
+        Kept::Here(Box::default())
+    }
+}
+
 impl Kept {
     /// Bytes of the text.
     pub(super) fn len(&self) -> usize {

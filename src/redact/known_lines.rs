@@ -4,6 +4,7 @@
 //! its numbers have says nothing of how a line reads, so lines that differ in nothing else are one line here.
 
 use std::hash::BuildHasher as _;
+use std::num::NonZeroU32;
 
 use foldhash::fast::RandomState;
 
@@ -15,16 +16,15 @@ const LINE_MAX: usize = 1 << 10;
 const BYTES_MAX: usize = 1 << 20;
 
 /// Lines that came more than once, with what is known of them; it may depend on anything but their digits.
-pub struct Lines<T> {
-    kept: Vec<Line<T>>,
+pub struct KnownLines<T> {
+    kept: Vec<KnownLine<T>>,
     /// Which of them it is, counted from 1, by the place of its hash.
     places: Vec<u32>,
     /// Half the hash of the last line that came once, by place: most lines never come again and are not worth keeping.
     once: Vec<u32>,
     hasher: RandomState,
-    /// The line that was looked for last and is not there: as it would be kept, and its hash.
-    looked_for: Vec<u8>,
-    hash: u64,
+    /// With one digit for all: the line that is looked for.
+    blind: Vec<u8>,
     /// Where the last one stands that was found.
     last: usize,
     /// Of all that are kept.
@@ -33,23 +33,40 @@ pub struct Lines<T> {
     count: u32,
 }
 
-/// One of [`Lines`].
-pub struct Line<T> {
+/// One of [`KnownLines`].
+struct KnownLine<T> {
     /// As it came, and with one digit for all.
     line: Box<[u8]>,
     blind: Box<[u8]>,
-    /// No other line has it, whenever it came; never 0.
-    pub number: u32,
-    pub known: T,
+    /// No other line has it, whenever it came.
+    number: NonZeroU32,
+    known: T,
     /// Where the one stands that was found after it: outputs of one command have the same lines in the same order.
     next: usize,
 }
 
-/// Where one of [`Lines`] stands, until others are kept.
+/// Where one of [`KnownLines`] stands, until it gives way to another.
 #[derive(Debug, Clone, Copy)]
-pub struct Found(usize);
+pub struct Found {
+    at: u32,
+    /// Its own.
+    pub number: NonZeroU32,
+}
 
-impl<T> Line<T> {
+/// Where a line would stand that is not there.
+#[derive(Debug, Clone, Copy)]
+pub struct Missed(Option<u64>);
+
+impl Missed {
+    /// That of a line that is never kept.
+    pub const FOR_EVER: Missed = Missed(None);
+
+    fn place(self) -> usize {
+        usize::try_from(self.0.unwrap_or(0) % PLACES as u64).unwrap_or(0)
+    }
+}
+
+impl<T> KnownLine<T> {
     /// Whatever the digits are.
     fn is(&self, line: &[u8]) -> bool {
         // Most lines have the same digits too, or none, which is seen sooner.
@@ -57,15 +74,14 @@ impl<T> Line<T> {
     }
 }
 
-impl<T> Default for Lines<T> {
+impl<T> Default for KnownLines<T> {
     fn default() -> Self {
-        Lines {
+        KnownLines {
             kept: Vec::new(),
             places: Vec::new(),
             once: Vec::new(),
             hasher: RandomState::default(),
-            looked_for: Vec::new(),
-            hash: 0,
+            blind: Vec::new(),
             last: 0,
             bytes: 0,
             count: 0,
@@ -73,71 +89,85 @@ impl<T> Default for Lines<T> {
     }
 }
 
-impl<T> Lines<T> {
+impl<T> KnownLines<T> {
     /// Where the line stands.
-    pub fn find(&mut self, line: &str) -> Option<Found> {
-        self.last = self.place_of(line.as_bytes())?;
-        Some(Found(self.last))
-    }
-
-    #[must_use]
-    pub fn get(&self, found: Found) -> &Line<T> {
-        &self.kept[found.0]
-    }
-
-    fn place_of(&mut self, line: &[u8]) -> Option<usize> {
+    ///
+    /// # Errors
+    /// Where it would stand.
+    pub fn find(&mut self, line: &str) -> Result<Found, Missed> {
+        let line = line.as_bytes();
         let next = self.kept.get(self.last).map(|last| last.next);
         if let Some(next) = next.filter(|next| self.kept[*next].is(line)) {
-            return Some(next);
+            return self.found(next);
         }
-        self.looked_for.clear();
         if line.len() > LINE_MAX {
-            return None;
+            return Err(Missed::FOR_EVER);
         }
         if self.places.is_empty() {
             self.places = vec![0; PLACES];
             self.once = vec![0; PLACES];
         }
-        self.looked_for.resize(line.len(), 0);
+        let missed = self.missed(line);
+        let at =
+            (self.places[missed.place()] as usize).checked_sub(1).filter(|at| *self.kept[*at].blind == *self.blind);
+        let at = at.ok_or(missed)?;
+        self.kept[self.last].next = at;
+        self.found(at)
+    }
+
+    fn found(&mut self, at: usize) -> Result<Found, Missed> {
+        self.last = at;
+        Ok(Found { at: u32::try_from(at).map_err(|_| Missed::FOR_EVER)?, number: self.kept[at].number })
+    }
+
+    fn missed(&mut self, line: &[u8]) -> Missed {
+        self.blind.clear();
+        self.blind.resize(line.len(), 0);
         // Without a branch, so that many bytes are written in one step.
         let blind = |(to, b): (&mut u8, &u8)| *to = if b.is_ascii_digit() { b'1' } else { *b };
-        self.looked_for.iter_mut().zip(line).for_each(blind);
-        self.hash = self.hasher.hash_one(self.looked_for.as_slice());
-        let at = (self.places[self.place()] as usize).checked_sub(1)?;
-        if *self.kept[at].blind != *self.looked_for {
+        self.blind.iter_mut().zip(line).for_each(blind);
+        Missed(Some(self.hasher.hash_one(self.blind.as_slice())))
+    }
+
+    /// The line that begins here, if it is the one that came after the last one before: where it stands, and its bytes. That
+    /// it ends need not be looked for.
+    pub fn find_next(&mut self, text: &str) -> Option<(Found, usize)> {
+        let next = self.kept.get(self.last)?.next;
+        let line = &self.kept[next];
+        let (bytes, length) = (text.as_bytes(), line.line.len());
+        let ends = bytes.get(length).is_none_or(|end| *end == b'\n');
+        if !ends || !line.is(bytes.get(..length)?) {
             return None;
         }
-        self.kept[self.last].next = at;
-        Some(at)
+        Some((self.found(next).ok()?, length))
     }
 
-    fn place(&self) -> usize {
-        usize::try_from(self.hash % PLACES as u64).unwrap_or(0)
+    /// What is known of it; `None` where it has given way since.
+    #[must_use]
+    pub fn get(&self, found: Found) -> Option<&T> {
+        self.kept.get(found.at as usize).filter(|line| line.number == found.number).map(|line| &line.known)
     }
 
-    /// To be called with the line that was looked for last and is not there. `known`: made where it is kept, which takes that it
-    /// comes again.
-    pub fn keep(&mut self, line: &str, known: impl FnOnce() -> T) {
-        let place = self.place();
-        if line.len() != self.looked_for.len() || self.places.is_empty() || self.count == u32::MAX {
-            return;
-        }
-        let half = u32::try_from(self.hash >> 32).unwrap_or(0);
-        if self.once[place] != half {
-            self.once[place] = half;
-            return;
+    /// Keeps a line that was missed, which takes that it comes again; whether it did. `known`: made where it is kept.
+    pub fn keep(&mut self, line: &str, missed: Missed, known: impl FnOnce() -> T) -> bool {
+        let (Some(hash), Some(number)) = (missed.0, NonZeroU32::new(self.count.wrapping_add(1))) else { return false };
+        let (place, half) = (missed.place(), u32::try_from(hash >> 32).unwrap_or(0));
+        let Some(once) = self.once.get_mut(place) else { return false };
+        if std::mem::replace(once, half) != half {
+            return false;
         }
         if self.bytes + line.len() > BYTES_MAX {
             // No number is given twice.
-            *self = Lines { count: self.count, ..Lines::default() };
-            return;
+            *self = KnownLines { count: self.count, ..KnownLines::default() };
+            return true;
         }
-        self.count += 1;
+        self.missed(line.as_bytes());
+        self.count = number.get();
         self.bytes += line.len();
-        let line = Line {
+        let line = KnownLine {
             line: line.as_bytes().into(),
-            blind: self.looked_for.as_slice().into(),
-            number: self.count,
+            blind: self.blind.as_slice().into(),
+            number,
             known: known(),
             next: 0,
         };
@@ -151,6 +181,7 @@ impl<T> Lines<T> {
                 self.places[place] = u32::try_from(self.kept.len()).unwrap_or(0);
             }
         }
+        true
     }
 }
 
@@ -167,11 +198,11 @@ mod tests {
 
     #[test]
     fn a_line_is_known_from_the_third_time_on_whatever_its_digits_are() {
-        let mut lines = Lines::default();
+        let mut lines = KnownLines::default();
         let mut told = |line: &str| match lines.find(line) {
-            Some(found) => Some((lines.get(found).number, lines.get(found).known)),
-            None => {
-                lines.keep(line, || line.len());
+            Ok(found) => Some((found.number.get(), *lines.get(found).unwrap())),
+            Err(missed) => {
+                lines.keep(line, missed, || line.len());
                 None
             }
         };
@@ -184,15 +215,30 @@ mod tests {
     }
 
     #[test]
+    fn the_line_that_follows_is_found_where_it_begins_and_only_if_it_ends_there() {
+        let mut lines = KnownLines::default();
+        let text = "used 41%\nup\n";
+        for line in ["used 41%", "up"].repeat(3) {
+            if let Err(missed) = lines.find(line) {
+                lines.keep(line, missed, || ());
+            }
+        }
+        let mut next = |text: &str| lines.find_next(text).map(|(found, length)| (found.number.get(), length));
+        assert_eq!(next("used 77%\nup"), Some((1, 8)));
+        assert_eq!([next("up!"), next("u"), next("used 7%\nup"), next("")], [None; 4]);
+        assert_eq!([next("up"), next(text), next("up\n")], [Some((2, 2)), Some((1, 8)), Some((2, 2))]);
+    }
+
+    #[test]
     fn no_more_is_kept_than_there_is_room_for_and_no_number_comes_twice() {
-        let mut lines = Lines::default();
+        let mut lines = KnownLines::default();
         let mut numbers = Vec::new();
         for n in 0..3 * BYTES_MAX / LINE_MAX {
             let line = char::from(b'a' + u8::try_from(n % 26).unwrap()).to_string().repeat(LINE_MAX - n / 26 % 500);
             for _ in 0..3 {
                 match lines.find(&line) {
-                    Some(found) => numbers.push(lines.get(found).number),
-                    None => lines.keep(&line, || ()),
+                    Ok(found) => numbers.push(found.number.get()),
+                    Err(missed) => _ = lines.keep(&line, missed, || ()),
                 }
                 assert!(
                     lines.bytes <= BYTES_MAX
