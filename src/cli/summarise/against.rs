@@ -102,7 +102,7 @@ mod tests {
 
     fn gather(text: &str) -> Gathered {
         let redactor = Redactor::new(b"key");
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::to_summarise();
         gathered.read(&mut text.as_bytes(), &redactor).unwrap();
         gathered.finish(&redactor).unwrap();
         gathered

@@ -40,9 +40,10 @@ pub(super) struct Gathered {
     /// end there.
     texts: Texts,
     store: Store,
-    /// Reads outputs while they come in; and what came of it.
+    /// Reads outputs while they come in, if they are to be summarised; and what came of it.
     ahead: Ahead,
     reader: Reader,
+    summarises: bool,
     /// Nodes of which lines came when there had been other ones.
     came_back: usize,
     /// The node of the last line.
@@ -92,7 +93,13 @@ struct Open {
 }
 
 impl Gathered {
-    /// Reads to the end, on a thread that is not of the pool: it waits for those. Nodes whose lines stand together are put away as soon as the next node begins.
+    /// What is to be summarised.
+    pub(super) fn to_summarise() -> Self {
+        Gathered { summarises: true, ..Gathered::default() }
+    }
+
+    /// Reads to the end, on a thread that is not of the pool: it waits for those. Nodes whose lines stand together are put away
+    /// as soon as the next node begins.
     pub(super) fn read(&mut self, reader: &mut dyn Read, redactor: &Redactor) -> Result<(), String> {
         let ahead = std::mem::take(&mut self.ahead);
         let read = self.read_with(&ahead, reader, redactor);
@@ -110,7 +117,8 @@ impl Gathered {
         // What fits in one block is read sooner than another thread has begun.
         let Some(first) = blocks.next(Vec::new()).map_err(unread)? else { return Ok(()) };
         if blocks.are_over() {
-            let pieces = ahead.with(|hand| Pieces::of(first, Pieces::default(), &hasher, Some(hand)));
+            let reads = self.reads_ahead();
+            let pieces = ahead.with(|hand| Pieces::of(first, Pieces::default(), &hasher, reads.then_some(hand)));
             return self.add_all(pieces, redactor).map(drop);
         }
         let most = Threads::of_this_machine().count() * BEFORE_IT;
@@ -146,7 +154,7 @@ impl Gathered {
 
     /// Whether outputs are read while they come in: not where those of most nodes go on later.
     fn reads_ahead(&self) -> bool {
-        self.came_back * 2 <= self.nodes.len()
+        self.summarises && self.came_back * 2 <= self.nodes.len()
     }
 
     /// What stands in the next block. Gives back its room.
@@ -496,7 +504,7 @@ mod tests {
 
     fn gather(text: &[u8]) -> Gathered {
         let redactor = Redactor::new(b"key");
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::to_summarise();
         gathered.read(&mut { text }, &redactor).unwrap();
         gathered.finish(&redactor).unwrap();
         gathered

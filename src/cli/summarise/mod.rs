@@ -91,8 +91,10 @@ fn tell(args: &Args) -> Result<ExitCode, String> {
         return redact(args, &redactor);
     }
     let inventory = args.inventory.as_deref().map(Inventory::read).transpose()?.unwrap_or_default();
-    let mut gathered = gather(&args.files, &redactor)?;
-    let old = args.against.as_ref().map(|file| gather(std::slice::from_ref(file), &redactor)).transpose()?;
+    let mut gathered = gather(Gathered::to_summarise(), &args.files, &redactor)?;
+    // Its lines are compared, and it is summarised only where nodes failed.
+    let old = args.against.as_ref().map(|file| gather(Gathered::default(), std::slice::from_ref(file), &redactor));
+    let old = old.transpose()?;
     let input = gathered.input(&inventory, args.expect.as_ref())?;
     let summary = gathered.summary(&input)?;
     let changes = old.map(|mut old| against::since(&mut old, &mut gathered)).transpose()?;
@@ -125,8 +127,7 @@ fn printed(written: std::io::Result<()>) -> Result<(), String> {
     }
 }
 
-fn gather(files: &[PathBuf], redactor: &Redactor) -> Result<Gathered, String> {
-    let mut gathered = Gathered::default();
+fn gather(mut gathered: Gathered, files: &[PathBuf], redactor: &Redactor) -> Result<Gathered, String> {
     each(files, |reader, name| gathered.read(reader, redactor).map_err(|why| format!("{name}: {why}")))?;
     gathered.finish(redactor)?;
     gathered.check().map(|()| gathered)
