@@ -196,7 +196,7 @@ impl Digest {
     }
     /// Its first bytes, which are as good a hash as any.
     #[must_use]
-    pub fn hash(&self) -> u64 {
+    pub fn first_bits(&self) -> u64 {
         self.0.first_chunk().map_or(0, |first| u64::from_ne_bytes(*first))
     }
 }

@@ -148,7 +148,8 @@ impl<T> KnownLines<T> {
         self.kept.get(found.at as usize).filter(|line| line.number == found.number).map(|line| &line.known)
     }
 
-    /// Keeps a line that was missed, which takes that it comes again; whether it did. `known`: made where it is kept.
+    /// Keeps a line that was missed, which takes that it comes again; whether what is known has changed. `known`: made where it
+    /// is kept.
     pub fn keep(&mut self, line: &str, missed: Missed, known: impl FnOnce() -> T) -> bool {
         let (Some(hash), Some(number)) = (missed.0, NonZeroU32::new(self.count.wrapping_add(1))) else { return false };
         let (place, half) = (missed.place(), u32::try_from(hash >> 32).unwrap_or(0));

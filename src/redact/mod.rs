@@ -98,9 +98,9 @@ impl Redactor {
         SUSPECT.is_match(text) || matches!(normalise(text), Cow::Owned(seen) if SUSPECT.is_match(&seen))
     }
 
-    /// Whether there is nothing in the text to take out: no secret, and nothing that is not seen.
+    /// Whether no rule may apply to the text, and there is nothing in it that is not seen.
     #[must_use]
-    pub fn finds_nothing(text: &str) -> bool {
+    pub fn lets_pass(text: &str) -> bool {
         !has_unseen(text.as_bytes()) && !SUSPECT.is_match(text)
     }
 

@@ -102,8 +102,8 @@ fn shapes() -> Vec<Shape> {
         shape(
             "discord-token",
             r"(?-u:\b)([MNO][A-Za-z0-9_\-]{22,28}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,})",
-            // Not the runs before and behind it: with them the one pass over all lines takes several times as long.
-            r"\.[A-Za-z0-9_\-]{6}\.",
+            // No longer runs: the one pass over all lines takes four times as long with them.
+            r"[A-Za-z0-9_\-]{3}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{3}",
             token_like,
         ),
         shape("discord-webhook", r"(?i)discord(?:app)?\.com/api/webhooks/[0-9]+/([A-Za-z0-9_\-]{30,})", "(?i)discord", any),

@@ -97,7 +97,11 @@ pub(super) fn group(lexicon: &Lexicon, chatter: &Chatter, units: &Units<'_>, thr
         let wanted = shape.telling(&everywhere, &split.slots);
         for class in std::mem::take(&mut split.sets) {
             let mut lines = read(shape, &wanted, &split, lexicon, &all, &class, threads);
-            lines.extend(shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)));
+            let mut marks: Vec<(u8, Told)> =
+                shape.marks.iter().filter(|mark| few.contains(mark)).map(|mark| mark.told(lexicon)).collect();
+            // By their text, so that nothing depends on which template came first.
+            marks.sort_unstable();
+            lines.extend(marks.into_iter().map(|(_, told)| told));
             let chatter = chatter.among(class.iter().map(|&i| units.all[i].record));
             let lines = if lines.is_empty() && chatter > 0 { vec![Told::note(ONLY_CHATTER)] } else { lines };
             groups.push(Group { units: class, lines, chatter });
@@ -149,18 +153,19 @@ enum Mark {
 }
 
 impl Mark {
-    fn told(&self, lexicon: &Lexicon) -> Told {
+    /// With the place of its kind among the others.
+    fn told(&self, lexicon: &Lexicon) -> (u8, Told) {
         let line = |template: Template, slot: Option<usize>, value: &str| {
             let slots = 0..lexicon.slots(template);
             let shape = lexicon.shape(template);
             with_slots(shape, slots.map(|at| if Some(at) == slot { value.to_owned() } else { "…".to_owned() }.into()))
         };
         match self {
-            Mark::Present(template) => Told::note(&line(*template, None, "")),
+            Mark::Present(template) => (0, Told::note(&line(*template, None, ""))),
             Mark::Many(template) => {
-                Told::note(&format!("{MANY} times the usual number of: {}", line(*template, None, "")))
+                (1, Told::note(&format!("{MANY} times the usual number of: {}", line(*template, None, ""))))
             }
-            Mark::Rare(template, slot, value) => Told::note(&line(*template, Some(*slot), value)),
+            Mark::Rare(template, slot, value) => (2, Told::note(&line(*template, Some(*slot), value))),
         }
     }
 }

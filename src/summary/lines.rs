@@ -67,8 +67,6 @@ struct Seen {
     template: Template,
     spans: Box<[Span]>,
     look: Look,
-    /// See [`Redactor::suspects`].
-    suspect: bool,
 }
 
 impl Lexicon {
@@ -148,26 +146,19 @@ impl Lexicon {
         self.lines = lines;
     }
 
-    /// Whether there is nothing to take out of the text whose lines were looked up last, neither secrets nor what is not seen.
-    /// Those that are known were asked about before.
+    /// Whether there is nothing to take out of the text whose lines were looked up last, neither secrets nor what is not seen,
+    /// where that is so of every text that was read before: then lines that are known need not be asked about.
     pub(super) fn is_harmless(&self, text: &str) -> bool {
         let mut rest = self.lines.as_slice();
-        while let Some(first) = rest.first() {
-            if let Ok(found) = first.found {
-                if self.seen.get(found).is_none_or(|seen| seen.suspect) {
-                    return false;
-                }
-                rest = &rest[1..];
-                continue;
-            }
+        while let Some(new) = rest.iter().position(|line| line.found.is_err()) {
+            let from = rest[new].from as usize;
             // New lines that follow each other are looked at as one.
-            let (new, others) = rest.split_at(rest.iter().take_while(|line| line.found.is_err()).count());
-            let end = others.first().map_or(text.len(), |line| line.from as usize);
-            let new = new.first().map_or("", |new| &text[new.from as usize..end]);
-            if !Redactor::finds_nothing(new) {
+            rest = &rest[new..];
+            rest = &rest[rest.iter().take_while(|line| line.found.is_err()).count()..];
+            let end = rest.first().map_or(text.len(), |line| line.from as usize);
+            if !Redactor::lets_pass(&text[from..end]) {
                 return false;
             }
-            rest = others;
         }
         true
     }
@@ -201,12 +192,8 @@ impl Lexicon {
         draft.push(at, line, template, &self.spans);
         if let Err(missed) = *found {
             let (spans, keys) = (self.spans.as_slice(), &mut self.keys);
-            self.learnt |= self.seen.keep(line, missed, || Seen {
-                template,
-                spans: spans.into(),
-                look: Look::at(line, keys),
-                suspect: Redactor::suspects(line),
-            });
+            self.learnt |=
+                self.seen.keep(line, missed, || Seen { template, spans: spans.into(), look: Look::at(line, keys) });
         }
         Look::of_a_mute(line)
     }
@@ -463,6 +450,9 @@ impl Record {
             return;
         }
         let (mut kept, mut logs) = (Draft::default(), std::mem::take(&mut self.logs).into_vec());
+        for (_, value) in logs.iter_mut().flat_map(|log| &mut log.held) {
+            *value = kept.add(self.values.view().get(*value as usize));
+        }
         for those in self.sorted.chunk_by(|a, b| a.template == b.template) {
             let template = those[0].template;
             let slots = lexicon.slots(template);
@@ -637,6 +627,25 @@ mod tests {
             record.logs[0].held.iter().map(|(slot, value)| (*slot, values.get(*value as usize).text)).collect();
         assert_eq!(told, [(1, "200"), (1, "500")]);
         assert_eq!(record.logs[0].many().collect::<Vec<_>>(), [2]);
+    }
+
+    #[test]
+    fn what_was_left_out_before_stays_as_it_was_when_more_is_left_out() {
+        let get = |n: usize| format!("GET status={} took {n}ms", if n == 7 { 500 } else { 200 });
+        let put = |n: usize| format!("PUT of {} bytes by user{}", n * 31, n % 2);
+        let text: Vec<String> = (0..70).map(get).chain((0..70).map(put)).collect();
+        let mut lexicon = Lexicon::default();
+        let mut record = Record::of(&text.join("\n"), "", &mut lexicon);
+        let templates: Vec<Template> = record.counts().map(|(template, _)| template).collect();
+        let told = |record: &Record| -> Vec<Vec<(u32, String)>> {
+            let value = |(slot, at): &(u32, u32)| (*slot, record.values.view().get(*at as usize).text.to_owned());
+            record.logs.iter().map(|log| log.held.iter().map(value).collect()).collect()
+        };
+        record.leave_out(|template| template == templates[0], &lexicon);
+        let first = told(&record);
+        assert_eq!(first, [[(0, "200".into()), (0, "500".into())]]);
+        record.leave_out(|template| template == templates[1], &lexicon);
+        assert_eq!(told(&record), [first[0].clone(), vec![(1, "user0".into()), (1, "user1".into())]]);
     }
 
     #[test]

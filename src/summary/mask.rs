@@ -70,6 +70,14 @@ pub(super) fn ends_word(b: u8) -> bool {
     ENDS_WORD[usize::from(b)]
 }
 
+/// Shorter names of nodes, in bytes, stand anywhere by chance.
+const OWN_MIN: usize = 3;
+
+/// The node's own name, if it has to be looked for in its text; otherwise nothing.
+pub(super) fn own<'n>(name: &'n str, text: &str) -> &'n str {
+    if name.len() >= OWN_MIN && text.contains(name) { name } else { "" }
+}
+
 /// Writes the shape of `text` into `shape` and its values, in the order of the slots, into `values`; both are cleared first.
 ///
 /// `own` is the node's own name, masked where it stands as a whole word; empty where there is none.
@@ -82,7 +90,7 @@ pub(super) fn mask(text: &str, own: &str, shape: &mut String, values: &mut Vec<S
         shape.push(SLOT);
         values.push(Span { from: size(from), to: size(to), kind });
     };
-    let own = if own.len() >= 3 { own.as_bytes() } else { b"" };
+    let own = if own.len() >= OWN_MIN { own.as_bytes() } else { b"" };
     let mut at = 0;
     while at < bytes.len() {
         let b = bytes[at];

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Counts, Digest, Millis, Outcome};
 use crate::redact::{normalise, untagged};
 
-pub use ahead::{Ahead, Hand, Read};
+pub use ahead::{Ahead, Hand, ReadAhead};
 pub use change::{Change, Pair, changes};
 use describe::Describer;
 use group::{Chatter, Told};
@@ -197,6 +197,11 @@ impl Reader {
             let read = self.read(&rows, &sets, source)?;
             // Only what long ones lack can be wanted once more, and what is wanted again after that is not to be had.
             if read.is_empty() || read == before || !self.holds_long_ones() {
+                if self.depends_on_order() {
+                    // All of it once more, in the order of the rows.
+                    *self = Reader::with_threads(self.threads);
+                    return self.summarise_from(input, source);
+                }
                 let settled = settled.filter(|_| read.is_empty());
                 let chatter = settled.unwrap_or_else(|| self.settle_all(&sets));
                 return Ok(self.told(input, &rows, &sets, &chatter));

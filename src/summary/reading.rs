@@ -12,12 +12,13 @@ use foldhash::fast::RandomState;
 use crate::domain::Digest;
 use crate::redact::normalise;
 
-use super::ahead::{Ahead, Hand, Read};
+use super::ahead::{Ahead, Hand, ReadAhead};
 use super::became::Became;
 use super::cause::telling_line;
 use super::explain::Known;
 use super::group::{Chatter, UNITS};
 use super::lines::{AlikeOf, Lexicon, Record, Renumbered, Template};
+use super::mask::own;
 use super::order::Orders;
 use super::said::{Names, Said};
 use super::sets::Printed;
@@ -63,6 +64,8 @@ pub struct Reader {
     pub(super) known: Known,
     /// What was learnt of each share of the outputs.
     parts: Vec<Part>,
+    /// Outputs were read ahead.
+    is_ahead: bool,
     /// Templates of which lines are left out of long outputs, of whole ones and of cut ones.
     logs: [HashSet<Template>; 2],
     /// Outputs of which something was left out that counts after all.
@@ -85,8 +88,9 @@ pub struct Reading {
     pub(super) speaks: bool,
     /// There is not a byte.
     pub(super) empty: bool,
-    /// By whom it was read, if that was ahead.
+    /// By which hand it was read, if that was ahead; and whether nodes of several names printed it.
     hand: u32,
+    several: bool,
     /// The name with which it was read, where that stands in it.
     own: Box<str>,
 }
@@ -135,7 +139,11 @@ impl Reader {
 
     /// Whether it is there, nothing of it is missed, and it was read with the right name in mind.
     pub(super) fn has_success<'a>(&self, output: usize, own: &dyn Fn() -> &'a str) -> bool {
-        let named = |reading: &Reading| reading.own.is_empty() || *reading.own == *own();
+        let named = |reading: &Reading| {
+            // It may have been read with the name of another one in mind.
+            let any = reading.own.is_empty() && !reading.several;
+            any || *reading.own == *own()
+        };
         self.success(output).is_some_and(named) && (self.missed.is_empty() || !self.missed.contains(&output))
     }
 
@@ -174,21 +182,27 @@ impl Reader {
     }
 
     /// Takes over what was read ahead, and what was learnt by it. To be called before anything else is read.
-    pub fn take_over(&mut self, ahead: Ahead, read: impl IntoIterator<Item = Read>) {
+    pub fn take_over(&mut self, ahead: Ahead, read: impl IntoIterator<Item = ReadAhead>) {
         let part = |hand: Hand| Part { hand, ..Part::default() };
-        let mut parts: Vec<Part> = ahead.into_hands().into_iter().map(part).collect();
-        parts.iter_mut().for_each(|part| part.learn(&mut self.lexicon, &mut self.names));
+        self.parts = ahead.into_hands().into_iter().map(part).collect();
+        self.parts.iter_mut().for_each(|part| part.learn(&mut self.lexicon, &mut self.names));
         let read = read.into_iter();
         self.printed.make_room(read.size_hint().1.unwrap_or(0));
+        let mut readings = Vec::with_capacity(read.size_hint().1.unwrap_or(0));
         for (output, mut reading) in read {
-            let number = self.printed.number(output, false);
-            self.make_room();
-            if let Some(part) = parts.get_mut(reading.hand as usize) {
+            if let Some(part) = self.parts.iter_mut().find(|part| part.hand.number == reading.hand) {
                 part.follow(&mut reading);
             }
-            self.keep(number, reading);
+            readings.push((self.printed.number(output, false), reading));
         }
-        self.parts = parts;
+        self.make_room();
+        readings.into_iter().for_each(|(output, reading)| self.keep(output, reading));
+        self.is_ahead = true;
+    }
+
+    /// Whether it matters in which order the outputs were read, and they were read as they came.
+    pub(super) fn depends_on_order(&self) -> bool {
+        self.is_ahead && self.names.are_full()
     }
 
     /// Makes room for all that were asked for, at once: to move them to larger room again and again takes long.
@@ -260,7 +274,7 @@ struct Part {
     /// Where its templates and names stand among those of all.
     templates: Vec<Template>,
     named: Vec<Option<u32>>,
-    /// They stand where they stand: outputs of one command teach every thread the same in the same order.
+    /// Its numbers of them are those of all: outputs of one command teach every thread the same in the same order.
     same: bool,
     /// What was renumbered and renamed last.
     renumbered: Renumbered,
@@ -303,6 +317,11 @@ impl Part {
 }
 
 impl Reading {
+    /// Another node printed it too.
+    pub fn is_also_of_another(&mut self) {
+        self.several = true;
+    }
+
     fn of(job: &Job<'_>, output: &str, lexicon: &mut Lexicon, names: &mut Names) -> Self {
         let text = match normalise(output) {
             // A cut output ends within a line, and that part of a line cannot be compared.
@@ -312,7 +331,7 @@ impl Reading {
             }
             text => text,
         };
-        let own = if job.own.is_empty() || !text.contains(job.own) { "" } else { job.own };
+        let own = own(job.own, &text);
         let record = Record::of(&text, own, lexicon);
         Reading { empty: output.is_empty(), ..Self::with(record, &text, own, 0, lexicon, names) }
     }
@@ -332,6 +351,7 @@ impl Reading {
             speaks: !text.trim().is_empty(),
             empty: false,
             hand,
+            several: false,
             own: own.into(),
         }
     }

@@ -278,6 +278,11 @@ impl Names {
         before
     }
 
+    /// There is room for no other, so that it matters which came first.
+    pub(super) fn are_full(&self) -> bool {
+        self.all.len() >= NAMES_MAX
+    }
+
     pub(super) fn all(&self) -> &[Name] {
         &self.all
     }

@@ -70,7 +70,7 @@ impl Printed {
     }
 
     fn hash(output: Digest, cut: bool) -> u64 {
-        output.hash() ^ u64::from(cut)
+        output.first_bits() ^ u64::from(cut)
     }
 }
 

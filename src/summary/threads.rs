@@ -66,7 +66,11 @@ impl Threads {
     }
 
     /// Both, side by side where there is more than one thread.
-    pub fn at_once<A: Send, B: Send>(self, one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
+    pub(super) fn at_once<A: Send, B: Send>(
+        self,
+        one: impl FnOnce() -> A + Send,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
         if self.0 < 2 { (one(), other()) } else { rayon::join(one, other) }
     }
 }

@@ -24,6 +24,8 @@ const SHARE: usize = 64;
 const NODE_MAX: u32 = 32 << 20;
 /// Room for so many nodes is made at once: what of it is not used is not touched, and to move them to larger room takes long.
 const NODES: usize = 50_000;
+/// So many outputs may be read ahead in vain before it is asked whether most are.
+const VAIN: usize = 1_000;
 /// Bytes of texts that are worked on at once.
 const AT_ONCE: usize = 16 << 20;
 /// Blocks that are given to the threads at once, for each of them.
@@ -44,8 +46,9 @@ pub(super) struct Gathered {
     ahead: Ahead,
     reader: Reader,
     summarises: bool,
-    /// Nodes of which lines came when there had been other ones.
-    came_back: usize,
+    /// Outputs of nodes that were read ahead, and those of them that turned out to be parts of longer ones.
+    read: usize,
+    vain: usize,
     /// The node of the last line.
     last: Option<usize>,
     /// Bytes of nodes that are not put away.
@@ -152,9 +155,9 @@ impl Gathered {
         })
     }
 
-    /// Whether outputs are read while they come in: not where those of most nodes go on later.
+    /// Whether outputs are read while they come in: not where most of them go on later.
     fn reads_ahead(&self) -> bool {
-        self.summarises && self.came_back * 2 <= self.nodes.len()
+        self.summarises && self.vain <= self.read / 2 + VAIN
     }
 
     /// What stands in the next block. Gives back its room.
@@ -206,6 +209,8 @@ impl Gathered {
     fn add(&mut self, at: usize, text: &[u8], run: Run, ends_here: bool) -> Result<(), String> {
         let node = &mut self.nodes[at];
         self.lines += run.lines;
+        self.read += usize::from(run.read.is_some());
+        self.vain += usize::from(run.read.is_some() && node.bytes > 0);
         if node.bytes == 0 && ends_here {
             node.bytes = bytes(text);
             node.kept = Some(self.texts.put(text, run.text_hash, run.read, &mut self.store)?);
@@ -301,7 +306,7 @@ impl Gathered {
     fn take_back(&mut self, at: usize) -> Result<(), String> {
         let node = &mut self.nodes[at];
         if let Some(text) = node.kept.take() {
-            self.came_back += usize::from(!node.came_back);
+            self.vain += usize::from(self.texts.key(text).is_some());
             node.came_back = true;
             let lines = self.texts.take_back(text, &mut self.store)?;
             self.open += lines.len();

@@ -6,7 +6,7 @@ use foldhash::fast::RandomState;
 use std::hash::BuildHasher as _;
 
 use crate::redact::Redactor;
-use crate::summary::{Hand, Read};
+use crate::summary::{Hand, ReadAhead};
 
 use super::blocks::Block;
 use super::line::{Line, parse};
@@ -48,7 +48,7 @@ pub(super) struct Run {
     pub name_hash: u64,
     pub text_hash: u64,
     /// What was read of the text, if that was not done before.
-    pub read: Option<Read>,
+    pub read: Option<ReadAhead>,
 }
 
 impl Pieces {
@@ -131,11 +131,11 @@ impl Pieces {
             }
             run.text_hash = before.1;
         }
-        if let Some(hand) = hand.filter(|_| !block.cut) {
-            read(&mut runs, &names, &lines, hand);
-        }
         let count = runs.iter().map(|run| run.lines).sum::<u64>();
         let harmless = (runs.len() * LINES_OF_NODE) as u64 <= count && !Redactor::suspects(&names);
+        if let Some(hand) = hand.filter(|_| !block.cut) {
+            read(&mut runs, &names, harmless, &lines, hand);
+        }
         Pieces { block, lines, names, runs, ends, nobody, first_nobody, harmless }
     }
 
@@ -169,13 +169,16 @@ impl Pieces {
 }
 
 /// Reads the texts that are whole: the first and the last may have other lines in the blocks beside this one.
-fn read(runs: &mut [Run], names: &str, lines: &Lines, hand: &mut Hand) {
+fn read(runs: &mut [Run], names: &str, harmless: bool, lines: &Lines, hand: &mut Hand) {
     let mut before = 0..0;
     for run in runs.iter_mut().rev().skip(1).rev().skip(1) {
         if run.text != before && run.lines < Hand::LINES as u64 {
             before = run.text.clone();
-            let text = std::str::from_utf8(lines.text(&run.text));
-            run.read = text.ok().and_then(|text| hand.read(&names[run.name.clone()], text, run.text_hash));
+            let probed = &names[run.name.start..run.name.end + PROBE_START.len()];
+            // What stands behind a name that hides something is of no node.
+            let text = if harmless || Redactor::lets_pass(probed) { lines.text(&run.text) } else { continue };
+            let text = std::str::from_utf8(text).ok();
+            run.read = text.and_then(|text| hand.read(&names[run.name.clone()], text, run.text_hash));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::hash::BuildHasher as _;
 use foldhash::fast::RandomState;
 
 use crate::domain::Digest;
-use crate::summary::{Free, Index, Read, Reading};
+use crate::summary::{Free, Index, ReadAhead, Reading};
 
 use super::store::{Kept, Store};
 
@@ -27,14 +27,14 @@ struct Text {
     kept: Kept,
     /// That have it.
     nodes: u32,
-    /// There are no secrets in it.
+    /// Of what it is without its secrets, once that is known.
     key: Option<Digest>,
     /// What was read of it already.
     reading: Option<Box<Reading>>,
 }
 
 impl Text {
-    fn new(kept: Kept, read: Option<Read>) -> Self {
+    fn new(kept: Kept, read: Option<ReadAhead>) -> Self {
         let (key, reading) = read.unzip();
         Text { kept, nodes: 1, key, reading }
     }
@@ -46,7 +46,7 @@ impl Texts {
         &mut self,
         text: &[u8],
         hash: u64,
-        read: Option<Read>,
+        read: Option<ReadAhead>,
         store: &mut Store,
     ) -> Result<TextId, String> {
         let (mut fault, mut vacant) = (None, None);
@@ -67,7 +67,9 @@ impl Texts {
             Ok(id) => {
                 if let Some(text) = &mut self.all[id as usize] {
                     text.nodes += 1;
-                    if let Some((key, reading)) = read.filter(|_| text.key.is_none()) {
+                    text.reading.iter_mut().for_each(|reading| reading.is_also_of_another());
+                    if let Some((key, mut reading)) = read.filter(|_| text.key.is_none()) {
+                        reading.is_also_of_another();
                         (text.key, text.reading) = (Some(key), Some(reading));
                     }
                 }
@@ -103,14 +105,14 @@ impl Texts {
     }
 
     /// To be called once, when all are there: what was read of them. Those of which nothing was have no key yet.
-    pub(super) fn take_read(&mut self) -> impl Iterator<Item = Read> {
+    pub(super) fn take_read(&mut self) -> impl Iterator<Item = ReadAhead> {
         self.by_key = Index::default();
         self.by_key.reserve(self.all.len());
         let by_key = &mut self.by_key;
         (0..).zip(&mut self.all).filter_map(|(id, text)| {
             let text = text.as_mut()?;
             let (key, reading) = (text.key?, text.reading.take()?);
-            if let Err(free) = by_key.find(key.hash(), |_| false) {
+            if let Err(free) = by_key.find(key.first_bits(), |_| false) {
                 by_key.put(free, id);
             }
             Some((key, reading))
@@ -123,7 +125,7 @@ impl Texts {
         those.map(|(id, _)| id).collect()
     }
 
-    /// As it is kept. It is there.
+    /// As it is kept.
     pub(super) fn get(&self, id: TextId) -> Option<&Kept> {
         self.all.get(id as usize)?.as_ref().map(|text| &text.kept)
     }
@@ -167,7 +169,7 @@ impl Texts {
     }
 
     fn find(&self, key: &Digest) -> Result<TextId, Free> {
-        self.by_key.find(key.hash(), |id| self.key(id).as_ref() == Some(key))
+        self.by_key.find(key.first_bits(), |id| self.key(id).as_ref() == Some(key))
     }
 }
 
