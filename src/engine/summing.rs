@@ -70,7 +70,7 @@ async fn summed(services: &Services, run: &Run, texts: Option<Texts>) -> Summary
     }
     let input = rows::summary_input_with(run, Texts::new(), attributes);
     for _ in 0..ROUNDS {
-        let wanted: Vec<Digest> = reader.wants(&input.rows).into_iter().collect();
+        let wanted = reader.wants(&input.rows);
         let mut came = false;
         for some in wanted.chunks(AT_ONCE) {
             let parts = rows::parts_of(run, &some.iter().copied().collect());

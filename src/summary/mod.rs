@@ -28,7 +28,7 @@ mod values;
 mod when;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -252,15 +252,16 @@ impl Reader {
         Summary { counts, findings, measures, took: input.took }
     }
 
-    /// The outputs that a summary of these rows needs and that were not read yet. Lines of logs are left out of what is kept,
-    /// and which lines those are is known only once all is read: so there may be some that are needed once more. Where they
-    /// are not to be had, what was read of them tells.
+    /// The outputs that a summary of these rows needs and that were not read yet, in the order in which they are best read.
+    /// Lines of logs are left out of what is kept, and which lines those are is known only once all is read: so there may be
+    /// some that are needed once more. Where they are not to be had, what was read of them tells.
     #[must_use]
-    pub fn wants(&mut self, rows: &[Row]) -> BTreeSet<Digest> {
+    pub fn wants(&mut self, rows: &[Row]) -> Vec<Digest> {
         let rows = distinct(rows);
         let sets = Sets::of(&rows, &mut self.printed, self.threads);
         let successes = self.wanted(&rows, &sets).map(|job| job.output);
-        successes.chain(self.wanted_of_failures(&rows, &sets)).collect()
+        let mut seen = HashSet::new();
+        successes.chain(self.wanted_of_failures(&rows, &sets)).filter(|output| seen.insert(*output)).collect()
     }
 
     fn wanted<'a>(&self, rows: &[&'a Row], sets: &Sets) -> impl Iterator<Item = Job<'a>> {
