@@ -16,6 +16,8 @@ pub(super) struct Printed {
     known: Index,
     /// The one that was numbered last.
     last: usize,
+    /// Of the rows that were looked at last: those of one run print what they printed.
+    of_rows: Vec<Option<u32>>,
 }
 
 impl Printed {
@@ -47,22 +49,29 @@ impl Printed {
         self.known.reserve(more);
     }
 
-    /// Of each of these rows its output, if that has a number: all threads look for them at once.
+    /// Of each of these rows its output, if that has a number: all threads look for those that are not as they were.
     fn of_rows(&self, rows: &[&Row], threads: Threads) -> Vec<Option<u32>> {
-        let found = threads.share(rows, UNITS, |rows| {
-            let mut numbers = Vec::with_capacity(rows.len());
-            for (at, row) in rows.iter().enumerate() {
+        let is = |number: &u32, row: &Row| {
+            self.all.get(*number as usize).is_some_and(|(output, cut)| row.output == Some(*output) && row.cut == *cut)
+        };
+        let before = self.of_rows.iter().copied().chain(std::iter::repeat(None));
+        let as_before = rows.iter().zip(before).map(|(row, before)| before.filter(|number| is(number, row)));
+        let mut numbers: Vec<Option<u32>> = as_before.collect();
+        let others =
+            (0..).zip(&numbers).filter(|(at, number): &(usize, _)| number.is_none() && rows[*at].output.is_some());
+        let others: Vec<usize> = others.map(|(at, _)| at).collect();
+        let found = threads.share(&others, UNITS, |others| {
+            let mut last = None;
+            let number = |at: &usize| {
                 // Most print what the one before has printed, or something of their own.
-                let before = at.checked_sub(1).filter(|before| rows[*before].output == row.output);
-                let number = match before.filter(|before| rows[*before].cut == row.cut) {
-                    Some(before) => numbers[before],
-                    None => row.output.and_then(|output| self.look_up(output, row.cut).ok()),
-                };
-                numbers.push(number);
-            }
-            numbers
+                let row = rows[*at];
+                last = last.filter(|number| is(number, row)).or_else(|| self.look_up(row.output?, row.cut).ok());
+                last
+            };
+            others.iter().map(number).collect::<Vec<_>>()
         });
-        found.concat()
+        others.into_iter().zip(found.into_iter().flatten()).for_each(|(at, number)| numbers[at] = number);
+        numbers
     }
 
     pub(super) fn count(&self) -> usize {
@@ -146,6 +155,7 @@ impl Sets {
                 }
             }
         }
+        printed.of_rows.clone_from(&of_rows);
         let (ranges, of_sets) = together((0..rows.len()).zip(&set_of).map(|(i, set)| (*set, i)), sets.len());
         let sets = sets.into_iter().zip(ranges).filter_map(|(set, rows)| set.map(|set| Set { rows, ..set }));
         Sets { successes: sets.collect(), failures, printed: of_rows, rows: of_sets }
