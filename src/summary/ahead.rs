@@ -163,7 +163,7 @@ mod tests {
             let both = [lines("GET /a", 4 + n % 5), lines("POST /b", 4 + n * 3 % 7)];
             let bad = ["GET /a status=500 took 9ms\n", "POST /b status=500 took 9ms\n"];
             let bad = if n == 20 { bad.concat() } else { String::new() };
-            if n % 2 == 0 { both.concat() + &bad } else { both.into_iter().rev().collect::<String>() }
+            if n.is_multiple_of(2) { both.concat() + &bad } else { both.into_iter().rev().collect::<String>() }
         };
         let texts: Vec<String> = (0..41).map(text).collect();
         let input = input(texts.iter().map(|text| (text.as_str(), false)));
